@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+#ifndef GOSSIP_SLICE_H
+#define GOSSIP_SLICE_H
+
+/*
+ * The data of a shared-state message: a list of entries (docs/gossip.md, "Data"). Read entry by
+ * entry where it lies, without a tree in memory; values are passed on byte for byte.
+ *
+ * Reading follows shared-state-async, oddities included: what is not a slice counts as an empty
+ * one; a bad entry ends the reading, with what came before it kept; unknown members are ignored;
+ * xint64 wins over xstr64; trailing NULs and a leading BOM are fine. Different from it: nesting is
+ * bounded (LIMITS_SLICE_DEPTH), and so are keys, authors and the number of entries.
+ */
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/limits.h"
+#include "base/text.h"
+
+enum {
+	SLICE_KEY_SIZE = 255,
+	SLICE_AUTHOR_SIZE = 255,
+};
+
+struct slice_entry {
+	char key[SLICE_KEY_SIZE + 1];       /* decoded; cut at a NUL, as upstream does */
+	char author[SLICE_AUTHOR_SIZE + 1]; /* decoded */
+	int64_t ttl_s;
+	const char *data; /* one JSON value in the message's own bytes */
+	size_t data_size;
+};
+
+struct slice_reader {
+	const char *at; /* next byte to look at; private */
+	const char *end;
+	uint32_t entry_count;
+	bool stopped; /* by a bad entry or at the end */
+	bool bad;     /* the message was not a slice, or an entry was bad */
+};
+
+/* `bytes` must live as long as the reader and its entries. */
+void slice_reader_init(struct slice_reader *reader, const char *bytes, size_t size);
+__attribute__((warn_unused_result)) bool slice_reader_next(
+	struct slice_reader *reader, struct slice_entry *entry);
+
+/* Writing: begin, add…, end. Compact JSON. `data` is one JSON value, written as it is. */
+void slice_write_begin(struct text *text);
+void slice_write_entry(struct text *text, bool *first, const char *key, const char *author,
+	int64_t ttl_s, const char *data, size_t data_size);
+void slice_write_end(struct text *text);
+
+#endif

@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+#ifndef SWARM_PLANNER_H
+#define SWARM_PLANNER_H
+
+/*
+ * Which chunk to ask of whom next.
+ *
+ * Each chunk is fetched once, from a direct neighbour that holds it, the rarest first, with a few
+ * requests in flight per peer; sources further away and URLs are asked only for chunks that no
+ * neighbour can give. A peer that gave a wrong chunk is banned for this image. The planner does no
+ * I/O: planner_next() says what to ask, the other functions tell it what came of it.
+ *
+ * A planner is a plain value without pointers. Peers are known by a number of the caller's.
+ */
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/prng.h"
+#include "swarm/chunkmap.h"
+
+enum {
+	PLANNER_PEERS_MAX = LIMITS_NEIGHBOURS_MAX + LIMITS_IMAGE_URLS_MAX + 5,
+	PLANNER_IN_FLIGHT_MAX = 4, /* per peer; the fetch queue keeps the link busy with these */
+	PLANNER_FLIGHTS_MAX = 48,  /* all peers together: 3 MiB of chunks at most */
+	PLANNER_CHUNK_DEADLINE_MS = 20000,
+	PLANNER_MAP_INTERVAL_MS = 500, /* how often an incomplete map is asked for again */
+	PLANNER_PAUSE_MIN_MS = 500,    /* after a failure; doubles up to … */
+	PLANNER_PAUSE_MAX_MS = 30000,
+};
+
+enum planner_rank {
+	PLANNER_NEIGHBOUR = 0, /* one hop away */
+	PLANNER_FAR,           /* another node of the mesh */
+	PLANNER_URL,           /* holds everything, outside the mesh perhaps */
+};
+
+enum planner_ask_kind {
+	PLANNER_ASK_NOTHING = 0,
+	PLANNER_ASK_MAP,   /* which chunks does `peer` hold? */
+	PLANNER_ASK_CHUNK, /* get `chunk` from `peer` */
+};
+
+struct planner_ask {
+	enum planner_ask_kind kind;
+	uint32_t peer;
+	uint32_t chunk;
+};
+
+enum planner_outcome {
+	PLANNER_GOOD = 0, /* the chunk came and its hash is right */
+	PLANNER_WRONG,    /* it came and its hash is wrong: the peer is banned */
+	PLANNER_FAILED,   /* it did not come: the peer gets a pause */
+	PLANNER_NOT_HELD, /* the peer does not hold it (416, 404): its map is stale, no pause */
+};
+
+struct planner_flight {
+	uint32_t peer;
+	uint32_t chunk;
+	uint64_t deadline_ms;
+};
+
+struct planner_peer {
+	uint32_t id;
+	enum planner_rank rank;
+	bool banned;
+	bool map_known;
+	bool map_asked; /* a map request is under way */
+	uint32_t in_flight;
+	uint32_t failure_count; /* in a row */
+	uint64_t pause_until_ms;
+	uint64_t map_next_ms; /* when its map may be asked for again */
+	struct chunkmap map;
+};
+
+struct planner {
+	struct chunkmap held;
+	uint32_t peer_count;
+	uint32_t flight_count;
+	struct prng prng;
+	struct planner_peer peers[PLANNER_PEERS_MAX];
+	struct planner_flight flights[PLANNER_FLIGHTS_MAX];
+};
+
+/* Nothing held, no peers. */
+void planner_init(struct planner *planner, uint32_t chunk_count, uint64_t seed);
+
+/* A chunk that is on disk already. */
+void planner_hold(struct planner *planner, uint32_t chunk);
+
+/* A peer appears (again: its pause and map are forgotten, a ban is not). False if the table is
+ * full. A PLANNER_URL peer holds every chunk and is never asked for a map. */
+bool planner_peer_up(struct planner *planner, uint32_t peer, enum planner_rank rank);
+/* It is gone: what it had in flight is free for others. */
+void planner_peer_down(struct planner *planner, uint32_t peer);
+
+/* The next request to make now, which then counts as under way; kind NOTHING if there is none.
+ * Call until it says so. Flights whose deadline is over count as failed first. */
+struct planner_ask planner_next(struct planner *planner, uint64_t now_ms);
+
+/* When planner_next() may have news without any event; UINT64_MAX if never. */
+uint64_t planner_next_ms(const struct planner *planner, uint64_t now_ms);
+
+/* What came of a request. Outcomes of requests that are not under way (late answers after a
+ * deadline) are welcome if GOOD and otherwise change nothing but a ban. Returns true if the chunk
+ * is news: it must now be written. */
+bool planner_chunk_over(struct planner *planner, uint32_t peer, uint32_t chunk,
+	enum planner_outcome outcome, uint64_t now_ms);
+void planner_map_over(struct planner *planner, uint32_t peer,
+	const struct chunkmap *map /* NULL: failed */, uint64_t now_ms);
+
+/* A hint that `peer` holds more than we know (its record says so): ask for its map soon. */
+void planner_map_stale(struct planner *planner, uint32_t peer, uint64_t now_ms);
+
+bool planner_banned(const struct planner *planner, uint32_t peer);
+/* True if some peer that is not banned holds, or may hold, a chunk that we lack. */
+bool planner_has_source(const struct planner *planner);
+
+#endif
