@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+#include "core/upgrade.h"
+
+#include <assert.h>
+#include <string.h>
+
+bool upgrade_is_of(const struct upgrade_question *question, const struct record *record)
+{
+	return record->epoch == question->epoch &&
+	       memcmp(record->upgrade, question->upgrade, ORDER_UPGRADE_SIZE) == 0;
+}
+
+static bool follows_schedule(const struct upgrade_question *question, const struct record *record)
+{
+	return question->scheduled &&
+	       memcmp(record->order, question->schedule_id, BYTES_HASH_SIZE) == 0;
+}
+
+static bool is_past(const struct record *record)
+{
+	return record->state == STATE_FLASHING || record->state == STATE_CONFIRMATION_PENDING ||
+	       (record->state == STATE_UPDATED && record->flashed);
+}
+
+static bool is_running(const struct record *record)
+{
+	return record->state == STATE_CONFIRMATION_PENDING ||
+	       (record->state == STATE_UPDATED && record->flashed);
+}
+
+static bool is_confirmed(const struct record *record)
+{
+	return record->state == STATE_UPDATED && record->flashed;
+}
+
+bool upgrade_has_done(const struct upgrade_question *question, const struct record *record,
+	enum upgrade_step step)
+{
+	if (record == NULL || !upgrade_is_of(question, record))
+		return false;
+	switch (step) {
+	case UPGRADE_STEP_READY:
+		return record->state == STATE_UPGRADE_READY ||
+		       record->state == STATE_UPGRADE_SCHEDULED || is_past(record);
+	case UPGRADE_STEP_SCHEDULED:
+		return follows_schedule(question, record) &&
+		       (record->state == STATE_UPGRADE_SCHEDULED || is_past(record));
+	case UPGRADE_STEP_RUNNING:
+		return is_running(record);
+	case UPGRADE_STEP_HEALTHY:
+		return is_confirmed(record) ||
+		       (record->state == STATE_CONFIRMATION_PENDING && record->healthy);
+	}
+	return false;
+}
+
+/*
+ * More than half whatever the policy says: two halves of a split mesh must never both be enough, or
+ * one epoch could flash two releases.
+ */
+static uint32_t needed_of(const struct order_start *start, uint32_t participants)
+{
+	uint32_t quorum = (participants * start->quorum_percent + 99) / 100;
+	uint32_t majority = participants / 2 + 1;
+
+	return quorum > majority ? quorum : majority;
+}
+
+void upgrade_count(struct upgrade_count *count, const struct upgrade_question *question,
+	const struct record *const *records)
+{
+	const struct order_start *start = question->start;
+
+	assert(start->participant_count <= LIMITS_PARTICIPANTS_MAX);
+
+	memset(count, 0, sizeof(*count));
+	for (uint32_t i = 0; i < start->participant_count; i++) {
+		const struct order_participant *participant = &start->participants[i];
+		const struct record *record = records[i];
+		bool running = upgrade_has_done(question, record, UPGRADE_STEP_RUNNING);
+
+		if (participant->wave != question->wave)
+			continue;
+		count->participants++;
+		if (question->confirm == NULL ||
+			!order_is_without(question->confirm, participant->name)) {
+			count->asked++;
+			count->asked_running += running;
+		}
+		if (record == NULL || !upgrade_is_of(question, record))
+			continue;
+		count->ready += upgrade_has_done(question, record, UPGRADE_STEP_READY);
+		count->scheduled += upgrade_has_done(question, record, UPGRADE_STEP_SCHEDULED);
+		count->past += is_past(record);
+		count->running += running;
+		count->healthy += upgrade_has_done(question, record, UPGRADE_STEP_HEALTHY);
+		count->confirmed += is_confirmed(record);
+		count->reverted += record->state == STATE_REVERTED;
+	}
+	count->needed = needed_of(start, count->participants);
+}
+
+bool upgrade_is_committed(const struct upgrade_count *count)
+{
+	return count->participants > 0 && count->scheduled >= count->needed;
+}
+
+/* Best effort still wants the quorum; atomic wants everybody who was not named away. */
+bool upgrade_is_complete(const struct upgrade_count *count, const struct upgrade_question *question)
+{
+	if (question->start->policy == ORDER_BEST_EFFORT)
+		return count->running >= count->needed || count->asked_running == count->asked;
+	return count->asked_running == count->asked ||
+	       (count->reverted == 0 && count->running >= count->needed);
+}
+
+bool upgrade_is_healthy(const struct upgrade_count *count, const struct upgrade_question *question)
+{
+	if (question->start->policy == ORDER_ATOMIC && count->reverted > 0)
+		return false;
+	return count->healthy >= count->needed;
+}
