@@ -10,6 +10,10 @@
  * neighbour can give. A peer that gave a wrong chunk is banned for this image. The planner does no
  * I/O: planner_next() says what to ask, the other functions tell it what came of it.
  *
+ * Far peers and URLs wait while a neighbour keeps gaining chunks that we lack: they will come over
+ * one hop soon. How long is left to chance, so that of several neighbours without a source one
+ * begins to fetch from afar and the others fetch from that one.
+ *
  * A planner is a plain value without pointers. Peers are known by a number of the caller's.
  */
 #include <stdbool.h>
@@ -26,6 +30,8 @@ enum {
 	PLANNER_MAP_INTERVAL_MS = 500, /* how often an incomplete map is asked for again */
 	PLANNER_PAUSE_MIN_MS = 500,    /* after a failure; doubles up to … */
 	PLANNER_PAUSE_MAX_MS = 30000,
+	PLANNER_FAR_WAIT_MS = 1000, /* after a neighbour gained something, nothing from afar … */
+	PLANNER_FAR_SPREAD_MS = 2000, /* … and up to so much longer, by chance */
 };
 
 enum planner_rank {
@@ -62,13 +68,14 @@ struct planner_flight {
 struct planner_peer {
 	uint32_t id;
 	enum planner_rank rank;
+	bool gone; /* kept only for its ban */
 	bool banned;
 	bool map_known;
 	bool map_asked; /* a map request is under way */
 	uint32_t in_flight;
 	uint32_t failure_count; /* in a row */
 	uint64_t pause_until_ms;
-	uint64_t map_next_ms; /* when its map may be asked for again */
+	uint64_t map_next_ms; /* map_asked: its deadline; else when its map may be asked for */
 	struct chunkmap map;
 };
 
@@ -76,6 +83,7 @@ struct planner {
 	struct chunkmap held;
 	uint32_t peer_count;
 	uint32_t flight_count;
+	uint64_t far_from_ms; /* before this, nothing from far peers and URLs */
 	struct prng prng;
 	struct planner_peer peers[PLANNER_PEERS_MAX];
 	struct planner_flight flights[PLANNER_FLIGHTS_MAX];
@@ -87,8 +95,8 @@ void planner_init(struct planner *planner, uint32_t chunk_count, uint64_t seed);
 /* A chunk that is on disk already. */
 void planner_hold(struct planner *planner, uint32_t chunk);
 
-/* A peer appears (again: its pause and map are forgotten, a ban is not). False if the table is
- * full. A PLANNER_URL peer holds every chunk and is never asked for a map. */
+/* A peer appears (again: its pause and map are forgotten and its flights are free, a ban stays).
+ * False if the table is full. A PLANNER_URL peer holds every chunk and is never asked for a map. */
 bool planner_peer_up(struct planner *planner, uint32_t peer, enum planner_rank rank);
 /* It is gone: what it had in flight is free for others. */
 void planner_peer_down(struct planner *planner, uint32_t peer);
@@ -97,7 +105,8 @@ void planner_peer_down(struct planner *planner, uint32_t peer);
  * Call until it says so. Flights whose deadline is over count as failed first. */
 struct planner_ask planner_next(struct planner *planner, uint64_t now_ms);
 
-/* When planner_next() may have news without any event; UINT64_MAX if never. */
+/* When planner_next(), which just had nothing, may have news without any event; UINT64_MAX if
+ * never. */
 uint64_t planner_next_ms(const struct planner *planner, uint64_t now_ms);
 
 /* What came of a request. Outcomes of requests that are not under way (late answers after a

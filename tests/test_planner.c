@@ -1,0 +1,526 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "swarm/planner.h"
+
+enum { CHUNKS = 8 };
+
+static struct planner planner;
+
+static int set_up(void **state)
+{
+	(void)state;
+	planner_init(&planner, CHUNKS, 7);
+	return 0;
+}
+
+static struct chunkmap map_of(uint32_t bits)
+{
+	struct chunkmap map;
+
+	chunkmap_init(&map, CHUNKS);
+	for (uint32_t i = 0; i < CHUNKS; i++)
+		if (bits >> i & 1)
+			chunkmap_add(&map, i);
+	return map;
+}
+
+/* A peer with a map, in the way that it gets one. */
+static void up(uint32_t peer, enum planner_rank rank, uint32_t bits, uint64_t now_ms)
+{
+	struct chunkmap map = map_of(bits);
+	struct planner_ask ask;
+
+	assert_true(planner_peer_up(&planner, peer, rank));
+	if (rank == PLANNER_URL)
+		return;
+	ask = planner_next(&planner, now_ms);
+	assert_int_equal(ask.kind, PLANNER_ASK_MAP);
+	assert_int_equal(ask.peer, peer);
+	planner_map_over(&planner, peer, &map, now_ms);
+	planner.far_from_ms = now_ms;
+}
+
+static struct planner_ask expect_chunk(uint64_t now_ms)
+{
+	struct planner_ask ask = planner_next(&planner, now_ms);
+
+	assert_int_equal(ask.kind, PLANNER_ASK_CHUNK);
+	return ask;
+}
+
+static void expect_nothing(uint64_t now_ms)
+{
+	assert_int_equal(planner_next(&planner, now_ms).kind, PLANNER_ASK_NOTHING);
+}
+
+static void test_nobody_to_ask(void **state)
+{
+	(void)state;
+	expect_nothing(0);
+	assert_true(planner_next_ms(&planner, 0) == UINT64_MAX);
+	assert_false(planner_has_source(&planner));
+}
+
+static void test_rarest_first(void **state)
+{
+	(void)state;
+	up(1, PLANNER_NEIGHBOUR, 0xff, 0);
+	up(2, PLANNER_NEIGHBOUR, 0xef, 0);
+	up(3, PLANNER_NEIGHBOUR, 0xef, 0);
+	assert_int_equal(expect_chunk(0).chunk, 4);
+}
+
+/* How rare a chunk is among far peers says nothing about the neighbourhood. */
+static void test_rarity_counts_neighbours_only(void **state)
+{
+	(void)state;
+	up(1, PLANNER_NEIGHBOUR, 0x03, 0);
+	up(2, PLANNER_NEIGHBOUR, 0x01, 0);
+	up(3, PLANNER_FAR, 0x02, 0);
+	up(4, PLANNER_FAR, 0x02, 0);
+	assert_int_equal(expect_chunk(0).chunk, 1);
+}
+
+static void test_each_chunk_is_in_flight_once(void **state)
+{
+	uint32_t asked = 0;
+
+	(void)state;
+	up(1, PLANNER_NEIGHBOUR, 0xff, 0);
+	up(2, PLANNER_NEIGHBOUR, 0xff, 0);
+	for (uint32_t i = 0; i < CHUNKS; i++) {
+		struct planner_ask ask = expect_chunk(0);
+
+		assert_false(asked >> ask.chunk & 1);
+		asked |= 1u << ask.chunk;
+	}
+	expect_nothing(0);
+	assert_int_equal(planner.flight_count, CHUNKS);
+}
+
+static void test_a_peer_gets_a_few_requests(void **state)
+{
+	(void)state;
+	up(1, PLANNER_NEIGHBOUR, 0xff, 0);
+	for (uint32_t i = 0; i < PLANNER_IN_FLIGHT_MAX; i++)
+		expect_chunk(0);
+	expect_nothing(0);
+}
+
+static void test_nearer_ranks_first(void **state)
+{
+	(void)state;
+	up(1, PLANNER_URL, 0, 0);
+	up(2, PLANNER_FAR, 0x06, 0);
+	up(3, PLANNER_NEIGHBOUR, 0x05, 0);
+	/* 0 and 2 of the neighbour, 1 of the far node, the others from the URL. */
+	for (uint32_t i = 0; i < 7; i++) {
+		struct planner_ask ask = expect_chunk(0);
+		uint32_t wanted = ask.chunk == 0 || ask.chunk == 2 ? 3 : ask.chunk == 1 ? 2 : 1;
+
+		assert_int_equal(ask.peer, wanted);
+	}
+	expect_nothing(0); /* the URL has its four */
+}
+
+/* A busy neighbour is waited for; its chunks are not fetched from afar. */
+static void test_busy_neighbour_is_no_reason_to_go_far(void **state)
+{
+	(void)state;
+	up(1, PLANNER_FAR, 0xff, 0);
+	up(2, PLANNER_NEIGHBOUR, 0xff, 0);
+	for (uint32_t i = 0; i < PLANNER_IN_FLIGHT_MAX; i++)
+		assert_int_equal(expect_chunk(0).peer, 2);
+	expect_nothing(0);
+}
+
+static void test_far_waits_for_a_neighbour_that_gains(void **state)
+{
+	struct chunkmap more = map_of(0x03);
+	uint64_t now_ms = PLANNER_MAP_INTERVAL_MS;
+
+	(void)state;
+	up(1, PLANNER_URL, 0, 0);
+	up(2, PLANNER_NEIGHBOUR, 0x01, 0);
+	assert_int_equal(planner_next(&planner, now_ms).kind, PLANNER_ASK_MAP);
+	planner_map_over(&planner, 2, &more, now_ms);
+	assert_int_equal(expect_chunk(now_ms).peer, 2);
+	assert_int_equal(expect_chunk(now_ms).peer, 2);
+	expect_nothing(now_ms);
+	assert_true(planner.far_from_ms >= now_ms + PLANNER_FAR_WAIT_MS);
+	assert_true(planner.far_from_ms < now_ms + PLANNER_FAR_WAIT_MS + PLANNER_FAR_SPREAD_MS);
+	/* It wakes up by itself when the wait is over. */
+	while (now_ms < planner.far_from_ms) {
+		now_ms = planner_next_ms(&planner, now_ms);
+		if (planner_next(&planner, now_ms).kind == PLANNER_ASK_MAP)
+			planner_map_over(&planner, 2, &more, now_ms);
+	}
+	assert_int_equal(planner.flight_count, 3);
+}
+
+static void test_far_waits_for_an_unknown_map(void **state)
+{
+	(void)state;
+	up(1, PLANNER_URL, 0, 0);
+	assert_true(planner_peer_up(&planner, 2, PLANNER_NEIGHBOUR));
+	assert_int_equal(planner_next(&planner, 0).kind, PLANNER_ASK_MAP);
+	expect_nothing(0);
+	planner_map_over(&planner, 2, NULL, 10);
+	assert_int_equal(expect_chunk(10).peer, 1);
+}
+
+static void test_deadline_frees_the_chunk_and_pauses_the_peer(void **state)
+{
+	uint64_t late_ms = PLANNER_CHUNK_DEADLINE_MS;
+	struct planner_ask ask;
+
+	(void)state;
+	up(1, PLANNER_NEIGHBOUR, 0x01, 0);
+	ask = expect_chunk(0);
+	planner.peers[0].map_next_ms = UINT64_MAX;
+	assert_true(planner_next_ms(&planner, 0) == late_ms);
+	expect_nothing(late_ms - 1);
+	assert_int_equal(planner.flight_count, 1);
+	expect_nothing(late_ms);
+	assert_int_equal(planner.flight_count, 0);
+	assert_true(planner_next_ms(&planner, late_ms) == late_ms + PLANNER_PAUSE_MIN_MS);
+	assert_int_equal(expect_chunk(late_ms + PLANNER_PAUSE_MIN_MS).chunk, ask.chunk);
+}
+
+static void test_silent_map_is_a_failure(void **state)
+{
+	(void)state;
+	assert_true(planner_peer_up(&planner, 1, PLANNER_FAR));
+	assert_int_equal(planner_next(&planner, 0).kind, PLANNER_ASK_MAP);
+	assert_true(planner_next_ms(&planner, 0) == PLANNER_CHUNK_DEADLINE_MS);
+	expect_nothing(PLANNER_CHUNK_DEADLINE_MS);
+	assert_int_equal(
+		planner_next(&planner, PLANNER_CHUNK_DEADLINE_MS + PLANNER_PAUSE_MIN_MS).kind,
+		PLANNER_ASK_MAP);
+}
+
+static void test_pauses_double(void **state)
+{
+	uint64_t now_ms = 0;
+	uint64_t pause_ms = PLANNER_PAUSE_MIN_MS;
+
+	(void)state;
+	up(1, PLANNER_URL, 0, 0);
+	for (int i = 0; i < 10; i++) {
+		struct planner_ask ask = expect_chunk(now_ms);
+
+		planner_chunk_over(&planner, 1, ask.chunk, PLANNER_FAILED, now_ms);
+		expect_nothing(now_ms);
+		assert_true(planner_next_ms(&planner, now_ms) == now_ms + pause_ms);
+		expect_nothing(now_ms + pause_ms - 1);
+		now_ms += pause_ms;
+		pause_ms =
+			pause_ms * 2 < PLANNER_PAUSE_MAX_MS ? pause_ms * 2 : PLANNER_PAUSE_MAX_MS;
+	}
+	/* One good chunk, and all is forgotten. */
+	planner_chunk_over(&planner, 1, expect_chunk(now_ms).chunk, PLANNER_GOOD, now_ms);
+	planner_chunk_over(&planner, 1, expect_chunk(now_ms).chunk, PLANNER_FAILED, now_ms);
+	assert_true(planner_next_ms(&planner, now_ms) == now_ms + PLANNER_PAUSE_MIN_MS);
+}
+
+/* A broken connection fails all its requests; that is one failure. */
+static void test_failures_together_are_one(void **state)
+{
+	uint32_t chunks[PLANNER_IN_FLIGHT_MAX];
+
+	(void)state;
+	up(1, PLANNER_URL, 0, 0);
+	for (uint32_t i = 0; i < PLANNER_IN_FLIGHT_MAX; i++)
+		chunks[i] = expect_chunk(0).chunk;
+	for (uint32_t i = 0; i < PLANNER_IN_FLIGHT_MAX; i++)
+		planner_chunk_over(&planner, 1, chunks[i], PLANNER_FAILED, 0);
+	assert_int_equal(planner.flight_count, 0);
+	expect_chunk(PLANNER_PAUSE_MIN_MS);
+}
+
+static void test_wrong_chunk_bans(void **state)
+{
+	uint32_t chunk;
+
+	(void)state;
+	up(1, PLANNER_NEIGHBOUR, 0xff, 0);
+	chunk = expect_chunk(0).chunk;
+	expect_chunk(0);
+	assert_false(planner_chunk_over(&planner, 1, chunk, PLANNER_WRONG, 0));
+	assert_true(planner_banned(&planner, 1));
+	assert_int_equal(planner.flight_count, 0);
+	expect_nothing(1000000);
+	assert_true(planner_next_ms(&planner, 0) == UINT64_MAX);
+	assert_false(planner_has_source(&planner));
+	/* It does not help to go and come back. */
+	planner_peer_down(&planner, 1);
+	assert_true(planner_banned(&planner, 1));
+	assert_true(planner_peer_up(&planner, 1, PLANNER_NEIGHBOUR));
+	assert_true(planner_banned(&planner, 1));
+	expect_nothing(1000000);
+	assert_int_equal(planner.peer_count, 1);
+}
+
+static void test_late_answers(void **state)
+{
+	uint32_t chunk;
+
+	(void)state;
+	up(1, PLANNER_NEIGHBOUR, 0xff, 0);
+	chunk = expect_chunk(0).chunk;
+	planner_peer_down(&planner, 1);
+	/* Bad news of a request that is over change nothing … */
+	assert_false(planner_chunk_over(&planner, 1, chunk, PLANNER_FAILED, 5));
+	assert_false(planner_chunk_over(&planner, 1, chunk, PLANNER_NOT_HELD, 5));
+	assert_int_equal(planner.held.held_count, 0);
+	/* … good ones are news, once … */
+	assert_true(planner_chunk_over(&planner, 1, chunk, PLANNER_GOOD, 5));
+	assert_false(planner_chunk_over(&planner, 1, chunk, PLANNER_GOOD, 5));
+	assert_int_equal(planner.held.held_count, 1);
+	/* … and a pause is not given for what was not under way, but a ban is. */
+	up(2, PLANNER_NEIGHBOUR, 0xff, 5);
+	assert_false(planner_chunk_over(&planner, 2, 3, PLANNER_FAILED, 5));
+	expect_chunk(5);
+	assert_false(planner_chunk_over(&planner, 2, 3, PLANNER_WRONG, 5));
+	assert_true(planner_banned(&planner, 2));
+}
+
+static void test_gone_peer_frees_its_flights(void **state)
+{
+	(void)state;
+	up(1, PLANNER_NEIGHBOUR, 0x03, 0);
+	up(2, PLANNER_FAR, 0x03, 0);
+	expect_chunk(0);
+	expect_chunk(0);
+	expect_nothing(0);
+	planner_peer_down(&planner, 1);
+	assert_int_equal(planner.flight_count, 0);
+	assert_int_equal(expect_chunk(0).peer, 2);
+	assert_int_equal(expect_chunk(0).peer, 2);
+}
+
+/* The second of two peers moves in the table when the first goes; its flights must follow. */
+static void test_table_stays_whole(void **state)
+{
+	uint32_t chunk;
+
+	(void)state;
+	up(1, PLANNER_NEIGHBOUR, 0, 0);
+	up(2, PLANNER_NEIGHBOUR, 0xff, 0);
+	chunk = expect_chunk(0).chunk;
+	planner_peer_down(&planner, 1);
+	assert_true(planner_chunk_over(&planner, 2, chunk, PLANNER_GOOD, 0));
+	assert_int_equal(planner.flight_count, 0);
+	for (uint32_t i = 0; i < PLANNER_IN_FLIGHT_MAX; i++)
+		expect_chunk(0);
+	planner_peer_down(&planner, 77);
+}
+
+static void test_maps_are_refreshed(void **state)
+{
+	struct chunkmap whole = map_of(0xff);
+
+	(void)state;
+	up(1, PLANNER_NEIGHBOUR, 0x00, 100);
+	expect_nothing(100);
+	assert_true(planner_next_ms(&planner, 100) == 100 + PLANNER_MAP_INTERVAL_MS);
+	expect_nothing(99 + PLANNER_MAP_INTERVAL_MS);
+	planner_map_stale(&planner, 1, 200);
+	assert_int_equal(planner_next(&planner, 200).kind, PLANNER_ASK_MAP);
+	expect_nothing(200); /* one at a time */
+	planner_map_over(&planner, 1, &whole, 200);
+	/* A whole map is never asked for again. */
+	planner_map_stale(&planner, 1, 300);
+	for (uint32_t i = 0; i < PLANNER_IN_FLIGHT_MAX; i++)
+		expect_chunk(300);
+	expect_nothing(300 + PLANNER_MAP_INTERVAL_MS);
+}
+
+static void test_not_held_makes_the_map_stale(void **state)
+{
+	(void)state;
+	up(1, PLANNER_NEIGHBOUR, 0xff, 0);
+	planner_chunk_over(&planner, 1, expect_chunk(0).chunk, PLANNER_NOT_HELD, 0);
+	assert_int_equal(planner.peers[0].failure_count, 0);
+	expect_nothing(0); /* not at once, or the two of us would spin */
+	assert_int_equal(planner_next(&planner, PLANNER_MAP_INTERVAL_MS).kind, PLANNER_ASK_MAP);
+}
+
+static void test_url_without_the_file_fails(void **state)
+{
+	(void)state;
+	up(1, PLANNER_URL, 0, 0);
+	planner_chunk_over(&planner, 1, expect_chunk(0).chunk, PLANNER_NOT_HELD, 0);
+	expect_nothing(0);
+	expect_chunk(PLANNER_PAUSE_MIN_MS);
+}
+
+static void test_has_source(void **state)
+{
+	(void)state;
+	up(1, PLANNER_NEIGHBOUR, 0x01, 0);
+	assert_true(planner_has_source(&planner));
+	planner_hold(&planner, 0);
+	assert_false(planner_has_source(&planner)); /* it has nothing that we lack */
+	assert_true(planner_peer_up(&planner, 2, PLANNER_FAR));
+	assert_true(planner_has_source(&planner)); /* it may */
+	for (uint32_t i = 0; i < CHUNKS; i++)
+		planner_hold(&planner, i);
+	assert_false(planner_has_source(&planner)); /* nothing is lacking */
+	expect_nothing(0);
+}
+
+static void test_table_is_bounded(void **state)
+{
+	(void)state;
+	for (uint32_t i = 0; i < PLANNER_PEERS_MAX; i++)
+		assert_true(planner_peer_up(&planner, 1000 + i, PLANNER_URL));
+	assert_false(planner_peer_up(&planner, 1, PLANNER_URL));
+	assert_true(planner_peer_up(&planner, 1000, PLANNER_URL));
+	assert_int_equal(planner.peer_count, PLANNER_PEERS_MAX);
+}
+
+/*
+ * A chain of five nodes; the first has the image. One message takes 10 ms; every link gives one
+ * chunk at a time each way, in 20 ms.
+ */
+enum { NODES = 5, IMAGE_CHUNKS = 96, STEP_MS = 10, CHUNK_MS = 20 };
+
+struct request {
+	struct planner_ask ask;
+	uint64_t due_ms;
+};
+
+struct node {
+	struct planner planner;
+	struct request requests[PLANNER_FLIGHTS_MAX + 2];
+	uint32_t request_count;
+	uint32_t crossings[IMAGE_CHUNKS]; /* how often a chunk came in */
+	uint64_t busy_until_ms[2];        /* of the links from the left and the right */
+};
+
+static void ask_all(struct node *nodes, uint32_t n, uint64_t now_ms)
+{
+	struct node *node = &nodes[n];
+
+	for (;;) {
+		struct planner_ask ask = planner_next(&node->planner, now_ms);
+		uint64_t *busy_ms = &node->busy_until_ms[ask.peer > n];
+		uint64_t due_ms = now_ms + STEP_MS;
+
+		if (ask.kind == PLANNER_ASK_NOTHING)
+			return;
+		if (ask.kind == PLANNER_ASK_CHUNK) {
+			if (*busy_ms < now_ms)
+				*busy_ms = now_ms;
+			*busy_ms += CHUNK_MS;
+			due_ms = *busy_ms + STEP_MS;
+		}
+		assert_true(node->request_count < PLANNER_FLIGHTS_MAX + 2);
+		node->requests[node->request_count++] =
+			(struct request){ .ask = ask, .due_ms = due_ms };
+	}
+}
+
+static void answer(struct node *nodes, uint32_t n, uint64_t now_ms)
+{
+	struct node *node = &nodes[n];
+
+	for (uint32_t i = 0; i < node->request_count;) {
+		struct request request = node->requests[i];
+		const struct planner *peer = &nodes[request.ask.peer].planner;
+
+		if (request.due_ms > now_ms) {
+			i++;
+			continue;
+		}
+		node->requests[i] = node->requests[--node->request_count];
+		if (request.ask.kind == PLANNER_ASK_MAP) {
+			planner_map_over(&node->planner, request.ask.peer, &peer->held, now_ms);
+			continue;
+		}
+		assert_true(chunkmap_has(&peer->held, request.ask.chunk));
+		node->crossings[request.ask.chunk]++;
+		assert_true(planner_chunk_over(
+			&node->planner, request.ask.peer, request.ask.chunk, PLANNER_GOOD, now_ms));
+	}
+}
+
+static void test_chain_of_five(void **state)
+{
+	struct node *nodes = calloc(NODES, sizeof(*nodes));
+	uint64_t now_ms = 0;
+	uint32_t complete = 0;
+
+	(void)state;
+	assert_non_null(nodes);
+	for (uint32_t n = 0; n < NODES; n++) {
+		planner_init(&nodes[n].planner, IMAGE_CHUNKS, n);
+		if (n > 0)
+			assert_true(planner_peer_up(&nodes[n].planner, n - 1, PLANNER_NEIGHBOUR));
+		if (n + 1 < NODES)
+			assert_true(planner_peer_up(&nodes[n].planner, n + 1, PLANNER_NEIGHBOUR));
+		/* Everybody could also reach the first node over all the links between. */
+		if (n > 1)
+			assert_true(planner_peer_up(&nodes[n].planner, 0, PLANNER_FAR));
+	}
+	for (uint32_t chunk = 0; chunk < IMAGE_CHUNKS; chunk++)
+		planner_hold(&nodes[0].planner, chunk);
+
+	for (; complete < NODES && now_ms < 60000; now_ms += STEP_MS) {
+		complete = 0;
+		for (uint32_t n = 0; n < NODES; n++) {
+			answer(nodes, n, now_ms);
+			ask_all(nodes, n, now_ms);
+			for (uint32_t i = 0; n > 1 && i < nodes[n].planner.flight_count; i++)
+				assert_int_not_equal(nodes[n].planner.flights[i].peer, 0);
+			complete += chunkmap_complete(&nodes[n].planner.held);
+		}
+	}
+	assert_int_equal(complete, NODES);
+	/* Every chunk came over every link exactly once: into each node, from one neighbour. */
+	for (uint32_t n = 1; n < NODES; n++)
+		for (uint32_t chunk = 0; chunk < IMAGE_CHUNKS; chunk++)
+			assert_int_equal(nodes[n].crossings[chunk], 1);
+	free(nodes);
+}
+
+int main(void)
+{
+#define TEST(f) cmocka_unit_test_setup(f, set_up)
+	const struct CMUnitTest tests[] = {
+		TEST(test_nobody_to_ask),
+		TEST(test_rarest_first),
+		TEST(test_rarity_counts_neighbours_only),
+		TEST(test_each_chunk_is_in_flight_once),
+		TEST(test_a_peer_gets_a_few_requests),
+		TEST(test_nearer_ranks_first),
+		TEST(test_busy_neighbour_is_no_reason_to_go_far),
+		TEST(test_far_waits_for_a_neighbour_that_gains),
+		TEST(test_far_waits_for_an_unknown_map),
+		TEST(test_deadline_frees_the_chunk_and_pauses_the_peer),
+		TEST(test_silent_map_is_a_failure),
+		TEST(test_pauses_double),
+		TEST(test_failures_together_are_one),
+		TEST(test_wrong_chunk_bans),
+		TEST(test_late_answers),
+		TEST(test_gone_peer_frees_its_flights),
+		TEST(test_table_stays_whole),
+		TEST(test_maps_are_refreshed),
+		TEST(test_not_held_makes_the_map_stale),
+		TEST(test_url_without_the_file_fails),
+		TEST(test_has_source),
+		TEST(test_table_is_bounded),
+		TEST(test_chain_of_five),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
