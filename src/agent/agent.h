@@ -87,7 +87,7 @@ struct agent_source {
 
 enum event_kind {
 	EVENT_TICK = 0,     /* the time that agent_step() asked for has come */
-	EVENT_NEIGHBOUR_UP, /* a peer one hop away was found (again: its name or address changed) */
+	EVENT_NEIGHBOUR_UP, /* a peer one hop away was found, or said hello again */
 	EVENT_NEIGHBOUR_DOWN,
 	EVENT_SLICE,          /* the whole message of one exchange, of any peer */
 	EVENT_EXCHANGE_OVER,  /* answers ACTION_EXCHANGE */
@@ -123,7 +123,9 @@ struct event {
 		struct {
 			uint32_t neighbour; /* 0..LIMITS_NEIGHBOURS_MAX-1, chosen by the daemon */
 			char name[LIMITS_NAME_SIZE +
-				  1]; /* what it calls itself, unsigned; "" if unknown */
+				  1];    /* what it calls itself, unsigned; "" if unknown */
+			bool has_digest; /* it told its agent_digest() with its hello */
+			uint64_t digest;
 		} neighbour_up;
 		struct {
 			uint32_t neighbour;
@@ -134,6 +136,8 @@ struct event {
 			size_t data_size;
 			uint32_t neighbour; /* AGENT_PEER_NONE if it is none that we know */
 			bool remote;        /* not from this machine */
+			bool answer;        /* to an exchange of ours: written now, not before the
+					       connection */
 			uint32_t rtt_ms;    /* measured on this connection; 0 if not known */
 		} slice;
 		struct {
@@ -320,6 +324,14 @@ bool agent_speaks(const struct agent *agent, const char *type);
 
 /* The node's whole state of a type, as a message's data. text->size tells how much it needs. */
 void agent_slice(const struct agent *agent, uint64_t now_ms, const char *type, struct text *text);
+
+/* The same for an exchange that we open with a neighbour: only what it has not had from us. */
+void agent_slice_for(const struct agent *agent, uint64_t now_ms, uint32_t neighbour,
+	const char *type, struct text *text);
+
+/* Two nodes with the same records and orders have the same digest: nothing to exchange. Goes out
+ * with every hello. */
+uint64_t agent_digest(const struct agent *agent);
 
 /* GET /v1/status and GET /v1/mesh (docs/api.md). */
 void agent_view_status(const struct agent *agent, uint64_t now_ms, struct text *text);

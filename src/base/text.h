@@ -41,6 +41,9 @@ void text_add_member_bool(struct text *text, bool *first, const char *name, bool
 /* Copies all of `from` with its terminator, or leaves `to` untouched and returns false. */
 __attribute__((warn_unused_result)) bool text_copy(char *to, size_t capacity, const char *from);
 
+/* Copies as much of `from` as fits, always with a terminator: for messages to people. */
+void text_set(char *to, size_t capacity, const char *from);
+
 /* A name that may be a hostname, a key or a path component: 1..63 of [A-Za-z0-9._-], no leading
  * dot or dash. */
 bool text_is_name(const char *text);

@@ -1,0 +1,377 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+#include <assert.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "agent/node.h"
+
+/* Refused whatever happens later: not worth a second verification. */
+static bool is_final_refusal(enum reason reason)
+{
+	return reason == REASON_BAD_ORDER || reason == REASON_WRONG_MESH ||
+	       reason == REASON_UNKNOWN_KIND || reason == REASON_OLD_EPOCH ||
+	       reason == REASON_BAD_SIGNATURE || reason == REASON_UNTRUSTED_KEY;
+}
+
+/*
+ * The id of an offer for the memory of refusals covers the signature too: a good order under a bad
+ * signature must not shut out the same order under its good one.
+ */
+static void refusal_id(uint8_t id[static BYTES_HASH_SIZE], const struct order_offer *offer)
+{
+	uint8_t hashes[2 * BYTES_HASH_SIZE];
+
+	bytes_sha256(hashes, offer->text, offer->text_size);
+	bytes_sha256(hashes + BYTES_HASH_SIZE, offer->signature, strlen(offer->signature));
+	bytes_sha256(id, hashes, sizeof(hashes));
+}
+
+static bool was_refused(const struct agent *agent, const uint8_t id[static BYTES_HASH_SIZE])
+{
+	for (uint32_t i = 0; i < AGENT_REFUSED_MAX; i++) {
+		if (memcmp(agent->refused[i], id, BYTES_HASH_SIZE) == 0)
+			return true;
+	}
+	return false;
+}
+
+static void remember_refusal(struct agent *agent, const uint8_t id[static BYTES_HASH_SIZE])
+{
+	memcpy(agent->refused[agent->refused_next], id, BYTES_HASH_SIZE);
+	agent->refused_next = (agent->refused_next + 1) % AGENT_REFUSED_MAX;
+}
+
+static enum reason verify(const struct agent *agent, const struct order_offer *offer,
+	struct usign_signature *signature)
+{
+	const struct keyring *trusted = &agent->setup.operator_keys;
+
+	if (!usign_signature_from_blob(signature, offer->signature))
+		return REASON_BAD_SIGNATURE;
+	if (keyring_verify(trusted, signature, offer->text, offer->text_size) != NULL)
+		return REASON_NONE;
+	for (uint32_t i = 0; i < trusted->key_count; i++) {
+		if (memcmp(trusted->keys[i].keynum, signature->keynum, USIGN_KEYNUM_SIZE) == 0)
+			return REASON_BAD_SIGNATURE;
+	}
+	return REASON_UNTRUSTED_KEY;
+}
+
+bool accept_peek(const struct agent *agent, const struct order_offer *offer, struct order *order)
+{
+	struct usign_signature signature;
+	char problem[LIMITS_MESSAGE_SIZE + 1];
+
+	return offer->text_size <= LIMITS_ORDER_SIZE &&
+	       verify(agent, offer, &signature) == REASON_NONE &&
+	       order_decode(order, offer->text, offer->text_size, agent->setup.mesh, problem,
+		       sizeof(problem)) == REASON_NONE;
+}
+
+/* ---- start ---- */
+
+/* Does a new start beat the upgrade that the book holds? */
+static enum reason start_beats(
+	const struct agent *agent, const struct order *order, const struct order_offer *offer)
+{
+	const struct book_order *current = book_start(&agent->book);
+	int ids;
+
+	if (order->epoch < agent->highest_epoch)
+		return REASON_OLD_EPOCH;
+	if (order->epoch > agent->highest_epoch + AGENT_EPOCH_JUMP_MAX)
+		return REASON_EPOCH_GAP;
+	if (order->epoch > agent->highest_epoch)
+		return REASON_NONE;
+	if (current == NULL)
+		return REASON_OLD_EPOCH;
+	/* Two operators, one epoch: the lower id, until one is scheduled; then that one. */
+	if (book_is_scheduled(&agent->book))
+		return REASON_ALREADY_SCHEDULED;
+	if (offer->scheduled_elsewhere)
+		return REASON_NONE;
+	ids = memcmp(order->upgrade, current->order.upgrade, ORDER_UPGRADE_SIZE);
+	if (ids == 0)
+		return REASON_ALREADY_STARTED;
+	return ids < 0 ? REASON_NONE : REASON_LOST_TO_LOWER_ID;
+}
+
+/* Are we the participant of our name? A namesake with another key is somebody else. */
+static bool names_us(struct agent *agent, const struct order_start *start, uint32_t *wave)
+{
+	uint32_t index = order_find_participant(start, agent->setup.name);
+	struct usign_public own;
+
+	if (index == UINT32_MAX)
+		return false;
+	usign_public_of(&own, &agent->setup.node_key);
+	if (memcmp(start->participants[index].key, own.key, ORDER_KEY_SIZE) != 0) {
+		agent_log(agent, LOG_WARNING, "namesake",
+			"the start order names a %s with another node key; this node is not meant",
+			agent->setup.name);
+		return false;
+	}
+	*wave = start->participants[index].wave;
+	return true;
+}
+
+static enum reason may_enter(const struct agent *agent, bool named)
+{
+	const struct machine_facts facts = { .supersedes = true };
+	bool was_in = agent->participant && life_is_busy(agent);
+	enum node_state next;
+	enum reason reason;
+
+	if (!named && !was_in)
+		return REASON_NONE;
+	/* Ask before anything is touched: a refusal leaves the old upgrade as it was. */
+	reason = machine_ask(agent->state, named ? SIGNAL_START : SIGNAL_SUPERSEDE, &facts, &next);
+	if (reason == REASON_WRONG_STATE && !named)
+		reason = REASON_ALREADY_SCHEDULED; /* we are past the point where we could leave it
+						    */
+	return reason;
+}
+
+/* Firmware on trial, and the journal that told of its upgrade is lost: the mesh tells us again. */
+static bool is_orphaned_trial(const struct agent *agent)
+{
+	return agent->state == STATE_CONFIRMATION_PENDING && book_start(&agent->book) == NULL;
+}
+
+static enum reason accept_start(struct agent *agent, struct order *order,
+	const struct order_offer *offer, const struct usign_signature *signature,
+	struct book_order **taken)
+{
+	struct machine_facts facts = { .supersedes = true };
+	enum reason reason = start_beats(agent, order, offer);
+	uint32_t wave = 0;
+	bool named = false, was_in = agent->participant && life_is_busy(agent);
+	bool orphan = is_orphaned_trial(agent);
+	struct book book;
+
+	if (reason == REASON_NONE) {
+		named = names_us(agent, &order->start, &wave);
+		if (!named || !is_orphaned_trial(agent))
+			reason = may_enter(agent, named);
+	}
+	if (reason != REASON_NONE) {
+		order_free(order);
+		return reason;
+	}
+	/* The new start must have its place before the old orders are let go. */
+	book_init(&book);
+	book.change = agent->book.change + 1;
+	*taken = book_add(&book, order, offer->text, offer->text_size, signature, agent->now_ms);
+	if (*taken == NULL)
+		return REASON_INTERNAL;
+	if (was_in)
+		download_stop(agent, true);
+	book_clear(&agent->book);
+	agent->book = book;
+	order = &(*taken)->order;
+	agent->highest_epoch = order->epoch;
+	agent->participant = named;
+	agent->wave = wave;
+	agent->journal_due = true;
+	if (orphan && named)
+		return REASON_NONE;
+	agent->flashed = false;
+	agent->healthy = false;
+	agent->confirm_decided = false;
+	agent->window_known = false;
+	agent->window_s = 0;
+	agent->previous_version[0] = '\0';
+	if (named)
+		reason = life_signal(agent, SIGNAL_START, &facts, REASON_NONE, "");
+	else if (was_in)
+		reason = life_signal(agent, SIGNAL_SUPERSEDE, &facts, REASON_SUPERSEDED, "");
+	else if (order->start.sequence > agent->release_sequence && agent->release_sequence != 0)
+		(void)life_signal(agent, SIGNAL_NEWER_RELEASE, &facts, REASON_NONE, "");
+	assert(reason == REASON_NONE);
+	if (named)
+		download_start(agent);
+	return REASON_NONE;
+}
+
+/* ---- what follows a start ---- */
+
+static enum reason belongs(const struct agent *agent, const struct order *order)
+{
+	const struct book_order *start = book_start(&agent->book);
+
+	if (order->epoch < agent->highest_epoch)
+		return REASON_OLD_EPOCH;
+	if (start == NULL || order->epoch != start->order.epoch ||
+		memcmp(order->upgrade, start->order.upgrade, ORDER_UPGRADE_SIZE) != 0)
+		return REASON_UNKNOWN_UPGRADE;
+	return REASON_NONE;
+}
+
+static enum reason may_schedule(const struct agent *agent, const struct order *order)
+{
+	const struct book_order *start = book_start(&agent->book);
+	const struct order_schedule *schedule = &order->schedule;
+
+	if (memcmp(schedule->start_id, start->id, BYTES_HASH_SIZE) != 0)
+		return REASON_BAD_ORDER;
+	if (schedule->wave >= start->order.start.wave_count)
+		return REASON_UNKNOWN_WAVE;
+	if (book_abort(&agent->book) != NULL)
+		return REASON_OPERATOR;
+	if (book_schedule(&agent->book, schedule->wave) != NULL)
+		return REASON_ALREADY_SCHEDULED;
+	return REASON_NONE;
+}
+
+/* A posted confirm is refused where it would only wait: the operator must know who is missing. */
+static enum reason may_confirm(const struct agent *agent, const struct order *order, bool posted,
+	char *message, size_t capacity)
+{
+	const struct record *records[LIMITS_PARTICIPANTS_MAX];
+	struct upgrade_question question;
+	struct upgrade_count count;
+	struct text text;
+	uint32_t named = 0;
+
+	if (order->confirm.wave >= book_start(&agent->book)->order.start.wave_count)
+		return REASON_UNKNOWN_WAVE;
+	if (book_schedule(&agent->book, order->confirm.wave) == NULL)
+		return REASON_WRONG_STATE;
+	if (!posted || !life_question(agent, order->confirm.wave, &question))
+		return REASON_NONE;
+	question.confirm = &order->confirm;
+	life_records(agent, records);
+	upgrade_count(&count, &question, records);
+	if (upgrade_is_complete(&count, &question))
+		return REASON_NONE;
+	text_init(&text, message, capacity);
+	text_add(&text, "Not running the new firmware:");
+	for (uint32_t i = 0; i < question.start->participant_count && named < 8; i++) {
+		const struct order_participant *participant = &question.start->participants[i];
+
+		if (participant->wave != question.wave ||
+			order_is_without(question.confirm, participant->name) ||
+			upgrade_has_done(&question, records[i], UPGRADE_STEP_RUNNING))
+			continue;
+		text_add(&text, named++ > 0 ? ", " : " ");
+		text_add(&text, participant->name);
+	}
+	text_add(&text, ".");
+	return REASON_PARTICIPANTS_MISSING;
+}
+
+static enum reason may_abort(const struct agent *agent, bool posted)
+{
+	if (book_abort(&agent->book) != NULL)
+		return REASON_ALREADY_KNOWN;
+	/* In gossip it is passed on all the same: others may still be before the flash. */
+	if (posted && agent->participant &&
+		(agent->state == STATE_FLASHING || agent->state == STATE_CONFIRMATION_PENDING))
+		return REASON_TOO_LATE;
+	return REASON_NONE;
+}
+
+static void apply_abort(struct agent *agent, const struct order *order)
+{
+	if (!agent->participant)
+		return;
+	if (life_signal(agent, SIGNAL_ABORT, NULL, REASON_OPERATOR, order->abort.reason) ==
+		REASON_NONE)
+		download_stop(agent, true);
+}
+
+static enum reason accept_following(struct agent *agent, struct order *order,
+	const struct order_offer *offer, const struct usign_signature *signature,
+	struct book_order **taken, char *message, size_t capacity)
+{
+	enum reason reason = belongs(agent, order);
+
+	if (reason == REASON_NONE) {
+		if (order->kind == ORDER_SCHEDULE)
+			reason = may_schedule(agent, order);
+		else if (order->kind == ORDER_CONFIRM)
+			reason = may_confirm(agent, order, offer->posted, message, capacity);
+		else
+			reason = may_abort(agent, offer->posted);
+	}
+	/* The last place is the abort's: whatever was ordered before, it must find room. */
+	if (reason == REASON_NONE && order->kind != ORDER_ABORT &&
+		agent->book.count >= LIMITS_ORDERS_MAX - 1)
+		reason = REASON_TOO_MANY_ORDERS;
+	if (reason != REASON_NONE) {
+		order_free(order);
+		return reason;
+	}
+	*taken = book_add(
+		&agent->book, order, offer->text, offer->text_size, signature, agent->now_ms);
+	if (*taken == NULL)
+		return REASON_INTERNAL;
+	agent->journal_due = true;
+	if ((*taken)->order.kind == ORDER_ABORT)
+		apply_abort(agent, &(*taken)->order);
+	return REASON_NONE;
+}
+
+static void log_outcome(struct agent *agent, const struct order *order, enum reason reason,
+	const struct usign_signature *signature, const struct order_offer *offer)
+{
+	char fingerprint[USIGN_FINGERPRINT_TEXT_SIZE + 1];
+	char upgrade[ORDER_UPGRADE_TEXT_SIZE + 1];
+
+	usign_fingerprint(fingerprint, signature->keynum);
+	bytes_to_hex(upgrade, order->upgrade, ORDER_UPGRADE_SIZE);
+	if (reason == REASON_NONE)
+		agent_log(agent, LOG_INFO, "order_accepted", "%s of upgrade %s, signed by %s, %s",
+			order_kind_word(order->kind), upgrade, fingerprint,
+			offer->posted ? "posted here" : "heard from the mesh");
+	else
+		agent_log(agent, offer->posted ? LOG_WARNING : LOG_DEBUG, "order_refused",
+			"%s of upgrade %s, signed by %s: %s", order_kind_word(order->kind), upgrade,
+			fingerprint, reason_word(reason));
+}
+
+enum reason accept_order(struct agent *agent, const struct order_offer *offer,
+	struct book_order **taken, char *message, size_t capacity)
+{
+	uint8_t id[BYTES_HASH_SIZE], refusal[BYTES_HASH_SIZE];
+	struct usign_signature signature;
+	struct order order, head;
+	enum reason reason;
+
+	*taken = NULL;
+	if (offer->text_size > LIMITS_ORDER_SIZE) {
+		text_set(message, capacity, "The order is larger than 64 KiB.");
+		return REASON_BAD_ORDER;
+	}
+	order_id(id, offer->text, offer->text_size);
+	*taken = book_find(&agent->book, id);
+	if (*taken != NULL)
+		return REASON_ALREADY_KNOWN;
+	refusal_id(refusal, offer);
+	if (!offer->posted && was_refused(agent, refusal))
+		return REASON_BAD_ORDER;
+
+	reason = verify(agent, offer, &signature);
+	if (reason == REASON_NONE)
+		reason = order_decode(&order, offer->text, offer->text_size, agent->setup.mesh,
+			message, capacity);
+	if (reason != REASON_NONE) {
+		remember_refusal(agent, refusal);
+		agent_log(
+			agent, LOG_WARNING, "order_refused", "%s %s", reason_word(reason), message);
+		return reason;
+	}
+	head = order; /* for the log; its pointers are not followed */
+	reason = order.kind == ORDER_START ? accept_start(agent, &order, offer, &signature, taken)
+					   : accept_following(agent, &order, offer, &signature,
+						     taken, message, capacity);
+	if (reason != REASON_NONE)
+		*taken = NULL;
+	else
+		(*taken)->from = offer->from;
+	if (is_final_refusal(reason))
+		remember_refusal(agent, refusal);
+	log_outcome(agent, &head, reason, &signature, offer);
+	agent->changed = true;
+	return reason;
+}

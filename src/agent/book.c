@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+#include "agent/book.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+void book_init(struct book *book)
+{
+	memset(book, 0, sizeof(*book));
+}
+
+static void free_order(struct book_order *slot)
+{
+	order_free(&slot->order);
+	free(slot->text);
+	free(slot);
+}
+
+void book_clear(struct book *book)
+{
+	for (uint32_t i = 0; i < book->count; i++)
+		free_order(book->orders[i]);
+	book->count = 0;
+	book->change++;
+}
+
+struct book_order *book_add(struct book *book, struct order *order, const char *text,
+	size_t text_size, const struct usign_signature *signature, uint64_t now_ms)
+{
+	struct book_order *slot;
+
+	assert((book->count == 0) == (order->kind == ORDER_START));
+
+	slot = book->count < LIMITS_ORDERS_MAX ? calloc(1, sizeof(*slot)) : NULL;
+	if (slot != NULL)
+		slot->text = malloc(text_size);
+	if (slot == NULL || slot->text == NULL) {
+		free(slot);
+		order_free(order);
+		return NULL;
+	}
+	memcpy(slot->text, text, text_size);
+	slot->text_size = text_size;
+	order_id(slot->id, text, text_size);
+	slot->order = *order;
+	slot->signature = *signature;
+	slot->came_ms = now_ms;
+	slot->from = UINT32_MAX;
+	slot->ttl_floor_s = BOOK_TTL_S;
+	slot->change = ++book->change;
+	book->orders[book->count++] = slot;
+	return slot;
+}
+
+struct book_order *book_find(const struct book *book, const uint8_t id[static BYTES_HASH_SIZE])
+{
+	for (uint32_t i = 0; i < book->count; i++) {
+		if (memcmp(book->orders[i]->id, id, BYTES_HASH_SIZE) == 0)
+			return book->orders[i];
+	}
+	return NULL;
+}
+
+struct book_order *book_start(const struct book *book)
+{
+	return book->count > 0 ? book->orders[0] : NULL;
+}
+
+struct book_order *book_abort(const struct book *book)
+{
+	for (uint32_t i = 0; i < book->count; i++) {
+		if (book->orders[i]->order.kind == ORDER_ABORT)
+			return book->orders[i];
+	}
+	return NULL;
+}
+
+struct book_order *book_schedule(const struct book *book, uint32_t wave)
+{
+	for (uint32_t i = 0; i < book->count; i++) {
+		const struct order *order = &book->orders[i]->order;
+
+		if (order->kind == ORDER_SCHEDULE && order->schedule.wave == wave)
+			return book->orders[i];
+	}
+	return NULL;
+}
+
+bool book_is_scheduled(const struct book *book)
+{
+	return book_last_wave(book) != UINT32_MAX;
+}
+
+uint32_t book_last_wave(const struct book *book)
+{
+	uint32_t last = UINT32_MAX;
+
+	for (uint32_t i = 0; i < book->count; i++) {
+		const struct order *order = &book->orders[i]->order;
+
+		if (order->kind == ORDER_SCHEDULE &&
+			(last == UINT32_MAX || order->schedule.wave > last))
+			last = order->schedule.wave;
+	}
+	return last;
+}
+
+struct book_order *book_confirm(const struct book *book, uint32_t wave, uint32_t nth)
+{
+	for (uint32_t i = 0; i < book->count; i++) {
+		const struct order *order = &book->orders[i]->order;
+
+		if (order->kind != ORDER_CONFIRM || order->confirm.wave != wave)
+			continue;
+		if (nth == 0)
+			return book->orders[i];
+		nth--;
+	}
+	return NULL;
+}
+
+uint64_t book_digest(const struct book *book)
+{
+	uint64_t digest = 0;
+
+	for (uint32_t i = 0; i < book->count; i++) {
+		uint64_t part = 0;
+
+		for (size_t j = 0; j < sizeof(part); j++)
+			part = part << 8 | book->orders[i]->id[j];
+		digest += part;
+	}
+	return digest;
+}

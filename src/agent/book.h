@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+#ifndef AGENT_BOOK_H
+#define AGENT_BOOK_H
+
+/*
+ * The orders of one upgrade, as they were signed: the start order first, then what followed. They
+ * are kept until another start takes the place, so that whoever was away learns what happened.
+ * Owns its memory; bounded by LIMITS_ORDERS_MAX.
+ */
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/order.h"
+#include "release/usign.h"
+
+enum {
+	BOOK_TTL_S = 2400,
+	BOOK_HOPS_ENTRY = 0,
+	BOOK_HOPS_MAX = 254,
+};
+
+struct book_order {
+	uint8_t id[BYTES_HASH_SIZE];
+	struct order order;
+	char *text; /* the exact bytes that were signed */
+	size_t text_size;
+	struct usign_signature signature;
+	uint64_t change;     /* the book's change counter when it came */
+	uint32_t from;       /* neighbour that it came from; UINT32_MAX if from none */
+	int64_t ttl_floor_s; /* plain peers know it with this TTL; we must not offer less */
+
+	/* Of a schedule: when it is due here, as the entry node counts. */
+	bool countdown_known;
+	uint8_t hops; /* between the node where it was posted and us */
+	uint64_t deadline_ms;
+	uint64_t came_ms;
+};
+
+struct book {
+	struct book_order *orders[LIMITS_ORDERS_MAX];
+	uint32_t count; /* orders[0] is the start */
+	uint64_t change;
+};
+
+void book_init(struct book *book);
+void book_clear(struct book *book); /* forgets all orders; the change counter goes on */
+
+/* Takes over `order` (its memory belongs to the book then, also on failure). NULL if the book is
+ * full or there is no memory. */
+struct book_order *book_add(struct book *book, struct order *order, const char *text,
+	size_t text_size, const struct usign_signature *signature, uint64_t now_ms);
+
+struct book_order *book_find(const struct book *book, const uint8_t id[static BYTES_HASH_SIZE]);
+struct book_order *book_start(const struct book *book); /* NULL if there is none */
+struct book_order *book_abort(const struct book *book);
+struct book_order *book_schedule(const struct book *book, uint32_t wave);
+bool book_is_scheduled(const struct book *book); /* any wave */
+
+/* The waves that were scheduled; the highest of them, or UINT32_MAX. */
+uint32_t book_last_wave(const struct book *book);
+
+/* Confirm order number `nth` (0…) for a wave; NULL if there are not so many. */
+struct book_order *book_confirm(const struct book *book, uint32_t wave, uint32_t nth);
+
+uint64_t book_digest(const struct book *book);
+
+#endif

@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+#include "agent/journal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/json.h"
+#include "base/text.h"
+
+#define COUNTER_MAX ((UINT64_C(1) << 53) - 1)
+
+static const char magic[] = "lockstep-journal 1 ";
+
+enum {
+	MAGIC_SIZE = sizeof(magic) - 1,
+	HEAD_SIZE = MAGIC_SIZE + BYTES_HASH_TEXT_SIZE + 1, /* and the line's end */
+};
+
+static void write_orders(struct text *text, const struct book *book)
+{
+	char blob[USIGN_SIGNATURE_BLOB_TEXT_SIZE + 1];
+
+	for (uint32_t i = 0; i < book->count; i++) {
+		const struct book_order *slot = book->orders[i];
+		bool first = true;
+
+		text_add(text, i > 0 ? ",{" : "{");
+		text_add_member(text, &first, "order");
+		text_add_json_string(text, slot->text, slot->text_size);
+		usign_signature_to_blob(blob, &slot->signature);
+		text_add_member_string(text, &first, "signature", blob);
+		text_add(text, "}");
+	}
+}
+
+static void write_journal(struct text *text, const struct journal *journal, const struct book *book)
+{
+	bool first = true;
+
+	text_add(text, "{");
+	text_add_member_u64(text, &first, "epoch", journal->highest_epoch);
+	text_add_member_u64(text, &first, "incarnation", journal->incarnation);
+	text_add_member_string(text, &first, "state", state_name(journal->state));
+	text_add_member_string(text, &first, "reason", reason_word(journal->reason));
+	text_add_member_string(text, &first, "message", journal->message);
+	text_add_member_string(text, &first, "boot_id", journal->boot_id);
+	text_add_member_bool(text, &first, "flashed", journal->flashed);
+	text_add_member_u64(text, &first, "window_s", journal->window_s);
+	text_add_member_string(text, &first, "previous_version", journal->previous_version);
+	text_add_member_u64(text, &first, "release_sequence", journal->release_sequence);
+	text_add_member(text, &first, "orders");
+	text_add(text, "[");
+	write_orders(text, book);
+	text_add(text, "]}\n");
+}
+
+char *journal_encode(const struct journal *journal, const struct book *book, size_t *size)
+{
+	struct text text;
+	uint8_t hash[BYTES_HASH_SIZE];
+	char *buffer;
+
+	text_init(&text, NULL, 0);
+	write_journal(&text, journal, book);
+	buffer = malloc(HEAD_SIZE + text.size + 1);
+	if (buffer == NULL)
+		return NULL;
+	*size = HEAD_SIZE + text.size;
+	text_init(&text, buffer + HEAD_SIZE, text.size + 1);
+	write_journal(&text, journal, book);
+	bytes_sha256(hash, buffer + HEAD_SIZE, text.size);
+	memcpy(buffer, magic, MAGIC_SIZE);
+	bytes_to_hex(buffer + MAGIC_SIZE, hash, sizeof(hash));
+	buffer[HEAD_SIZE - 1] = '\n';
+	return buffer;
+}
+
+static bool head_is_sound(const char *bytes, size_t size)
+{
+	char hex[BYTES_HASH_TEXT_SIZE + 1];
+	uint8_t hash[BYTES_HASH_SIZE], claimed[BYTES_HASH_SIZE];
+
+	if (size <= HEAD_SIZE || size > JOURNAL_SIZE_MAX || memcmp(bytes, magic, MAGIC_SIZE) != 0 ||
+		bytes[HEAD_SIZE - 1] != '\n')
+		return false;
+	memcpy(hex, bytes + MAGIC_SIZE, BYTES_HASH_TEXT_SIZE);
+	hex[BYTES_HASH_TEXT_SIZE] = '\0';
+	if (!bytes_from_hex(claimed, sizeof(claimed), hex))
+		return false;
+	bytes_sha256(hash, bytes + HEAD_SIZE, size - HEAD_SIZE);
+	return memcmp(hash, claimed, sizeof(hash)) == 0;
+}
+
+static void read_order(struct json_reader *reader, struct json_object *item, struct book *book,
+	const char *mesh, uint64_t now_ms)
+{
+	char blob[USIGN_SIGNATURE_BLOB_TEXT_SIZE + 1] = "";
+	char problem[LIMITS_MESSAGE_SIZE + 1];
+	struct usign_signature signature;
+	struct order order;
+	size_t size = 0;
+	const char *text = json_get_string_view(reader, item, "order", &size);
+
+	json_get_string(reader, item, "signature", blob, sizeof(blob));
+	if (!json_ok(reader))
+		return;
+	if (!usign_signature_from_blob(&signature, blob) ||
+		order_decode(&order, text, size, mesh, problem, sizeof(problem)) != REASON_NONE) {
+		json_fail(reader, "orders", "hold what is no order");
+		return;
+	}
+	if ((book->count == 0) != (order.kind == ORDER_START)) {
+		order_free(&order);
+		json_fail(reader, "orders", "must begin with the start, and only it");
+		return;
+	}
+	if (book_add(book, &order, text, size, &signature, now_ms) == NULL)
+		json_fail(reader, "orders", "are too many");
+}
+
+bool journal_decode(struct journal *journal, struct book *book, const char *mesh, const char *bytes,
+	size_t size, uint64_t now_ms)
+{
+	struct journal decoded = { 0 };
+	struct json_reader reader;
+	struct json_object *object, *orders;
+	char word[LIMITS_REASON_SIZE + 1] = "";
+	bool ok;
+
+	if (!head_is_sound(bytes, size))
+		return false;
+	object = json_parse(&reader, bytes + HEAD_SIZE, size - HEAD_SIZE);
+	decoded.highest_epoch = json_get_u64(&reader, object, "epoch", 0, COUNTER_MAX);
+	decoded.incarnation = json_get_u64(&reader, object, "incarnation", 0, COUNTER_MAX);
+	json_get_string(&reader, object, "state", word, sizeof(word));
+	if (json_ok(&reader) && !state_from_name(&decoded.state, word))
+		json_fail(&reader, "state", "is not known");
+	json_get_string(&reader, object, "reason", word, sizeof(word));
+	if (json_ok(&reader))
+		decoded.reason = reason_from_word(word);
+	json_get_string(&reader, object, "message", decoded.message, sizeof(decoded.message));
+	json_get_string(&reader, object, "boot_id", decoded.boot_id, sizeof(decoded.boot_id));
+	decoded.flashed = json_get_optional_bool(&reader, object, "flashed", false);
+	decoded.window_s =
+		(uint32_t)json_get_u64(&reader, object, "window_s", 0, LIMITS_CONFIRM_WINDOW_MAX_S);
+	json_get_string(&reader, object, "previous_version", decoded.previous_version,
+		sizeof(decoded.previous_version));
+	decoded.release_sequence =
+		json_get_u64(&reader, object, "release_sequence", 0, COUNTER_MAX);
+	orders = json_get_array(&reader, object, "orders", LIMITS_ORDERS_MAX);
+	for (size_t i = 0; json_ok(&reader) && i < json_array_count(orders); i++)
+		read_order(&reader, json_array_object(&reader, orders, "orders", i), book, mesh,
+			now_ms);
+	ok = json_ok(&reader);
+	json_free(object);
+	if (ok)
+		*journal = decoded;
+	else
+		book_clear(book);
+	return ok;
+}

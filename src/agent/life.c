@@ -1,0 +1,567 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+#include <assert.h>
+#include <inttypes.h>
+#include <string.h>
+
+#include "agent/node.h"
+
+bool life_is_busy(const struct agent *agent)
+{
+	switch (agent->state) {
+	case STATE_DOWNLOADING:
+	case STATE_DOWNLOAD_ERROR:
+	case STATE_UPGRADE_READY:
+	case STATE_UPGRADE_SCHEDULED:
+	case STATE_FLASHING:
+	case STATE_CONFIRMATION_PENDING:
+		return true;
+	default:
+		return false;
+	}
+}
+
+struct journal life_journal(const struct agent *agent)
+{
+	struct journal journal = {
+		.highest_epoch = agent->highest_epoch,
+		.incarnation = agent->incarnation,
+		.state = agent->state,
+		.reason = agent->reason,
+		.flashed = agent->flashed,
+		.window_s = agent->window_s,
+		.release_sequence = agent->release_sequence,
+	};
+
+	text_set(journal.message, sizeof(journal.message), agent->message);
+	text_set(journal.boot_id, sizeof(journal.boot_id), agent->setup.boot_id);
+	text_set(journal.previous_version, sizeof(journal.previous_version),
+		agent->previous_version);
+	return journal;
+}
+
+/* A node that restarts in one of the others begins again with the download, which is quick. */
+static bool is_journalled(enum node_state state)
+{
+	return state != STATE_DOWNLOADING && state != STATE_DOWNLOAD_ERROR &&
+	       state != STATE_UPGRADE_READY && state != STATE_UPGRADE_SCHEDULED &&
+	       state != STATE_UPGRADE_AVAILABLE;
+}
+
+static void set_state(
+	struct agent *agent, enum node_state state, enum reason reason, const char *message)
+{
+	agent_log(agent,
+		state == STATE_INTERNAL_ERROR || state == STATE_UPGRADE_CHECK_FAILED ? LOG_ERROR
+										     : LOG_INFO,
+		"state", "%s -> %s%s%s%s%s", state_name(agent->state), state_name(state),
+		reason != REASON_NONE ? ": " : "", reason_word(reason),
+		message[0] != '\0' ? ": " : "", message);
+	agent->state = state;
+	agent->reason = reason;
+	text_set(agent->message, sizeof(agent->message), message);
+	agent->state_since_ms = agent->now_ms;
+	agent->changed = true;
+	if (is_journalled(state))
+		agent->journal_due = true;
+}
+
+enum reason life_signal(struct agent *agent, enum signal signal, const struct machine_facts *facts,
+	enum reason reason, const char *message)
+{
+	static const struct machine_facts no_facts;
+	enum node_state next;
+	enum reason objection =
+		machine_ask(agent->state, signal, facts != NULL ? facts : &no_facts, &next);
+
+	if (objection == REASON_NONE)
+		set_state(agent, next, reason, message);
+	return objection;
+}
+
+/* Why nothing happens yet. Not a change of state, and not worth a write to flash. */
+static void wait_because(struct agent *agent, enum reason reason, const char *message)
+{
+	if (agent->reason == reason && strcmp(agent->message, message) == 0)
+		return;
+	agent->reason = reason;
+	text_set(agent->message, sizeof(agent->message), message);
+	agent->changed = true;
+}
+
+/* ---- the upgrade as the roster shows it ---- */
+
+bool life_question(const struct agent *agent, uint32_t wave, struct upgrade_question *question)
+{
+	const struct book_order *start = book_start(&agent->book);
+	const struct book_order *schedule = book_schedule(&agent->book, wave);
+
+	if (start == NULL)
+		return false;
+	memset(question, 0, sizeof(*question));
+	question->start = &start->order.start;
+	question->epoch = start->order.epoch;
+	memcpy(question->upgrade, start->order.upgrade, ORDER_UPGRADE_SIZE);
+	question->wave = wave;
+	question->scheduled = schedule != NULL;
+	if (schedule != NULL)
+		memcpy(question->schedule_id, schedule->id, BYTES_HASH_SIZE);
+	return true;
+}
+
+void life_records(const struct agent *agent, const struct record **records)
+{
+	const struct order_start *start = &book_start(&agent->book)->order.start;
+	uint32_t at = 0;
+
+	/* Both lists are sorted by name: one walk. */
+	for (uint32_t i = 0; i < start->participant_count; i++) {
+		const struct roster_entry *entry = NULL;
+
+		while (at < agent->roster.count && strcmp(agent->roster.entries[at]->record.name,
+							   start->participants[i].name) < 0)
+			at++;
+		if (at < agent->roster.count)
+			entry = agent->roster.entries[at];
+		/* Only the key that the start order pins speaks for a participant. */
+		records[i] = entry != NULL &&
+					     strcmp(entry->record.name,
+						     start->participants[i].name) == 0 &&
+					     memcmp(entry->key.key, start->participants[i].key,
+						     ORDER_KEY_SIZE) == 0
+				     ? &entry->record
+				     : NULL;
+	}
+}
+
+struct outlook {
+	struct upgrade_question question;
+	struct upgrade_count count;
+	const struct book_order *schedule;
+	const struct record *records[LIMITS_PARTICIPANTS_MAX];
+};
+
+/* Of several confirm orders the one that is fulfilled counts; else the last. */
+static void pick_confirm(const struct agent *agent, struct outlook *outlook)
+{
+	const struct book_order *order;
+
+	for (uint32_t i = 0; (order = book_confirm(&agent->book, agent->wave, i)) != NULL; i++) {
+		outlook->question.confirm = &order->order.confirm;
+		upgrade_count(&outlook->count, &outlook->question, outlook->records);
+		if (upgrade_is_complete(&outlook->count, &outlook->question) &&
+			!order_is_without(&order->order.confirm, agent->setup.name))
+			return;
+	}
+}
+
+static bool look(const struct agent *agent, struct outlook *outlook)
+{
+	if (!agent->participant || !life_question(agent, agent->wave, &outlook->question))
+		return false;
+	outlook->schedule = book_schedule(&agent->book, agent->wave);
+	life_records(agent, outlook->records);
+	upgrade_count(&outlook->count, &outlook->question, outlook->records);
+	pick_confirm(agent, outlook);
+	return true;
+}
+
+/* "node3, node7 and 2 more": those of the wave that have not done the step. */
+static void name_missing(
+	const struct outlook *outlook, enum upgrade_step step, char *message, size_t capacity)
+{
+	const struct order_start *start = outlook->question.start;
+	struct text text;
+	uint32_t missing = 0;
+
+	text_init(&text, message, capacity);
+	for (uint32_t i = 0; i < start->participant_count; i++) {
+		const struct order_participant *participant = &start->participants[i];
+
+		if (participant->wave != outlook->question.wave ||
+			upgrade_has_done(&outlook->question, outlook->records[i], step))
+			continue;
+		missing++;
+		if (text.size + strlen(participant->name) + 24 < capacity) {
+			text_add(&text, missing > 1 ? ", " : "");
+			text_add(&text, participant->name);
+		}
+	}
+	if (text.size + 16 < capacity && missing > 1)
+		text_add_format(&text, " (%" PRIu32 " nodes)", missing);
+}
+
+/* Participants of other waves need not flash now, but the mesh is whole only with them. */
+static bool sees_other_waves(const struct agent *agent, const struct outlook *outlook)
+{
+	const struct order_start *start = outlook->question.start;
+	uint32_t others = 0, seen = 0;
+
+	for (uint32_t i = 0; i < start->participant_count; i++) {
+		const struct roster_entry *entry;
+
+		if (start->participants[i].wave == agent->wave)
+			continue;
+		others++;
+		entry = roster_find(&agent->roster, start->participants[i].name);
+		/* An old record that others still pass on is no sign of life: a newer one is. */
+		seen += outlook->records[i] != NULL && entry != NULL && entry->moved;
+	}
+	return seen * 100 >= others * start->quorum_percent;
+}
+
+static struct machine_facts facts_of(const struct agent *agent, const struct outlook *outlook)
+{
+	const struct upgrade_question *question = &outlook->question;
+	const struct upgrade_count *count = &outlook->count;
+	const struct order_start *start = question->start;
+	bool goes_back = start->policy == ORDER_ATOMIC && count->reverted > 0;
+
+	return (struct machine_facts){
+		.committed = upgrade_is_committed(count),
+		.past_flash_seen = count->past > (agent->flashed ? 1u : 0u) && !goes_back,
+		.healthy = agent->healthy,
+		.named_without = question->confirm != NULL &&
+				 order_is_without(question->confirm, agent->setup.name),
+		.confirm_ordered = question->confirm != NULL,
+		.confirm_auto = start->confirm == ORDER_CONFIRM_AUTO,
+		.wave_complete = upgrade_is_complete(count, question),
+		.wave_healthy = upgrade_is_healthy(count, question),
+		.confirmed_seen = count->confirmed > 0,
+		.catch_up = start->catch_up,
+	};
+}
+
+/* ---- before the flash ---- */
+
+/* When a node that could not flash gives up. */
+static uint64_t hold_end(const struct outlook *outlook)
+{
+	const struct book_order *schedule = outlook->schedule;
+	uint64_t from_ms = schedule->countdown_known
+				   ? schedule->deadline_ms
+				   : schedule->came_ms + schedule->order.schedule.countdown_ms;
+
+	return from_ms + outlook->question.start->hold_ms;
+}
+
+static void give_up(
+	struct agent *agent, const struct outlook *outlook, const struct machine_facts *facts)
+{
+	enum reason reason = outlook->schedule->countdown_known ? REASON_NOT_EVERYONE_SCHEDULED
+								: REASON_COUNTDOWN_LOST;
+	char names[LIMITS_MESSAGE_SIZE + 1] = "";
+
+	if (agent->now_ms < hold_end(outlook)) {
+		agent_wake_at(agent, hold_end(outlook));
+		return;
+	}
+	name_missing(outlook, UPGRADE_STEP_SCHEDULED, names, sizeof(names));
+	if (life_signal(agent, SIGNAL_HOLD_OVER, facts, reason, names) == REASON_NONE)
+		download_stop(agent, true);
+}
+
+static void begin_flash(
+	struct agent *agent, const struct outlook *outlook, const struct machine_facts *facts)
+{
+	struct action *action;
+	char names[LIMITS_MESSAGE_SIZE + 1] = "";
+	enum reason objection;
+
+	/* The action is taken first: a state that says FLASHING without it would wait for ever. */
+	action = agent_act(agent, ACTION_FLASHER);
+	if (action == NULL)
+		return;
+	objection = life_signal(agent, SIGNAL_COUNTDOWN_OVER, facts, REASON_NONE, "");
+	if (objection != REASON_NONE) {
+		agent->actions->count--;
+		name_missing(outlook, UPGRADE_STEP_SCHEDULED, names, sizeof(names));
+		wait_because(agent, objection, names);
+		give_up(agent, outlook, facts);
+		return;
+	}
+	agent->flashed = true;
+	agent->window_s = outlook->schedule->order.schedule.confirm_window_s;
+	text_set(agent->previous_version, sizeof(agent->previous_version), agent->setup.version);
+	agent->flash_deadline_ms = agent->now_ms + AGENT_FLASH_PATIENCE_MS;
+	action->flasher.verb = FLASHER_FLASH;
+	action->flasher.window_s = agent->window_s;
+	agent_log(agent, LOG_INFO, "flash", "the flash begins%s",
+		facts->committed ? "" : ", to catch up with the others");
+}
+
+static void think_scheduled(struct agent *agent, const struct outlook *outlook)
+{
+	const struct book_order *schedule = outlook->schedule;
+	struct machine_facts facts = facts_of(agent, outlook);
+
+	if (schedule->countdown_known && agent->now_ms < schedule->deadline_ms) {
+		agent_wake_at(agent, schedule->deadline_ms);
+		return;
+	}
+	if (schedule->countdown_known || facts.past_flash_seen)
+		begin_flash(agent, outlook, &facts);
+	else
+		give_up(agent, outlook, &facts);
+	if (agent->state == STATE_UPGRADE_SCHEDULED)
+		agent_wake_at(agent, hold_end(outlook));
+}
+
+static void think_before(struct agent *agent, const struct outlook *outlook)
+{
+	struct machine_facts facts = facts_of(agent, outlook);
+
+	if (outlook->schedule == NULL)
+		return;
+	if (agent->state == STATE_UPGRADE_READY) {
+		if (life_signal(agent, SIGNAL_SCHEDULE, &facts, REASON_NONE, "") == REASON_NONE)
+			think_scheduled(agent, outlook);
+		return;
+	}
+	give_up(agent, outlook, &facts);
+}
+
+static void think_aborted(struct agent *agent, const struct outlook *outlook)
+{
+	struct machine_facts facts = facts_of(agent, outlook);
+
+	if (agent->reason != REASON_NOT_EVERYONE_SCHEDULED &&
+		agent->reason != REASON_COUNTDOWN_LOST)
+		return;
+	if (life_signal(agent, SIGNAL_REJOIN, &facts, REASON_NONE, "") == REASON_NONE)
+		download_start(agent);
+}
+
+/* ---- the flash ---- */
+
+static void think_flashing(struct agent *agent)
+{
+	if (agent->now_ms < agent->flash_deadline_ms) {
+		agent_wake_at(agent, agent->flash_deadline_ms);
+		return;
+	}
+	if (agent->flash_deadline_ms >= agent->state_since_ms + AGENT_FLASH_PATIENCE_MS) {
+		(void)life_signal(agent, SIGNAL_FLASH_FAILED, NULL, REASON_FLASHER_FAILED,
+			"the board did not reboot");
+		return;
+	}
+	/* The daemon restarted in the middle and no reboot came: do it again, from the start. */
+	agent->flashed = false;
+	if (life_signal(agent, SIGNAL_RESUME, NULL, REASON_FLASH_INTERRUPTED, "") == REASON_NONE)
+		download_start(agent);
+}
+
+/* ---- the trial ---- */
+
+bool life_runs_wrong_version(const struct agent *agent, const struct order_start *start)
+{
+	return strcmp(agent->setup.version, start->version) != 0 &&
+	       agent->previous_version[0] != '\0' &&
+	       strcmp(agent->setup.version, agent->previous_version) == 0;
+}
+
+static void judge_health(struct agent *agent, const struct outlook *outlook)
+{
+	bool healthy = agent->hooks_ok && outlook->count.running >= outlook->count.needed &&
+		       !life_runs_wrong_version(agent, outlook->question.start) &&
+		       sees_other_waves(agent, outlook);
+
+	if (agent->healthy != healthy) {
+		agent->healthy = healthy;
+		agent->changed = true;
+		agent_log(agent, LOG_INFO, "health", healthy ? "healthy" : "not healthy");
+	}
+}
+
+static void ask_health(struct agent *agent)
+{
+	if (agent->health_under_way)
+		return;
+	if (agent->now_ms < agent->health_next_ms) {
+		agent_wake_at(agent, agent->health_next_ms);
+		return;
+	}
+	if (agent_act(agent, ACTION_HEALTH) != NULL)
+		agent->health_under_way = true;
+}
+
+void life_health_over(struct agent *agent, const struct event *event)
+{
+	agent->health_under_way = false;
+	agent->health_next_ms = agent->now_ms + AGENT_HEALTH_MS;
+	agent->hooks_ok = event->health.ok && event->health.gateway_ok;
+	if (!agent->hooks_ok && agent->state == STATE_CONFIRMATION_PENDING)
+		agent_log(agent, LOG_WARNING, "health", "%s",
+			event->health.ok ? "the gateway is not there" : event->health.message);
+}
+
+static void go_back(struct agent *agent, const struct outlook *outlook)
+{
+	enum reason reason = REASON_WINDOW_OVER;
+	char names[LIMITS_MESSAGE_SIZE + 1] = "";
+	struct action *action;
+
+	if (outlook != NULL && outlook->count.running < outlook->count.participants) {
+		reason = REASON_WAVE_REVERTED;
+		name_missing(outlook, UPGRADE_STEP_RUNNING, names, sizeof(names));
+	} else if (outlook != NULL && !agent->hooks_ok) {
+		reason = REASON_UNHEALTHY;
+	}
+	if (agent->setup.flasher.slots < 2) {
+		(void)life_signal(agent, SIGNAL_FAULT, NULL, reason,
+			"This board has no way back to the old firmware.");
+		return;
+	}
+	action = agent_act(agent, ACTION_FLASHER);
+	if (action == NULL)
+		return;
+	action->flasher.verb = FLASHER_REVERT;
+	action->flasher.window_s = 0;
+	if (life_signal(agent, SIGNAL_GO_BACK, NULL, reason, names) != REASON_NONE)
+		agent->actions->count--;
+}
+
+static void ask_confirm(struct agent *agent)
+{
+	struct action *action;
+
+	if (agent->confirm_under_way)
+		return;
+	if (agent->now_ms < agent->confirm_next_ms) {
+		agent_wake_at(agent, agent->confirm_next_ms);
+		return;
+	}
+	action = agent_act(agent, ACTION_FLASHER);
+	if (action == NULL)
+		return;
+	action->flasher.verb = FLASHER_CONFIRM;
+	action->flasher.window_s = 0;
+	agent->confirm_under_way = true;
+}
+
+static void think_trial(struct agent *agent, const struct outlook *outlook)
+{
+	enum node_state next;
+
+	ask_health(agent);
+	if (outlook != NULL) {
+		struct machine_facts facts;
+		char names[LIMITS_MESSAGE_SIZE + 1] = "";
+		enum reason objection;
+
+		judge_health(agent, outlook);
+		facts = facts_of(agent, outlook);
+		objection = machine_ask(agent->state, SIGNAL_CONFIRM, &facts, &next);
+		if (objection == REASON_NONE)
+			agent->confirm_decided = true;
+		else if (!agent->confirm_decided) {
+			if (objection != REASON_WAITING_FOR_OPERATOR &&
+				objection != REASON_OPERATOR)
+				name_missing(outlook, UPGRADE_STEP_HEALTHY, names, sizeof(names));
+			wait_because(agent, objection, names);
+		}
+	}
+	if (agent->confirm_decided)
+		ask_confirm(agent);
+	if (agent->now_ms < agent->window_end_ms)
+		agent_wake_at(agent, agent->window_end_ms);
+	else if (!agent->confirm_under_way)
+		go_back(agent, outlook);
+}
+
+static void confirm_failed(struct agent *agent, const char *message)
+{
+	agent->confirm_under_way = false;
+	agent->confirm_next_ms = agent->now_ms + AGENT_CONFIRM_RETRY_MS;
+	wait_because(agent, REASON_CONFIRM_FAILED, message);
+	agent_log(agent, LOG_ERROR, "confirm_failed", "%s", message);
+}
+
+/* A flasher that says yes is no evidence; a confirm window that is gone is. */
+static void confirm_over(struct agent *agent, const struct event *event)
+{
+	const struct machine_facts facts = { .healthy = true, .confirmed_seen = true };
+	const struct book_order *start = book_start(&agent->book);
+
+	if (event->flasher.verb == FLASHER_CONFIRM && event->flasher.ok) {
+		struct action *action = agent_act(agent, ACTION_FLASHER);
+
+		if (action == NULL) {
+			confirm_failed(agent, "too much to do at once");
+			return;
+		}
+		action->flasher.verb = FLASHER_REMAINING;
+		action->flasher.window_s = 0;
+		return;
+	}
+	if (!event->flasher.ok) {
+		confirm_failed(agent, event->flasher.message);
+		return;
+	}
+	if (event->flasher.remaining_ms >= 0) {
+		confirm_failed(agent, "the flasher said yes, but the confirm window still runs");
+		return;
+	}
+	agent->confirm_under_way = false;
+	if (life_signal(agent, SIGNAL_CONFIRM, &facts, REASON_NONE, "") != REASON_NONE)
+		return;
+	agent->setup.flasher.trial = false;
+	agent->window_known = false;
+	agent->healthy = false;
+	if (start != NULL)
+		agent->release_sequence = start->order.start.sequence;
+}
+
+void life_flasher_over(struct agent *agent, const struct event *event)
+{
+	switch (event->flasher.verb) {
+	case FLASHER_FLASH:
+		if (!event->flasher.ok)
+			(void)life_signal(agent, SIGNAL_FLASH_FAILED, NULL, REASON_FLASHER_FAILED,
+				event->flasher.message);
+		break;
+	case FLASHER_CONFIRM:
+	case FLASHER_REMAINING:
+		if (agent->state == STATE_CONFIRMATION_PENDING && agent->confirm_under_way)
+			confirm_over(agent, event);
+		break;
+	case FLASHER_REVERT:
+		if (!event->flasher.ok)
+			(void)life_signal(agent, SIGNAL_FAULT, NULL, REASON_REVERT_FAILED,
+				event->flasher.message);
+		break;
+	case FLASHER_PROBE:
+	case FLASHER_CHECK:
+		break;
+	}
+}
+
+void life_think(struct agent *agent)
+{
+	struct outlook outlook;
+	bool known = look(agent, &outlook);
+
+	switch (agent->state) {
+	case STATE_DOWNLOADING:
+	case STATE_DOWNLOAD_ERROR:
+	case STATE_UPGRADE_READY:
+		if (known)
+			think_before(agent, &outlook);
+		break;
+	case STATE_UPGRADE_SCHEDULED:
+		if (known && outlook.schedule != NULL)
+			think_scheduled(agent, &outlook);
+		break;
+	case STATE_FLASHING:
+		think_flashing(agent);
+		break;
+	case STATE_CONFIRMATION_PENDING:
+		think_trial(agent, known ? &outlook : NULL);
+		break;
+	case STATE_ABORTED:
+		if (known)
+			think_aborted(agent, &outlook);
+		break;
+	default:
+		break;
+	}
+}

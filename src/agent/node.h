@@ -1,0 +1,293 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+#ifndef AGENT_NODE_H
+#define AGENT_NODE_H
+
+/*
+ * The inside of struct agent, shared by the files of this folder and nobody else:
+ *
+ *   agent.c     the door: one event in, then everything that time or news made due
+ *   accept.c    orders: may this one be taken?
+ *   boot.c      what became of a flash: the state at the start of the daemon
+ *   life.c      the node's state: signals, the commit rule, the trial, the journal
+ *   download.c  the release and the image
+ *   sources.c   who may have them
+ *   slices.c    gossip: what goes out, what came
+ *   spread.c    gossip: what to exchange with whom, and when
+ *   view.c      what the outside sees
+ */
+#include "agent/agent.h"
+#include "agent/book.h"
+#include "agent/journal.h"
+#include "agent/roster.h"
+#include "base/prng.h"
+#include "core/machine.h"
+#include "core/upgrade.h"
+#include "gossip/store.h"
+#include "swarm/planner.h"
+
+enum agent_type { TYPE_NODES = 0, TYPE_ORDERS, TYPE_PROJECTION, TYPE_COUNT };
+
+/* Milliseconds. */
+enum {
+	AGENT_PUSH_GAP_MS = 30, /* between two exchanges with one neighbour, while active */
+	AGENT_PUSH_GAP_IDLE_MS = 2000,
+	AGENT_SYNC_ACTIVE_MS = 2000, /* periodic exchange with a neighbour without a digest */
+	AGENT_SYNC_IDLE_MS = 30000,
+	AGENT_SYNC_COUNTDOWN_MS = 5000, /* refreshes the countdown against drifting clocks */
+	AGENT_REFINE_MS = 150,          /* a countdown that came with a push is asked for again */
+	AGENT_RETRY_MS = 1000,          /* after a failed exchange; doubles up to … */
+	AGENT_RETRY_MAX_MS = 30000,
+	AGENT_HEARTBEAT_ACTIVE_MS = 10000,
+	AGENT_HEARTBEAT_IDLE_MS = 300000,
+	AGENT_PROGRESS_MS = 1000, /* between two records that differ in progress only */
+	AGENT_HEALTH_MS = 3000,
+	AGENT_CONFIRM_RETRY_MS = 2000,
+	AGENT_FLASH_PATIENCE_MS = 600000, /* silence is "unknown": NOR flash and a slow board */
+	AGENT_FLASH_RESUME_MS = 30000,    /* a restarted daemon waits for the flasher it lost */
+	AGENT_STALL_MS = 20000,           /* no progress for so long is DOWNLOAD_ERROR */
+	AGENT_RELEASE_PAUSE_MS = 300, /* between two rounds of asking for the release; grows to … */
+	AGENT_RELEASE_PAUSE_MAX_MS = 10000,
+	AGENT_RELEASE_DEADLINE_MS = 30000,
+};
+
+enum {
+	AGENT_REFUSED_MAX = 32, /* ids of orders that are refused for good, not verified again */
+	AGENT_EPOCH_JUMP_MAX = 1000000,
+	AGENT_PROJECTION_TTL_S = 2400,
+};
+
+struct neighbour {
+	bool up;
+	bool has_digest;
+	uint64_t digest;
+	uint64_t differed_own; /* the two digests at the last exchange that they called for */
+	uint64_t differed_theirs;
+	char name[LIMITS_NAME_SIZE + 1];
+	struct {
+		bool under_way;
+		uint64_t deadline_ms;  /* of the one under way: then it counts as lost */
+		uint64_t next_ms;      /* not before */
+		uint64_t periodic_ms;  /* at the latest */
+		uint64_t sent_change;  /* the neighbour has everything up to this change of ours */
+		uint64_t going_change; /* … once the exchange under way is over */
+		uint32_t failures;     /* in a row */
+	} types[TYPE_COUNT];
+};
+
+enum download_phase {
+	DOWNLOAD_IDLE = 0,
+	DOWNLOAD_RELEASE, /* looking for release.json and its signatures */
+	DOWNLOAD_OPENING, /* the image file is being made or looked through */
+	DOWNLOAD_CHUNKS,
+	DOWNLOAD_HASHING,
+	DOWNLOAD_CHECKING, /* the flasher looks at it */
+	DOWNLOAD_READY,
+};
+
+/*
+ * Actions that are not answered yet. Answers come in order, so one belongs to the present download
+ * if no other of its kind is still to come.
+ */
+struct outstanding {
+	uint32_t open;
+	uint32_t hash;
+	uint32_t check;
+	uint32_t write;
+};
+
+struct download {
+	enum download_phase phase;
+	bool asking;         /* ACTION_FETCH_RELEASE is under way */
+	uint32_t ask_cursor; /* which source next */
+	uint64_t ask_next_ms;
+	uint64_t ask_deadline_ms;
+	uint32_t ask_pause_ms;
+	uint64_t progress_ms;      /* when something last came */
+	enum reason round_verdict; /* what was wrong with the releases of this round */
+	uint32_t rounds;
+	struct outstanding outstanding;
+	char far_names[AGENT_FAR_MAX][LIMITS_NAME_SIZE + 1];
+	struct manifest manifest;
+	struct image image;
+	struct planner planner;
+};
+
+struct agent {
+	struct agent_setup setup; /* but its journal */
+	uint64_t now_ms;
+	uint64_t wake_ms;        /* gathered during one step */
+	struct actions *actions; /* of the step under way */
+	struct prng prng;
+
+	/* The node */
+	enum node_state state;
+	enum reason reason;
+	char message[LIMITS_MESSAGE_SIZE + 1];
+	uint64_t highest_epoch;
+	uint64_t incarnation;
+	uint64_t release_sequence;
+
+	/* The upgrade, as the book has it */
+	struct book book;
+	bool participant;
+	uint32_t wave; /* our own */
+	bool flashed;
+	char previous_version[LIMITS_VERSION_SIZE + 1];
+	char journal_boot_id[LIMITS_NAME_SIZE + 1];
+
+	/* Timers of a state, as values */
+	uint64_t state_since_ms;
+	uint64_t flash_deadline_ms;
+	bool window_known;
+	uint64_t window_end_ms;
+	uint32_t window_s;
+
+	/* The trial */
+	bool hooks_ok;
+	bool healthy;
+	bool health_under_way;
+	uint64_t health_next_ms;
+	bool confirm_decided;
+	bool confirm_under_way;
+	uint64_t confirm_next_ms;
+
+	/* What is due at the end of the step */
+	bool journal_due;
+	bool changed;         /* the view */
+	char *journal_bytes;  /* of the last ACTION_JOURNAL */
+	bool journal_foreign; /* the journal at the start could not be read */
+
+	struct download download;
+	struct outstanding outstanding_before; /* this step: what a failed journal takes back */
+	bool local_release;                    /* a directory on this machine … */
+	uint8_t local_release_id[BYTES_HASH_SIZE];
+
+	/* Gossip */
+	struct roster roster;
+	struct store projection;
+	uint64_t projection_change;
+	uint64_t projection_aged_ms;
+	struct neighbour neighbours[LIMITS_NEIGHBOURS_MAX];
+	struct record published; /* what our newest record says */
+	uint64_t published_ms;
+	bool published_ever;
+	uint64_t heartbeat_ms;
+	uint64_t expire_ms;
+	uint8_t refused[AGENT_REFUSED_MAX][BYTES_HASH_SIZE];
+	uint32_t refused_next;
+};
+
+/* ---- agent.c: helpers for all ---- */
+
+/* A new action of this kind, or NULL if the list is full: then try again in the next step, which is
+ * asked for at once. */
+struct action *agent_act(struct agent *agent, enum action_kind kind);
+bool agent_has_room(struct agent *agent);
+void agent_wake_at(struct agent *agent, uint64_t ms);
+__attribute__((format(printf, 4, 5))) void agent_log(struct agent *agent,
+	enum action_log_level level, const char *code, const char *format, ...);
+
+/* ---- accept.c ---- */
+
+struct order_offer {
+	const char *text;
+	size_t text_size;
+	const char *signature;    /* blob */
+	bool posted;              /* by an operator, here; else gossip */
+	bool scheduled_elsewhere; /* START: a schedule for it came along */
+	uint32_t from;            /* neighbour; AGENT_PEER_NONE if none */
+};
+
+/* NONE: taken. ALREADY_KNOWN: it was before; `*known` is it then. Else refused, with more in
+ * `message`. */
+enum reason accept_order(struct agent *agent, const struct order_offer *offer,
+	struct book_order **taken, char *message, size_t capacity);
+
+/* Reads an order without taking it: for looking ahead in a slice. */
+bool accept_peek(const struct agent *agent, const struct order_offer *offer, struct order *order);
+
+/* ---- boot.c ---- */
+
+/* The state at the start, from the journal and what the flasher says. */
+void boot_begin(struct agent *agent, const struct journal *journal);
+
+/* ---- life.c ---- */
+
+/* Asks the table; on success the state is changed, journalled if it must be, and logged. */
+enum reason life_signal(struct agent *agent, enum signal signal, const struct machine_facts *facts,
+	enum reason reason, const char *message);
+
+/* Everything that time or news made due. */
+void life_think(struct agent *agent);
+
+void life_flasher_over(struct agent *agent, const struct event *event);
+void life_health_over(struct agent *agent, const struct event *event);
+
+/* The question about the upgrade for `wave` (core/upgrade.h); false if there is no upgrade. */
+bool life_question(const struct agent *agent, uint32_t wave, struct upgrade_question *question);
+
+/* The participants' records in the start order's order; at most LIMITS_PARTICIPANTS_MAX. */
+void life_records(const struct agent *agent, const struct record **records);
+
+/* The old firmware runs though the new one was flashed. */
+bool life_runs_wrong_version(const struct agent *agent, const struct order_start *start);
+
+/* True from a start until this node can do no more in it. */
+bool life_is_busy(const struct agent *agent);
+
+struct journal life_journal(const struct agent *agent);
+
+/* ---- download.c ---- */
+
+void download_start(struct agent *agent);
+void download_stop(struct agent *agent, bool drop_image);
+void download_think(struct agent *agent);
+void download_event(struct agent *agent, const struct event *event);
+void download_flasher_checked(struct agent *agent, const struct event *event);
+void download_neighbour_up(struct agent *agent, uint32_t neighbour);
+void download_neighbour_down(struct agent *agent, uint32_t neighbour);
+/* A record came: whose chunks may be news. */
+void download_record_news(struct agent *agent, const struct roster_entry *entry);
+uint64_t download_held_bytes(const struct agent *agent);
+
+/* ---- sources.c ---- */
+
+/* The start order's body; there is one while anything is downloaded. */
+const struct order_start *sources_start(const struct agent *agent);
+uint32_t sources_neighbour_named(const struct agent *agent, const char *name);
+bool sources_neighbour_may_help(const struct agent *agent, uint32_t neighbour);
+bool sources_has_whole_image(const struct agent *agent, const struct record *record);
+/* Names of nodes further away that have the whole image; how many, at most AGENT_FAR_MAX. */
+uint32_t sources_choose_far(struct agent *agent, char names[][LIMITS_NAME_SIZE + 1]);
+/* Source number `cursor` to ask for the release, nearest first; false if there is none there. */
+bool sources_release(struct agent *agent, uint32_t cursor, struct agent_source *source);
+/* URL number `index` of the image; false if there is none. */
+bool sources_url(const struct agent *agent, uint32_t index, struct agent_source *source);
+/* What a planner's peer is; false if it is gone. */
+bool sources_peer(const struct agent *agent, uint32_t peer, struct agent_source *source);
+/* For people. */
+void sources_describe(const struct agent *agent, uint32_t peer, char *text, size_t capacity);
+
+/* ---- slices.c ---- */
+
+extern const char *const slices_type_names[TYPE_COUNT];
+bool slices_find_type(const char *name, enum agent_type *type);
+/* Grows with all news of the type. */
+uint64_t slices_change(const struct agent *agent, enum agent_type type);
+/* The only key that may sign for a name; NULL if none is pinned. */
+const uint8_t *slices_pinned_key(const struct agent *agent, const char *name);
+void slices_take(struct agent *agent, enum agent_type type, const struct event *event);
+
+/* ---- spread.c ---- */
+
+void spread_event(struct agent *agent, const struct event *event);
+/* Publishes our record if it says something new or is due again. */
+void spread_publish(struct agent *agent);
+void spread_think(struct agent *agent);
+
+/* ---- view.c ---- */
+
+/* mesh_wide_upgrade, as LimeApp reads it. */
+void view_write_projection(const struct agent *agent, struct text *text);
+
+#endif

@@ -1,0 +1,321 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+#include "agent/roster.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/json.h"
+#include "base/text.h"
+
+enum {
+	/* A record's text escaped, two blobs and the member names. */
+	ENVELOPE_SIZE_MAX = LIMITS_RECORD_SIZE * 6 + 512,
+};
+
+void roster_init(struct roster *roster)
+{
+	memset(roster, 0, sizeof(*roster));
+}
+
+static void free_entry(struct roster_entry *entry)
+{
+	free(entry->envelope);
+	free(entry);
+}
+
+void roster_free(struct roster *roster)
+{
+	for (uint32_t i = 0; i < roster->count; i++)
+		free_entry(roster->entries[i]);
+	free(roster->entries);
+	memset(roster, 0, sizeof(*roster));
+}
+
+/* Where `name` is, or would be. */
+static uint32_t position_of(const struct roster *roster, const char *name, bool *found)
+{
+	uint32_t low = 0, high = roster->count;
+
+	while (low < high) {
+		uint32_t middle = low + (high - low) / 2;
+		int order = strcmp(roster->entries[middle]->record.name, name);
+
+		if (order == 0) {
+			*found = true;
+			return middle;
+		}
+		if (order < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	*found = false;
+	return low;
+}
+
+struct roster_entry *roster_find(const struct roster *roster, const char *name)
+{
+	bool found;
+	uint32_t position = position_of(roster, name, &found);
+
+	return found ? roster->entries[position] : NULL;
+}
+
+static struct roster_entry *add_entry(struct roster *roster, const char *name)
+{
+	bool found;
+	uint32_t position = position_of(roster, name, &found);
+	struct roster_entry *entry;
+
+	assert(!found);
+	if (roster->count == LIMITS_NODES_MAX)
+		return NULL;
+	if (roster->count == roster->capacity) {
+		uint32_t capacity = roster->capacity == 0 ? 16 : roster->capacity * 2;
+		struct roster_entry **entries =
+			realloc(roster->entries, capacity * sizeof(struct roster_entry *));
+
+		if (entries == NULL)
+			return NULL;
+		roster->entries = entries;
+		roster->capacity = capacity;
+	}
+	entry = calloc(1, sizeof(*entry));
+	if (entry == NULL)
+		return NULL;
+	memmove(&roster->entries[position + 1], &roster->entries[position],
+		(roster->count - position) * sizeof(struct roster_entry *));
+	roster->entries[position] = entry;
+	roster->count++;
+	return entry;
+}
+
+bool roster_open(const struct roster_offer *offer, struct record *record, struct usign_public *key,
+	char *problem, size_t capacity)
+{
+	struct json_reader reader;
+	struct json_object *envelope = json_parse(&reader, offer->envelope, offer->envelope_size);
+	char key_blob[USIGN_PUBLIC_BLOB_TEXT_SIZE + 1] = "";
+	char signature_blob[USIGN_SIGNATURE_BLOB_TEXT_SIZE + 1] = "";
+	struct usign_signature signature;
+	struct record decoded;
+	size_t text_size = 0;
+	const char *text = json_get_string_view(&reader, envelope, "record", &text_size);
+	bool ok = false;
+
+	json_get_string(&reader, envelope, "key", key_blob, sizeof(key_blob));
+	json_get_string(&reader, envelope, "signature", signature_blob, sizeof(signature_blob));
+	if (json_ok(&reader) && text_size > LIMITS_RECORD_SIZE)
+		json_fail(&reader, "record", "is too long");
+	if (!json_ok(&reader)) {
+		json_explain(&reader, problem, capacity);
+	} else if (!usign_public_from_blob(key, key_blob)) {
+		text_set(problem, capacity, "key is not a usign key");
+	} else if (offer->pinned != NULL && memcmp(key->key, offer->pinned, USIGN_KEY_SIZE) != 0) {
+		text_set(problem, capacity, "key is not the one that the start order pins");
+	} else if (!usign_signature_from_blob(&signature, signature_blob) ||
+		   !usign_verify(key, &signature, text, text_size)) {
+		text_set(problem, capacity, "signature does not fit");
+	} else if (record_decode(&decoded, text, text_size, offer->mesh, problem, capacity)) {
+		ok = strcmp(decoded.name, offer->name) == 0;
+		if (ok)
+			*record = decoded;
+		else
+			text_set(problem, capacity, "name is not the one it was sent under");
+	}
+	json_free(envelope);
+	return ok;
+}
+
+static uint64_t expiry_of(const struct roster_offer *offer)
+{
+	int64_t ttl_s = offer->ttl_s;
+
+	if (ttl_s < 1)
+		ttl_s = 1;
+	if (ttl_s > ROSTER_TTL_MAX_S)
+		ttl_s = ROSTER_TTL_MAX_S;
+	return offer->now_ms + (uint64_t)ttl_s * 1000;
+}
+
+static bool same_envelope(const struct roster_entry *entry, const struct roster_offer *offer)
+{
+	return entry->envelope_size == offer->envelope_size &&
+	       memcmp(entry->envelope, offer->envelope, offer->envelope_size) == 0;
+}
+
+/* Replaces what the entry holds. The envelope is copied first: nothing is lost without memory. */
+static bool fill_entry(struct roster *roster, struct roster_entry *entry, const char *envelope,
+	size_t size, const struct record *record, const struct usign_public *key)
+{
+	char *copy = malloc(size);
+
+	if (copy == NULL)
+		return false;
+	memcpy(copy, envelope, size);
+	free(entry->envelope);
+	entry->envelope = copy;
+	entry->envelope_size = size;
+	entry->record = *record;
+	entry->key = *key;
+	entry->change = ++roster->change;
+	return true;
+}
+
+static bool drop_at(struct roster *roster, uint32_t position)
+{
+	free_entry(roster->entries[position]);
+	roster->count--;
+	memmove(&roster->entries[position], &roster->entries[position + 1],
+		(roster->count - position) * sizeof(struct roster_entry *));
+	return true;
+}
+
+enum roster_news roster_take(
+	struct roster *roster, const struct roster_offer *offer, char *problem, size_t capacity)
+{
+	struct roster_entry *entry = roster_find(roster, offer->name);
+	struct record record;
+	struct usign_public key;
+	bool rekeyed;
+
+	if (offer->envelope_size > ENVELOPE_SIZE_MAX) {
+		text_set(problem, capacity, "record is too long");
+		return ROSTER_REFUSED;
+	}
+	if (entry != NULL && same_envelope(entry, offer)) {
+		uint64_t expires_ms = expiry_of(offer);
+
+		if (expires_ms > entry->expires_ms)
+			entry->expires_ms = expires_ms;
+		return ROSTER_SAME;
+	}
+	if (!roster_open(offer, &record, &key, problem, capacity))
+		return ROSTER_REFUSED;
+	rekeyed = entry != NULL && memcmp(entry->key.key, key.key, USIGN_KEY_SIZE) != 0;
+	if (rekeyed && offer->pinned == NULL) {
+		text_set(problem, capacity, "name belongs to another key");
+		return ROSTER_REFUSED;
+	}
+	if (entry != NULL && !rekeyed && record_compare_age(&record, &entry->record) <= 0) {
+		/* A plain peer keeps what has the larger TTL: outlive the older copy. */
+		if (record_compare_age(&record, &entry->record) == 0)
+			return ROSTER_SAME;
+		if (expiry_of(offer) >= entry->expires_ms)
+			entry->expires_ms = expiry_of(offer) + 1000;
+		return ROSTER_OLDER;
+	}
+	if (entry == NULL) {
+		entry = add_entry(roster, offer->name);
+		if (entry == NULL) {
+			text_set(problem, capacity, "there is no room for more nodes");
+			return ROSTER_REFUSED;
+		}
+		/* The name is what the array is sorted by; it must be there whatever follows. */
+		entry->record = record;
+	} else {
+		entry->moved = !rekeyed;
+	}
+	if (!fill_entry(roster, entry, offer->envelope, offer->envelope_size, &record, &key)) {
+		text_set(problem, capacity, "there is no memory for it");
+		if (entry->envelope == NULL) {
+			bool found;
+
+			drop_at(roster, position_of(roster, offer->name, &found));
+		}
+		return ROSTER_REFUSED;
+	}
+	entry->expires_ms = expiry_of(offer);
+	entry->seen_ms = offer->now_ms;
+	entry->from = offer->from;
+	return ROSTER_NEWS;
+}
+
+bool roster_put_own(struct roster *roster, const struct record *record, const char *mesh,
+	const struct usign_secret *secret, uint64_t now_ms)
+{
+	char signed_text[LIMITS_RECORD_SIZE + 1];
+	char blob[USIGN_SIGNATURE_BLOB_TEXT_SIZE + 1];
+	char envelope[LIMITS_RECORD_SIZE * 2 + 512];
+	size_t size = record_encode(record, mesh, signed_text);
+	struct roster_entry *entry = roster_find(roster, record->name);
+	struct usign_signature signature;
+	struct usign_public key;
+	struct text text;
+	bool first = true;
+
+	usign_public_of(&key, secret);
+	usign_sign(&signature, secret, signed_text, size);
+	text_init(&text, envelope, sizeof(envelope));
+	text_add(&text, "{");
+	text_add_member(&text, &first, "record");
+	text_add_json_string(&text, signed_text, size);
+	usign_public_to_blob(blob, &key);
+	text_add_member_string(&text, &first, "key", blob);
+	usign_signature_to_blob(blob, &signature);
+	text_add_member_string(&text, &first, "signature", blob);
+	text_add(&text, "}");
+	/* Our own text holds printable characters only: quotes and backslashes double, no more. */
+	assert(!text_cut(&text));
+
+	if (entry == NULL) {
+		entry = add_entry(roster, record->name);
+		if (entry == NULL)
+			return false;
+		entry->record = *record;
+	}
+	if (!fill_entry(roster, entry, envelope, text.size, record, &key))
+		return entry->envelope != NULL;
+	if (entry->expires_ms < now_ms + (uint64_t)ROSTER_TTL_S * 1000)
+		entry->expires_ms = now_ms + (uint64_t)ROSTER_TTL_S * 1000;
+	entry->seen_ms = now_ms;
+	entry->from = UINT32_MAX;
+	entry->moved = true;
+	return true;
+}
+
+uint64_t roster_expire(struct roster *roster, uint64_t now_ms,
+	bool (*keep)(const void *context, const char *name), const void *context)
+{
+	uint64_t next_ms = UINT64_MAX;
+
+	for (uint32_t i = 0; i < roster->count;) {
+		struct roster_entry *entry = roster->entries[i];
+
+		if (entry->expires_ms > now_ms) {
+			if (entry->expires_ms < next_ms)
+				next_ms = entry->expires_ms;
+			i++;
+		} else if (keep(context, entry->record.name)) {
+			i++;
+		} else {
+			drop_at(roster, i);
+		}
+	}
+	return next_ms;
+}
+
+/* SplitMix64's finisher: spreads what little differs over all bits. */
+static uint64_t mix(uint64_t value)
+{
+	value = (value ^ (value >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
+	value = (value ^ (value >> 27)) * UINT64_C(0x94d049bb133111eb);
+	return value ^ (value >> 31);
+}
+
+uint64_t roster_digest(const struct roster *roster)
+{
+	uint64_t digest = 0;
+
+	for (uint32_t i = 0; i < roster->count; i++) {
+		const struct record *record = &roster->entries[i]->record;
+		uint64_t hash = UINT64_C(0xcbf29ce484222325);
+
+		for (const char *c = record->name; *c != '\0'; c++)
+			hash = (hash ^ (uint8_t)*c) * UINT64_C(0x100000001b3);
+		hash = mix(hash ^ mix(record->incarnation));
+		digest += mix(hash ^ mix(record->sequence + 1));
+	}
+	return digest;
+}

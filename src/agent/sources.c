@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+#include <assert.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "agent/node.h"
+
+const struct order_start *sources_start(const struct agent *agent)
+{
+	const struct book_order *start = book_start(&agent->book);
+
+	assert(start != NULL);
+	return &start->order.start;
+}
+
+uint32_t sources_neighbour_named(const struct agent *agent, const char *name)
+{
+	for (uint32_t i = 0; i < LIMITS_NEIGHBOURS_MAX; i++) {
+		if (agent->neighbours[i].up && strcmp(agent->neighbours[i].name, name) == 0)
+			return i;
+	}
+	return AGENT_PEER_NONE;
+}
+
+/* A neighbour of another board has no use for our image: it is not asked, unless it has them all.
+ */
+bool sources_neighbour_may_help(const struct agent *agent, uint32_t neighbour)
+{
+	const struct roster_entry *entry;
+
+	if (!agent->neighbours[neighbour].up)
+		return false;
+	entry = roster_find(&agent->roster, agent->neighbours[neighbour].name);
+	return entry == NULL || entry->record.source ||
+	       strcmp(entry->record.board, agent->setup.board) == 0;
+}
+
+bool sources_has_whole_image(const struct agent *agent, const struct record *record)
+{
+	const struct book_order *start = book_start(&agent->book);
+
+	if (record->epoch != start->order.epoch ||
+		memcmp(record->upgrade, start->order.upgrade, ORDER_UPGRADE_SIZE) != 0)
+		return record->source;
+	return record->source || (strcmp(record->board, agent->setup.board) == 0 &&
+					 (record->state == STATE_UPGRADE_READY ||
+						 record->state == STATE_UPGRADE_SCHEDULED));
+}
+
+/*
+ * Nodes further away that can give the whole image: up to AGENT_FAR_MAX of them, from a random
+ * place on, so that not everybody asks the same one. Sources first.
+ */
+uint32_t sources_choose_far(struct agent *agent, char names[][LIMITS_NAME_SIZE + 1])
+{
+	const struct roster *roster = &agent->roster;
+	uint32_t chosen = 0, first;
+
+	if (roster->count == 0)
+		return 0;
+	first = prng_below(&agent->prng, roster->count);
+	for (uint32_t sources = 0; sources < 2; sources++) {
+		for (uint32_t i = 0; i < roster->count && chosen < AGENT_FAR_MAX; i++) {
+			const struct record *record =
+				&roster->entries[(first + i) % roster->count]->record;
+
+			if (record->source != (sources == 0) || record->address[0] == '\0' ||
+				strcmp(record->name, agent->setup.name) == 0 ||
+				sources_neighbour_named(agent, record->name) != AGENT_PEER_NONE ||
+				!sources_has_whole_image(agent, record))
+				continue;
+			text_set(names[chosen++], LIMITS_NAME_SIZE + 1, record->name);
+		}
+	}
+	return chosen;
+}
+
+static bool far_source(const struct agent *agent, const char *name, struct agent_source *source)
+{
+	const struct roster_entry *entry = roster_find(&agent->roster, name);
+
+	if (entry == NULL || entry->record.address[0] == '\0')
+		return false;
+	snprintf(source->url, sizeof(source->url), "http://%s", entry->record.address);
+	return true;
+}
+
+/* Source number `cursor` to ask for the release, in the order of nearness. */
+bool sources_release(struct agent *agent, uint32_t cursor, struct agent_source *source)
+{
+	const struct order_start *start = sources_start(agent);
+
+	source->peer = cursor;
+	source->url[0] = '\0';
+	if (cursor == 0) {
+		source->peer = AGENT_PEER_LOCAL;
+		return true;
+	}
+	cursor--;
+	if (cursor < LIMITS_NEIGHBOURS_MAX) {
+		source->peer = cursor;
+		return agent->neighbours[cursor].up;
+	}
+	cursor -= LIMITS_NEIGHBOURS_MAX;
+	if (cursor < AGENT_FAR_MAX) {
+		if (cursor == 0) {
+			memset(agent->download.far_names, 0, sizeof(agent->download.far_names));
+			sources_choose_far(agent, agent->download.far_names);
+		}
+		source->peer = AGENT_PEER_FAR + cursor;
+		return agent->download.far_names[cursor][0] != '\0' &&
+		       far_source(agent, agent->download.far_names[cursor], source);
+	}
+	cursor -= AGENT_FAR_MAX;
+	if (cursor >= start->url_count)
+		return false;
+	source->peer = AGENT_PEER_URL + cursor;
+	text_set(source->url, sizeof(source->url), start->urls[cursor]);
+	return true;
+}
+
+/* URL peers: those that the image names, then the release's own places. */
+bool sources_url(const struct agent *agent, uint32_t index, struct agent_source *source)
+{
+	const struct image *image = &agent->download.image;
+	const struct order_start *start = sources_start(agent);
+	struct text url;
+
+	if (index < image->url_count) {
+		text_set(source->url, sizeof(source->url), image->urls[index]);
+		return true;
+	}
+	index -= image->url_count;
+	if (index >= start->url_count ||
+		strlen(start->urls[index]) + strlen(image->file) >= sizeof(source->url))
+		return false;
+	text_init(&url, source->url, sizeof(source->url));
+	text_add(&url, start->urls[index]);
+	text_add(&url, image->file);
+	return true;
+}
+
+bool sources_peer(const struct agent *agent, uint32_t peer, struct agent_source *source)
+{
+	source->peer = peer;
+	source->url[0] = '\0';
+	if (peer <= AGENT_PEER_LOCAL)
+		return true;
+	if (peer < AGENT_PEER_FAR + AGENT_FAR_MAX)
+		return far_source(agent, agent->download.far_names[peer - AGENT_PEER_FAR], source);
+	return sources_url(agent, peer - AGENT_PEER_URL, source);
+}
+
+void sources_describe(const struct agent *agent, uint32_t peer, char *text, size_t capacity)
+{
+	struct agent_source source;
+
+	if (peer < LIMITS_NEIGHBOURS_MAX && agent->neighbours[peer].name[0] != '\0')
+		text_set(text, capacity, agent->neighbours[peer].name);
+	else if (peer < LIMITS_NEIGHBOURS_MAX)
+		snprintf(text, capacity, "neighbour %" PRIu32, peer);
+	else if (peer >= AGENT_PEER_FAR && peer < AGENT_PEER_FAR + AGENT_FAR_MAX)
+		text_set(text, capacity, agent->download.far_names[peer - AGENT_PEER_FAR]);
+	else if (peer != AGENT_PEER_LOCAL && sources_peer(agent, peer, &source))
+		text_set(text, capacity, source.url);
+	else
+		text_set(text, capacity, "the directory on this machine");
+}

@@ -1,0 +1,385 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+#include <assert.h>
+#include <string.h>
+
+#include "agent/node.h"
+
+/* ---- neighbours ---- */
+
+static void note_digest(struct agent *agent, struct neighbour *neighbour)
+{
+	uint64_t own = agent_digest(agent);
+	bool same_as_before =
+		neighbour->differed_own == own && neighbour->differed_theirs == neighbour->digest;
+	uint64_t soon_ms = agent->now_ms + prng_below(&agent->prng, 200);
+
+	if (!neighbour->has_digest || neighbour->digest == own)
+		return;
+	/* A difference that an exchange did not mend (one refuses what the other holds) can wait.
+	 */
+	if (same_as_before)
+		soon_ms = agent->now_ms + prng_roughly(&agent->prng, AGENT_SYNC_IDLE_MS);
+	neighbour->differed_own = own;
+	neighbour->differed_theirs = neighbour->digest;
+	for (unsigned type = TYPE_NODES; type <= TYPE_ORDERS; type++) {
+		if (neighbour->types[type].periodic_ms > soon_ms)
+			neighbour->types[type].periodic_ms = soon_ms;
+	}
+}
+
+static void neighbour_up(struct agent *agent, const struct event *event)
+{
+	struct neighbour *neighbour = &agent->neighbours[event->neighbour_up.neighbour];
+	bool was_up = neighbour->up;
+
+	assert(event->neighbour_up.neighbour < LIMITS_NEIGHBOURS_MAX);
+
+	if (was_up && strcmp(neighbour->name, event->neighbour_up.name) != 0)
+		was_up = false;
+	if (!was_up) {
+		memset(neighbour, 0, sizeof(*neighbour));
+		neighbour->up = true;
+		if (text_is_name(event->neighbour_up.name))
+			text_set(
+				neighbour->name, sizeof(neighbour->name), event->neighbour_up.name);
+		for (unsigned type = 0; type < TYPE_COUNT; type++)
+			neighbour->types[type].periodic_ms =
+				agent->now_ms + prng_below(&agent->prng, 100);
+		agent->changed = true;
+		agent_log(agent, LOG_INFO, "neighbour", "%s is here",
+			neighbour->name[0] != '\0' ? neighbour->name : "one without a name");
+	}
+	neighbour->has_digest = event->neighbour_up.has_digest;
+	neighbour->digest = event->neighbour_up.digest;
+	note_digest(agent, neighbour);
+	if (!was_up)
+		download_neighbour_up(agent, event->neighbour_up.neighbour);
+}
+
+static void neighbour_down(struct agent *agent, const struct event *event)
+{
+	struct neighbour *neighbour = &agent->neighbours[event->neighbour_down.neighbour];
+
+	assert(event->neighbour_down.neighbour < LIMITS_NEIGHBOURS_MAX);
+
+	if (!neighbour->up)
+		return;
+	neighbour->up = false;
+	agent->changed = true;
+	agent_log(agent, LOG_INFO, "neighbour", "%s is gone",
+		neighbour->name[0] != '\0' ? neighbour->name : "one without a name");
+	download_neighbour_down(agent, event->neighbour_down.neighbour);
+}
+
+static uint32_t push_gap_ms(const struct agent *agent, enum agent_type type)
+{
+	return agent_active(agent) || type == TYPE_ORDERS ? AGENT_PUSH_GAP_MS
+							  : AGENT_PUSH_GAP_IDLE_MS;
+}
+
+static void schedule_periodic(struct agent *agent, struct neighbour *neighbour, unsigned type)
+{
+	uint64_t interval_ms = agent_active(agent) && type != TYPE_PROJECTION ? AGENT_SYNC_ACTIVE_MS
+									      : AGENT_SYNC_IDLE_MS;
+
+	neighbour->types[type].periodic_ms =
+		neighbour->has_digest && type != TYPE_PROJECTION
+			? UINT64_MAX
+			: agent->now_ms + prng_roughly(&agent->prng, (uint32_t)interval_ms);
+}
+
+static void exchange_over(struct agent *agent, const struct event *event)
+{
+	uint32_t number = event->exchange_over.neighbour;
+	struct neighbour *neighbour;
+	enum agent_type type;
+	uint32_t pause_ms = AGENT_RETRY_MS;
+
+	if (number >= LIMITS_NEIGHBOURS_MAX || !slices_find_type(event->exchange_over.type, &type))
+		return;
+	neighbour = &agent->neighbours[number];
+	neighbour->types[type].under_way = false;
+	if (event->exchange_over.ok) {
+		neighbour->types[type].failures = 0;
+		neighbour->types[type].sent_change = neighbour->types[type].going_change;
+		neighbour->types[type].next_ms = agent->now_ms + push_gap_ms(agent, type);
+		return;
+	}
+	for (uint32_t i = 0; i < neighbour->types[type].failures && pause_ms < AGENT_RETRY_MAX_MS;
+		i++)
+		pause_ms *= 2;
+	neighbour->types[type].failures++;
+	neighbour->types[type].next_ms = agent->now_ms + prng_roughly(&agent->prng, pause_ms);
+	if (neighbour->types[type].periodic_ms > neighbour->types[type].next_ms)
+		neighbour->types[type].periodic_ms = neighbour->types[type].next_ms;
+}
+
+static void take_slice(struct agent *agent, const struct event *event)
+{
+	uint32_t number = event->slice.neighbour;
+	enum agent_type type;
+
+	if (!slices_find_type(event->slice.type, &type))
+		return;
+	slices_take(agent, type, event);
+	/* A neighbour that came to us gets our whole state in the answer. */
+	if (!event->slice.answer && number < LIMITS_NEIGHBOURS_MAX &&
+		!agent->neighbours[number].types[type].under_way)
+		agent->neighbours[number].types[type].sent_change = slices_change(agent, type);
+}
+
+void spread_event(struct agent *agent, const struct event *event)
+{
+	switch (event->kind) {
+	case EVENT_NEIGHBOUR_UP:
+		neighbour_up(agent, event);
+		break;
+	case EVENT_NEIGHBOUR_DOWN:
+		neighbour_down(agent, event);
+		break;
+	case EVENT_SLICE:
+		take_slice(agent, event);
+		break;
+	case EVENT_EXCHANGE_OVER:
+		exchange_over(agent, event);
+		break;
+	default:
+		assert(false);
+	}
+}
+
+/* ---- our own record ---- */
+
+static struct record own_record(const struct agent *agent)
+{
+	const struct book_order *start = book_start(&agent->book);
+	const struct book_order *schedule = book_schedule(&agent->book, agent->wave);
+	struct record record = {
+		.incarnation = agent->incarnation,
+		.state = agent->state,
+		.reason = agent->reason,
+		.highest_epoch = agent->highest_epoch,
+		.release_sequence = agent->release_sequence,
+		.slots = agent->setup.flasher.slots,
+	};
+
+	text_set(record.name, sizeof(record.name), agent->setup.name);
+	text_set(record.version, sizeof(record.version), agent->setup.version);
+	text_set(record.board, sizeof(record.board), agent->setup.board);
+	text_set(record.address, sizeof(record.address), agent->setup.address);
+	text_set(record.message, sizeof(record.message), agent->message);
+	record.source = start != NULL && agent->local_release &&
+			memcmp(agent->local_release_id, start->order.start.release_id,
+				BYTES_HASH_SIZE) == 0;
+	if (start == NULL || !agent->participant)
+		return record;
+	record.epoch = start->order.epoch;
+	memcpy(record.upgrade, start->order.upgrade, ORDER_UPGRADE_SIZE);
+	record.wave = agent->wave;
+	record.flashed = agent->flashed;
+	record.healthy = agent->healthy;
+	/* Who is not scheduled does not say so, or the others would count on it. */
+	if (schedule != NULL && (agent->state == STATE_UPGRADE_SCHEDULED || agent->flashed))
+		memcpy(record.order, schedule->id, BYTES_HASH_SIZE);
+	if (agent->state == STATE_CONFIRMATION_PENDING)
+		record.window_s = agent->window_s;
+	if (agent->download.phase >= DOWNLOAD_CHUNKS) {
+		record.held_bytes = download_held_bytes(agent);
+		record.image_bytes = agent->download.image.size;
+	}
+	return record;
+}
+
+enum difference {
+	DIFFERENCE_NONE = 0,
+	DIFFERENCE_PROGRESS,
+	DIFFERENCE_NEWS,
+};
+
+/* Compared as they are written: a struct's padding has no say. */
+static enum difference compare_records(
+	const struct agent *agent, const struct record *now, const struct record *before)
+{
+	char now_text[LIMITS_RECORD_SIZE + 1], before_text[LIMITS_RECORD_SIZE + 1];
+	struct record masked = *before;
+
+	(void)record_encode(now, agent->setup.mesh, now_text);
+	(void)record_encode(&masked, agent->setup.mesh, before_text);
+	if (strcmp(now_text, before_text) == 0)
+		return DIFFERENCE_NONE;
+	masked.held_bytes = now->held_bytes;
+	(void)record_encode(&masked, agent->setup.mesh, before_text);
+	return strcmp(now_text, before_text) == 0 ? DIFFERENCE_PROGRESS : DIFFERENCE_NEWS;
+}
+
+static void publish_projection(struct agent *agent)
+{
+	char value[1024];
+	struct text text;
+
+	text_init(&text, value, sizeof(value));
+	view_write_projection(agent, &text);
+	if (!text_cut(&text) && store_put(&agent->projection, agent->setup.name, agent->setup.name,
+					AGENT_PROJECTION_TTL_S, value, text.size))
+		agent->projection_change++;
+}
+
+void spread_publish(struct agent *agent)
+{
+	struct record record = own_record(agent);
+	enum difference difference = DIFFERENCE_NEWS;
+
+	if (agent->published_ever) {
+		record.sequence = agent->published.sequence;
+		difference = compare_records(agent, &record, &agent->published);
+	}
+	if (difference == DIFFERENCE_PROGRESS &&
+		agent->now_ms < agent->published_ms + AGENT_PROGRESS_MS) {
+		agent_wake_at(agent, agent->published_ms + AGENT_PROGRESS_MS);
+		difference = DIFFERENCE_NONE;
+	}
+	if (difference == DIFFERENCE_NONE && agent->now_ms < agent->heartbeat_ms) {
+		agent_wake_at(agent, agent->heartbeat_ms);
+		return;
+	}
+	record.sequence = agent->published_ever ? agent->published.sequence + 1 : 0;
+	if (!roster_put_own(&agent->roster, &record, agent->setup.mesh, &agent->setup.node_key,
+		    agent->now_ms)) {
+		agent_wake_at(agent, agent->now_ms + AGENT_RETRY_MS);
+		return;
+	}
+	agent->published = record;
+	agent->published_ever = true;
+	agent->published_ms = agent->now_ms;
+	agent->heartbeat_ms =
+		agent->now_ms + prng_roughly(&agent->prng, agent_active(agent)
+								   ? AGENT_HEARTBEAT_ACTIVE_MS
+								   : AGENT_HEARTBEAT_IDLE_MS);
+	agent->changed = true;
+	if (agent->setup.projection && difference == DIFFERENCE_NEWS)
+		publish_projection(agent);
+	/* Our own record counts in every rule: look again with it. */
+	agent_wake_at(agent, difference == DIFFERENCE_NEWS ? agent->now_ms : agent->heartbeat_ms);
+}
+
+/* ---- what to exchange with whom ---- */
+
+static bool has_news_for(const struct agent *agent, uint32_t number, unsigned type)
+{
+	const struct neighbour *neighbour = &agent->neighbours[number];
+	uint64_t sent_change = neighbour->types[type].sent_change;
+
+	if (slices_change(agent, (enum agent_type)type) == sent_change)
+		return false;
+	if (type == TYPE_NODES) {
+		for (uint32_t i = 0; i < agent->roster.count; i++) {
+			if (agent->roster.entries[i]->change > sent_change &&
+				agent->roster.entries[i]->from != number)
+				return true;
+		}
+		return false;
+	}
+	if (type == TYPE_ORDERS) {
+		for (uint32_t i = 0; i < agent->book.count; i++) {
+			if (agent->book.orders[i]->change > sent_change &&
+				agent->book.orders[i]->from != number)
+				return true;
+		}
+		return false;
+	}
+	return true;
+}
+
+static void exchange(struct agent *agent, uint32_t number, unsigned type)
+{
+	struct neighbour *neighbour = &agent->neighbours[number];
+	struct action *action = agent_act(agent, ACTION_EXCHANGE);
+
+	if (action == NULL)
+		return;
+	action->exchange.neighbour = number;
+	action->exchange.type = slices_type_names[type];
+	neighbour->types[type].under_way = true;
+	neighbour->types[type].deadline_ms = agent->now_ms + 3 * LIMITS_EXCHANGE_DEADLINE_MS;
+	neighbour->types[type].going_change = slices_change(agent, (enum agent_type)type);
+	schedule_periodic(agent, neighbour, type);
+}
+
+static void consider(struct agent *agent, uint32_t number, unsigned type)
+{
+	struct neighbour *neighbour = &agent->neighbours[number];
+	uint64_t due_ms = neighbour->types[type].periodic_ms;
+
+	if (neighbour->types[type].under_way) {
+		if (agent->now_ms < neighbour->types[type].deadline_ms) {
+			agent_wake_at(agent, neighbour->types[type].deadline_ms);
+			return;
+		}
+		neighbour->types[type].under_way = false;
+	}
+	if (has_news_for(agent, number, type))
+		due_ms = agent->now_ms;
+	else
+		neighbour->types[type].sent_change = slices_change(agent, (enum agent_type)type);
+	if (due_ms < neighbour->types[type].next_ms)
+		due_ms = neighbour->types[type].next_ms;
+	if (agent->now_ms >= due_ms)
+		exchange(agent, number, type);
+	else
+		agent_wake_at(agent, due_ms);
+}
+
+/* While a countdown runs, clocks drift apart: ask those nearer to its origin again. */
+static void refresh_countdown(struct agent *agent)
+{
+	const struct book_order *schedule = book_schedule(&agent->book, agent->wave);
+	uint64_t soon_ms = agent->now_ms + AGENT_SYNC_COUNTDOWN_MS;
+
+	if (schedule == NULL || !schedule->countdown_known || schedule->hops == BOOK_HOPS_ENTRY ||
+		schedule->deadline_ms <= agent->now_ms)
+		return;
+	for (uint32_t i = 0; i < LIMITS_NEIGHBOURS_MAX; i++) {
+		struct neighbour *neighbour = &agent->neighbours[i];
+
+		if (neighbour->up && neighbour->types[TYPE_ORDERS].periodic_ms > soon_ms)
+			neighbour->types[TYPE_ORDERS].periodic_ms = soon_ms;
+	}
+}
+
+static bool is_participant(const void *context, const char *name)
+{
+	const struct agent *agent = context;
+
+	return strcmp(name, agent->setup.name) == 0 || slices_pinned_key(agent, name) != NULL;
+}
+
+static void age(struct agent *agent)
+{
+	uint64_t seconds = (agent->now_ms - agent->projection_aged_ms) / 1000;
+
+	if (agent->now_ms >= agent->expire_ms)
+		agent->expire_ms =
+			roster_expire(&agent->roster, agent->now_ms, is_participant, agent);
+	if (agent->expire_ms <= agent->now_ms)
+		agent->expire_ms = agent->now_ms + AGENT_SYNC_IDLE_MS;
+	/* A second's precision is all that a TTL has; it is not worth waking for. */
+	if (seconds > 0) {
+		store_age(
+			&agent->projection, seconds < UINT32_MAX ? (uint32_t)seconds : UINT32_MAX);
+		agent->projection_aged_ms += seconds * 1000;
+	}
+}
+
+void spread_think(struct agent *agent)
+{
+	age(agent);
+	refresh_countdown(agent);
+	for (uint32_t number = 0; number < LIMITS_NEIGHBOURS_MAX; number++) {
+		if (!agent->neighbours[number].up)
+			continue;
+		for (unsigned type = 0; type < TYPE_COUNT; type++) {
+			if (type != TYPE_PROJECTION || agent->setup.projection)
+				consider(agent, number, type);
+		}
+	}
+}

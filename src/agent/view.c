@@ -1,0 +1,416 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+#include <inttypes.h>
+#include <string.h>
+
+#include "agent/node.h"
+
+enum {
+	WAITING_NAMES_MAX = 64,
+};
+
+static void add_hex(
+	struct text *text, bool *first, const char *name, const uint8_t *bytes, size_t size)
+{
+	char hex[BYTES_HASH_TEXT_SIZE + 1];
+	bool zero = true;
+
+	for (size_t i = 0; i < size; i++)
+		zero = zero && bytes[i] == 0;
+	bytes_to_hex(hex, bytes, size);
+	text_add_member_string(text, first, name, zero ? "" : hex);
+}
+
+static void write_record(
+	struct text *text, bool *first, const struct record *record, const struct usign_public *key)
+{
+	char blob[USIGN_PUBLIC_BLOB_TEXT_SIZE + 1];
+
+	text_add_member_string(text, first, "state", state_name(record->state));
+	text_add_member_string(text, first, "reason", reason_word(record->reason));
+	text_add_member_string(text, first, "message", record->message);
+	text_add_member_u64(text, first, "epoch", record->epoch);
+	add_hex(text, first, "upgrade", record->upgrade, ORDER_UPGRADE_SIZE);
+	add_hex(text, first, "order", record->order, BYTES_HASH_SIZE);
+	text_add_member_u64(text, first, "wave", record->wave);
+	text_add_member_bool(text, first, "flashed", record->flashed);
+	text_add_member_bool(text, first, "healthy", record->healthy);
+	text_add_member_bool(text, first, "source", record->source);
+	text_add_member_u64(text, first, "held_bytes", record->held_bytes);
+	text_add_member_u64(text, first, "image_bytes", record->image_bytes);
+	text_add_member_string(text, first, "version", record->version);
+	text_add_member_u64(text, first, "release_sequence", record->release_sequence);
+	text_add_member_string(text, first, "board", record->board);
+	text_add_member_u64(text, first, "slots", record->slots);
+	text_add_member_u64(text, first, "window_s", record->window_s);
+	text_add_member_string(text, first, "address", record->address);
+	text_add_member_u64(text, first, "incarnation", record->incarnation);
+	text_add_member_u64(text, first, "sequence", record->sequence);
+	text_add_member_u64(text, first, "highest_epoch", record->highest_epoch);
+	usign_public_to_blob(blob, key);
+	text_add_member_string(text, first, "key", blob);
+}
+
+void agent_view_status(const struct agent *agent, uint64_t now_ms, struct text *text)
+{
+	struct usign_public key;
+	struct record record = agent->published;
+	bool first = true;
+
+	(void)now_ms;
+	usign_public_of(&key, &agent->setup.node_key);
+	/* Progress is published once a second; this node may look at its own as it is. */
+	if (agent->download.phase >= DOWNLOAD_CHUNKS)
+		record.held_bytes = download_held_bytes(agent);
+	text_add(text, "{");
+	text_add_member_string(text, &first, "name", agent->setup.name);
+	text_add_member_string(text, &first, "mesh", agent->setup.mesh);
+	write_record(text, &first, &record, &key);
+	text_add_member_string(text, &first, "lockstep", LOCKSTEP_VERSION);
+	text_add(text, "}");
+}
+
+/* ---- the upgrade as a whole ---- */
+
+struct scene {
+	struct upgrade_question question;
+	struct upgrade_count count;
+	const struct book_order *start;
+	const struct book_order *schedule; /* of the wave that the question is about */
+	const struct book_order *confirm;
+	const struct record *records[LIMITS_PARTICIPANTS_MAX];
+	const char *phase;
+};
+
+/* The wave that was scheduled last; or, once that one is confirmed, the next. */
+static uint32_t present_wave(const struct agent *agent, struct scene *scene)
+{
+	uint32_t wave = book_last_wave(&agent->book);
+
+	if (wave == UINT32_MAX)
+		return 0;
+	(void)life_question(agent, wave, &scene->question);
+	upgrade_count(&scene->count, &scene->question, scene->records);
+	if (wave + 1 < scene->start->order.start.wave_count && scene->count.confirmed > 0)
+		return wave + 1;
+	return wave;
+}
+
+static const char *phase_of(const struct agent *agent, const struct scene *scene)
+{
+	const struct upgrade_count *count = &scene->count;
+
+	if (count->confirmed > 0 && count->confirmed >= count->running &&
+		count->confirmed + count->reverted >= count->past)
+		return "confirmed";
+	if (count->running > 0)
+		return "confirming";
+	if (count->past > 0)
+		return "flashing";
+	if (book_abort(&agent->book) != NULL)
+		return "aborted";
+	if (count->reverted > 0)
+		return "reverted";
+	if (scene->schedule == NULL)
+		return "open";
+	/* A countdown that is long over and that nobody follows any more was given up. */
+	if (scene->schedule->countdown_known &&
+		agent->now_ms > scene->schedule->deadline_ms + scene->start->order.start.hold_ms &&
+		count->scheduled == 0)
+		return "aborted";
+	return "scheduled";
+}
+
+static bool set_scene(const struct agent *agent, struct scene *scene)
+{
+	uint32_t wave;
+
+	scene->start = book_start(&agent->book);
+	if (scene->start == NULL)
+		return false;
+	life_records(agent, scene->records);
+	wave = present_wave(agent, scene);
+	(void)life_question(agent, wave, &scene->question);
+	scene->schedule = book_schedule(&agent->book, wave);
+	scene->confirm = book_confirm(&agent->book, wave, 0);
+	if (scene->confirm != NULL)
+		scene->question.confirm = &scene->confirm->order.confirm;
+	upgrade_count(&scene->count, &scene->question, scene->records);
+	scene->phase = phase_of(agent, scene);
+	return true;
+}
+
+static void write_waiting(struct text *text, bool *first, const struct scene *scene)
+{
+	const struct order_start *start = scene->question.start;
+	enum upgrade_step step = UPGRADE_STEP_READY;
+	uint32_t names = 0;
+	bool inner = true;
+
+	if (strcmp(scene->phase, "scheduled") == 0)
+		step = UPGRADE_STEP_SCHEDULED;
+	else if (strcmp(scene->phase, "flashing") == 0 || strcmp(scene->phase, "confirming") == 0)
+		step = scene->count.running < scene->count.participants ? UPGRADE_STEP_RUNNING
+									: UPGRADE_STEP_HEALTHY;
+	else if (strcmp(scene->phase, "open") != 0) {
+		text_add_member(text, first, "waiting");
+		text_add(text, "null");
+		return;
+	}
+	text_add_member(text, first, "waiting");
+	text_add(text, "{");
+	text_add_member_string(
+		text, &inner, "reason", reason_word(REASON_WAITING_FOR_PARTICIPANTS));
+	text_add_member(text, &inner, "names");
+	text_add(text, "[");
+	for (uint32_t i = 0; i < start->participant_count && names < WAITING_NAMES_MAX; i++) {
+		const struct order_participant *participant = &start->participants[i];
+
+		if (participant->wave != scene->question.wave ||
+			upgrade_has_done(&scene->question, scene->records[i], step))
+			continue;
+		text_add(text, names++ > 0 ? "," : "");
+		text_add_json_string(text, participant->name, strlen(participant->name));
+	}
+	text_add(text, "]}");
+}
+
+static void write_remaining(struct text *text, bool *first, const char *name, bool known,
+	uint64_t end_ms, uint64_t now_ms)
+{
+	text_add_member(text, first, name);
+	if (known)
+		text_add_u64(text, end_ms > now_ms ? end_ms - now_ms : 0);
+	else
+		text_add(text, "null");
+}
+
+static void write_upgrade(
+	const struct agent *agent, uint64_t now_ms, struct text *text, const struct scene *scene)
+{
+	const struct order_start *start = &scene->start->order.start;
+	const struct book_order *schedule = scene->schedule;
+	char fingerprint[USIGN_FINGERPRINT_TEXT_SIZE + 1];
+	bool first = true;
+
+	text_add(text, "{");
+	add_hex(text, &first, "id", scene->start->order.upgrade, ORDER_UPGRADE_SIZE);
+	text_add_member_u64(text, &first, "epoch", scene->start->order.epoch);
+	add_hex(text, &first, "start", scene->start->id, BYTES_HASH_SIZE);
+	add_hex(text, &first, "release", start->release_id, BYTES_HASH_SIZE);
+	text_add_member_string(text, &first, "version", start->version);
+	text_add_member_u64(text, &first, "sequence", start->sequence);
+	text_add_member_string(text, &first, "confirm",
+		start->confirm == ORDER_CONFIRM_AUTO ? "auto" : "operator");
+	text_add_member_string(
+		text, &first, "policy", start->policy == ORDER_ATOMIC ? "atomic" : "best-effort");
+	text_add_member_u64(text, &first, "quorum", start->quorum_percent);
+	text_add_member_u64(text, &first, "waves", start->wave_count);
+	text_add_member_bool(text, &first, "allow_single_slot", start->allow_single_slot);
+	text_add_member_bool(text, &first, "allow_downgrade", start->allow_downgrade);
+	text_add_member_string(text, &first, "phase", scene->phase);
+	text_add_member_u64(text, &first, "wave", scene->question.wave);
+	add_hex(text, &first, "schedule", scene->question.schedule_id, BYTES_HASH_SIZE);
+	write_remaining(text, &first, "countdown_ms",
+		strcmp(scene->phase, "scheduled") == 0 && schedule->countdown_known,
+		schedule != NULL ? schedule->deadline_ms : 0, now_ms);
+	text_add_member_u64(text, &first, "confirm_window_s",
+		schedule != NULL ? schedule->order.schedule.confirm_window_s : 0);
+	write_remaining(text, &first, "window_remaining_ms",
+		agent->state == STATE_CONFIRMATION_PENDING && agent->window_known,
+		agent->window_end_ms, now_ms);
+	usign_fingerprint(fingerprint, scene->start->signature.keynum);
+	text_add_member_string(text, &first, "signed_by", fingerprint);
+	write_waiting(text, &first, scene);
+	text_add(text, "}");
+}
+
+/* ---- the nodes ---- */
+
+static bool is_neighbour(const struct agent *agent, const char *name)
+{
+	return sources_neighbour_named(agent, name) != AGENT_PEER_NONE;
+}
+
+static void write_unseen(struct text *text, const struct order_participant *participant)
+{
+	bool first = true;
+
+	text_add(text, "{");
+	text_add_member_string(text, &first, "name", participant->name);
+	text_add_member_bool(text, &first, "participant", true);
+	text_add_member_bool(text, &first, "here", false);
+	text_add_member_bool(text, &first, "neighbour", false);
+	text_add_member(text, &first, "seen_ms");
+	text_add(text, "null");
+	text_add_member_u64(text, &first, "wave", participant->wave);
+	text_add(text, "}");
+}
+
+static void write_seen(const struct agent *agent, uint64_t now_ms, struct text *text,
+	const struct roster_entry *entry, bool participant)
+{
+	const struct record *record = &entry->record;
+	bool here = strcmp(record->name, agent->setup.name) == 0;
+	uint64_t seen_ms = here || now_ms < entry->seen_ms ? 0 : now_ms - entry->seen_ms;
+	bool first = true;
+
+	text_add(text, "{");
+	text_add_member_string(text, &first, "name", record->name);
+	text_add_member_bool(text, &first, "participant", participant);
+	text_add_member_bool(text, &first, "here", here);
+	text_add_member_bool(text, &first, "neighbour", is_neighbour(agent, record->name));
+	text_add_member_u64(text, &first, "seen_ms", seen_ms);
+	write_record(text, &first, record, &entry->key);
+	text_add(text, "}");
+}
+
+/* Participants and roster, both sorted by name, merged. */
+static void write_nodes(
+	const struct agent *agent, uint64_t now_ms, struct text *text, const struct scene *scene)
+{
+	const struct order_start *start = scene != NULL ? scene->question.start : NULL;
+	uint32_t participants = start != NULL ? start->participant_count : 0;
+	uint32_t p = 0, r = 0;
+
+	for (uint32_t written = 0; p < participants || r < agent->roster.count; written++) {
+		const struct roster_entry *entry =
+			r < agent->roster.count ? agent->roster.entries[r] : NULL;
+		int order = entry == NULL ? -1
+			    : p == participants
+				    ? 1
+				    : strcmp(start->participants[p].name, entry->record.name);
+
+		text_add(text, written > 0 ? "," : "");
+		if (order < 0) {
+			write_unseen(text, &start->participants[p++]);
+			continue;
+		}
+		write_seen(agent, now_ms, text, entry, order == 0);
+		p += order == 0;
+		r++;
+	}
+}
+
+void agent_view_mesh(const struct agent *agent, uint64_t now_ms, struct text *text)
+{
+	struct scene scene = { 0 };
+	bool known = set_scene(agent, &scene);
+	bool first = true;
+
+	text_add(text, "{");
+	text_add_member_string(text, &first, "lockstep", LOCKSTEP_VERSION);
+	text_add_member_string(text, &first, "mesh", agent->setup.mesh);
+	text_add_member_string(text, &first, "node", agent->setup.name);
+	text_add_member_u64(text, &first, "highest_epoch", agent->highest_epoch);
+	text_add_member(text, &first, "upgrade");
+	if (known)
+		write_upgrade(agent, now_ms, text, &scene);
+	else
+		text_add(text, "null");
+	text_add_member(text, &first, "nodes");
+	text_add(text, "[");
+	write_nodes(agent, now_ms, text, known ? &scene : NULL);
+	text_add(text, "]}");
+}
+
+/* ---- mesh_wide_upgrade ---- */
+
+/* LimeApp's names for our states (docs/gossip.md). */
+static const char *const projected_states[STATE_COUNT] = {
+	[STATE_UPDATED] = "DEFAULT",
+	[STATE_UPGRADE_AVAILABLE] = "DEFAULT",
+	[STATE_DOWNLOADING] = "DOWNLOADING",
+	[STATE_UPGRADE_READY] = "READY_FOR_UPGRADE",
+	[STATE_UPGRADE_SCHEDULED] = "UPGRADE_SCHEDULED",
+	[STATE_FLASHING] = "UPGRADE_SCHEDULED",
+	[STATE_CONFIRMATION_PENDING] = "CONFIRMATION_PENDING",
+	[STATE_REVERTED] = "ERROR",
+	[STATE_ABORTED] = "ABORTED",
+	[STATE_DOWNLOAD_ERROR] = "DOWNLOADING",
+	[STATE_UPGRADE_CHECK_FAILED] = "ERROR",
+	[STATE_INTERNAL_ERROR] = "ERROR",
+};
+
+static const char *projected_download(const struct agent *agent)
+{
+	switch (agent->state) {
+	case STATE_DOWNLOADING:
+	case STATE_DOWNLOAD_ERROR:
+		return "downloading";
+	case STATE_UPGRADE_READY:
+	case STATE_UPGRADE_SCHEDULED:
+	case STATE_FLASHING:
+	case STATE_CONFIRMATION_PENDING:
+		return "downloaded";
+	default:
+		return "not-initiated";
+	}
+}
+
+static void add_seconds(struct text *text, bool *first, const char *name, bool known,
+	uint64_t end_ms, uint64_t now_ms)
+{
+	text_add_member(text, first, name);
+	text_add_i64(text, !known ? -1 : end_ms > now_ms ? (int64_t)((end_ms - now_ms) / 1000) : 0);
+}
+
+/* LimeApp's two pages spell the timers differently: both spellings are there. */
+static void add_timers(const struct agent *agent, struct text *text, bool *first)
+{
+	const struct book_order *schedule = book_schedule(&agent->book, agent->wave);
+	bool counting = agent->state == STATE_UPGRADE_SCHEDULED && schedule != NULL &&
+			schedule->countdown_known;
+	bool pending = agent->state == STATE_CONFIRMATION_PENDING && agent->window_known;
+	uint64_t deadline_ms = counting ? schedule->deadline_ms : 0;
+
+	add_seconds(
+		text, first, "safeupgrade_start_remining", counting, deadline_ms, agent->now_ms);
+	add_seconds(
+		text, first, "safeupgrade_start_remaining", counting, deadline_ms, agent->now_ms);
+	add_seconds(text, first, "confirm_remining", pending, agent->window_end_ms, agent->now_ms);
+	add_seconds(text, first, "confirm_remaining", pending, agent->window_end_ms, agent->now_ms);
+}
+
+/* node_ip is an address alone, without port or brackets. */
+static void add_node_ip(const struct agent *agent, struct text *text, bool *first)
+{
+	char host[LIMITS_ADDRESS_SIZE + 1];
+	const char *from =
+		agent->setup.address[0] == '[' ? agent->setup.address + 1 : agent->setup.address;
+	char *end;
+
+	text_set(host, sizeof(host), from);
+	end = strchr(host, ']');
+	if (end == NULL && strchr(host, ':') == strrchr(host, ':'))
+		end = strchr(host, ':');
+	if (end != NULL)
+		*end = '\0';
+	text_add_member_string(text, first, "node_ip", host);
+}
+
+void view_write_projection(const struct agent *agent, struct text *text)
+{
+	const struct book_order *start = book_start(&agent->book);
+	bool first = true;
+
+	text_add(text, "{");
+	text_add_member_string(text, &first, "upgrade_state", projected_states[agent->state]);
+	text_add_member_string(
+		text, &first, "main_node", agent->local_release ? "MAIN_NODE" : "NO");
+	text_add_member_string(text, &first, "eupgradestate", projected_download(agent));
+	text_add_member_string(text, &first, "error", reason_word(agent->reason));
+	if (start != NULL && agent->participant) {
+		text_add_member_string(text, &first, "candidate_fw", start->order.start.version);
+		text_add_member_u64(text, &first, "timestamp", start->order.epoch);
+	} else {
+		text_add_member_u64(text, &first, "timestamp", 0);
+	}
+	text_add_member_u64(text, &first, "retry_count", 0);
+	text_add_member_string(text, &first, "board_name", agent->setup.board);
+	text_add_member_string(text, &first, "current_fw", agent->setup.version);
+	add_node_ip(agent, text, &first);
+	text_add_member_u64(text, &first, "safeupgrade_start_mark", 0);
+	text_add_member_u64(text, &first, "su_start_time_out", 0);
+	add_timers(agent, text, &first);
+	text_add(text, "}");
+}
