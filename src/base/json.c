@@ -1,0 +1,265 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+#include "base/json.h"
+
+#include <assert.h>
+#include <limits.h>
+#include <string.h>
+
+#include <json-c/json.h>
+
+#include "base/bytes.h"
+#include "base/limits.h"
+#include "base/text.h"
+
+bool json_ok(const struct json_reader *reader)
+{
+	return reader->wrong == NULL;
+}
+
+void json_fail(struct json_reader *reader, const char *member, const char *wrong)
+{
+	if (!json_ok(reader))
+		return;
+	reader->wrong = wrong;
+	text_set(reader->member, sizeof(reader->member), member);
+}
+
+void json_explain(const struct json_reader *reader, char *buffer, size_t capacity)
+{
+	struct text text;
+
+	text_init(&text, buffer, capacity);
+	text_add(&text, reader->member[0] != '\0' ? reader->member : "the document");
+	text_add(&text, " ");
+	text_add(&text, reader->wrong != NULL ? reader->wrong : "is fine");
+}
+
+static bool only_blanks(const char *bytes, size_t size)
+{
+	for (size_t i = 0; i < size; i++) {
+		if (strchr(" \t\r\n", bytes[i]) == NULL || bytes[i] == '\0')
+			return false;
+	}
+	return true;
+}
+
+struct json_object *json_parse(struct json_reader *reader, const char *bytes, size_t size)
+{
+	struct json_tokener *tokener;
+	struct json_object *object;
+	size_t end;
+
+	memset(reader, 0, sizeof(*reader));
+	if (size > INT_MAX || !text_is_utf8(bytes, size)) {
+		json_fail(reader, "", "is not UTF-8");
+		return NULL;
+	}
+	tokener = json_tokener_new_ex(LIMITS_JSON_DEPTH);
+	if (tokener == NULL) {
+		json_fail(reader, "", "needs more memory than there is");
+		return NULL;
+	}
+	json_tokener_set_flags(tokener, JSON_TOKENER_STRICT | JSON_TOKENER_ALLOW_TRAILING_CHARS);
+	object = json_tokener_parse_ex(tokener, bytes, (int)size);
+	end = json_tokener_get_parse_end(tokener);
+	if (json_tokener_get_error(tokener) == json_tokener_error_depth)
+		json_fail(reader, "", "is nested too deeply");
+	else if (json_tokener_get_error(tokener) != json_tokener_success)
+		json_fail(reader, "", "is not JSON");
+	else if (!only_blanks(bytes + end, size - end))
+		json_fail(reader, "", "is followed by something else");
+	else if (!json_object_is_type(object, json_type_object))
+		json_fail(reader, "", "is not an object");
+	json_tokener_free(tokener);
+	if (json_ok(reader))
+		return object;
+	json_object_put(object);
+	return NULL;
+}
+
+void json_free(struct json_object *object)
+{
+	json_object_put(object);
+}
+
+bool json_has(struct json_object *object, const char *member)
+{
+	return object != NULL && json_object_object_get_ex(object, member, NULL);
+}
+
+/* The member if it is there and of this type; NULL with the reader failed otherwise. */
+static struct json_object *get(struct json_reader *reader, struct json_object *object,
+	const char *member, enum json_type type, const char *wrong)
+{
+	struct json_object *value = NULL;
+
+	if (!json_ok(reader))
+		return NULL;
+	if (object == NULL || !json_object_object_get_ex(object, member, &value)) {
+		json_fail(reader, member, "is missing");
+		return NULL;
+	}
+	if (!json_object_is_type(value, type)) {
+		json_fail(reader, member, wrong);
+		return NULL;
+	}
+	return value;
+}
+
+static void copy_string(struct json_reader *reader, const char *member, struct json_object *value,
+	char *buffer, size_t capacity)
+{
+	const char *string = json_object_get_string(value);
+	size_t size = (size_t)json_object_get_string_len(value);
+
+	if (strlen(string) != size)
+		json_fail(reader, member, "holds a NUL");
+	else if (!text_copy(buffer, capacity, string))
+		json_fail(reader, member, "is too long");
+}
+
+void json_get_string(struct json_reader *reader, struct json_object *object, const char *member,
+	char *buffer, size_t capacity)
+{
+	struct json_object *value =
+		get(reader, object, member, json_type_string, "must be a string");
+
+	if (value != NULL)
+		copy_string(reader, member, value, buffer, capacity);
+}
+
+void json_get_optional_string(struct json_reader *reader, struct json_object *object,
+	const char *member, char *buffer, size_t capacity)
+{
+	assert(capacity > 0);
+
+	if (json_has(object, member))
+		json_get_string(reader, object, member, buffer, capacity);
+	else
+		buffer[0] = '\0';
+}
+
+const char *json_get_string_view(
+	struct json_reader *reader, struct json_object *object, const char *member, size_t *size)
+{
+	struct json_object *value =
+		get(reader, object, member, json_type_string, "must be a string");
+
+	if (value == NULL) {
+		*size = 0;
+		return NULL;
+	}
+	*size = (size_t)json_object_get_string_len(value);
+	return json_object_get_string(value);
+}
+
+uint64_t json_get_u64(struct json_reader *reader, struct json_object *object, const char *member,
+	uint64_t min, uint64_t max)
+{
+	struct json_object *value =
+		get(reader, object, member, json_type_int, "must be a whole number");
+	uint64_t number;
+
+	if (value == NULL)
+		return min;
+	number = json_object_get_uint64(value);
+	/* json-c keeps what is below zero as int64 and shows it as 0 here. */
+	if ((number == 0 && json_object_get_int64(value) < 0) || number < min || number > max) {
+		json_fail(reader, member, "is out of range");
+		return min;
+	}
+	return number;
+}
+
+uint64_t json_get_optional_u64(struct json_reader *reader, struct json_object *object,
+	const char *member, uint64_t min, uint64_t max, uint64_t fallback)
+{
+	return json_has(object, member) ? json_get_u64(reader, object, member, min, max) : fallback;
+}
+
+bool json_get_optional_bool(
+	struct json_reader *reader, struct json_object *object, const char *member, bool fallback)
+{
+	struct json_object *value;
+
+	if (!json_has(object, member))
+		return fallback;
+	value = get(reader, object, member, json_type_boolean, "must be true or false");
+	return value != NULL ? json_object_get_boolean(value) : fallback;
+}
+
+void json_get_hex(struct json_reader *reader, struct json_object *object, const char *member,
+	uint8_t *bytes, size_t size)
+{
+	struct json_object *value =
+		get(reader, object, member, json_type_string, "must be a string");
+
+	if (value == NULL)
+		return;
+	if ((size_t)json_object_get_string_len(value) != 2 * size ||
+		!bytes_from_hex(bytes, size, json_object_get_string(value)))
+		json_fail(reader, member, "must be lowercase hex digits of the right number");
+}
+
+void json_get_base64(struct json_reader *reader, struct json_object *object, const char *member,
+	uint8_t *bytes, size_t size)
+{
+	struct json_object *value =
+		get(reader, object, member, json_type_string, "must be a string");
+	size_t decoded;
+
+	if (value == NULL)
+		return;
+	if ((size_t)json_object_get_string_len(value) != bytes_base64_size(size) ||
+		!bytes_from_base64(bytes, size, &decoded, json_object_get_string(value),
+			bytes_base64_size(size)) ||
+		decoded != size)
+		json_fail(reader, member, "must be base64 of the right length");
+}
+
+struct json_object *json_get_object(
+	struct json_reader *reader, struct json_object *object, const char *member)
+{
+	return get(reader, object, member, json_type_object, "must be an object");
+}
+
+struct json_object *json_get_array(struct json_reader *reader, struct json_object *object,
+	const char *member, size_t count_max)
+{
+	struct json_object *value = get(reader, object, member, json_type_array, "must be a list");
+
+	if (value != NULL && json_object_array_length(value) > count_max) {
+		json_fail(reader, member, "has too many entries");
+		return NULL;
+	}
+	return value;
+}
+
+size_t json_array_count(struct json_object *array)
+{
+	return array != NULL ? json_object_array_length(array) : 0;
+}
+
+struct json_object *json_array_object(
+	struct json_reader *reader, struct json_object *array, const char *member, size_t index)
+{
+	struct json_object *value = array != NULL ? json_object_array_get_idx(array, index) : NULL;
+
+	if (json_object_is_type(value, json_type_object))
+		return value;
+	json_fail(reader, member, "must hold objects");
+	return NULL;
+}
+
+void json_array_string(struct json_reader *reader, struct json_object *array, const char *member,
+	size_t index, char *buffer, size_t capacity)
+{
+	struct json_object *value = array != NULL ? json_object_array_get_idx(array, index) : NULL;
+
+	if (!json_ok(reader))
+		return;
+	if (!json_object_is_type(value, json_type_string))
+		json_fail(reader, member, "must hold strings");
+	else
+		copy_string(reader, member, value, buffer, capacity);
+}

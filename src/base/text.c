@@ -1,0 +1,228 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+#include "base/text.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/limits.h"
+
+void text_init(struct text *text, char *buffer, size_t capacity)
+{
+	assert(capacity == 0 || buffer != NULL);
+
+	text->buffer = buffer;
+	text->capacity = capacity;
+	text->size = 0;
+	if (capacity > 0)
+		buffer[0] = '\0';
+}
+
+bool text_cut(const struct text *text)
+{
+	return text->size >= text->capacity;
+}
+
+void text_add_bytes(struct text *text, const char *bytes, size_t size)
+{
+	if (text->size + 1 < text->capacity) {
+		size_t room = text->capacity - text->size - 1;
+		size_t fits = size < room ? size : room;
+
+		memcpy(text->buffer + text->size, bytes, fits);
+		text->buffer[text->size + fits] = '\0';
+	}
+	text->size += size;
+}
+
+void text_add(struct text *text, const char *string)
+{
+	text_add_bytes(text, string, strlen(string));
+}
+
+void text_add_u64(struct text *text, uint64_t value)
+{
+	char digits[21];
+
+	snprintf(digits, sizeof(digits), "%" PRIu64, value);
+	text_add(text, digits);
+}
+
+void text_add_i64(struct text *text, int64_t value)
+{
+	char digits[22];
+
+	snprintf(digits, sizeof(digits), "%" PRId64, value);
+	text_add(text, digits);
+}
+
+void text_add_format(struct text *text, const char *format, ...)
+{
+	size_t room = text->size < text->capacity ? text->capacity - text->size : 0;
+	va_list arguments;
+	int size;
+
+	va_start(arguments, format);
+	size = vsnprintf(room > 0 ? text->buffer + text->size : NULL, room, format, arguments);
+	va_end(arguments);
+	assert(size >= 0);
+	text->size += (size_t)size;
+}
+
+/* Bytes of the UTF-8 character at `bytes`; 0 if there is none. */
+static size_t utf8_size(const uint8_t *bytes, size_t size)
+{
+	static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
+	size_t length = bytes[0] < 0x80       ? 1
+			: bytes[0] >> 5 == 6  ? 2
+			: bytes[0] >> 4 == 14 ? 3
+			: bytes[0] >> 3 == 30 ? 4
+					      : 0;
+	uint32_t point;
+
+	if (length <= 1 || length > size)
+		return length <= size ? length : 0;
+	point = bytes[0] & (0x7fu >> length);
+	for (size_t i = 1; i < length; i++) {
+		if (bytes[i] >> 6 != 2)
+			return 0;
+		point = point << 6 | (bytes[i] & 63u);
+	}
+	if (point < least[length] || point > 0x10ffff || (point >= 0xd800 && point <= 0xdfff))
+		return 0;
+	return length;
+}
+
+bool text_is_utf8(const char *bytes, size_t size)
+{
+	for (size_t i = 0; i < size;) {
+		size_t length =
+			bytes[i] != '\0' ? utf8_size((const uint8_t *)bytes + i, size - i) : 0;
+
+		if (length == 0)
+			return false;
+		i += length;
+	}
+	return true;
+}
+
+void text_add_json_string(struct text *text, const char *bytes, size_t size)
+{
+	text_add(text, "\"");
+	for (size_t i = 0; i < size;) {
+		uint8_t c = (uint8_t)bytes[i];
+		size_t length = utf8_size((const uint8_t *)bytes + i, size - i);
+
+		if (length == 0) {
+			text_add(text, "\xef\xbf\xbd");
+			i++;
+			continue;
+		}
+		if (c == '"' || c == '\\')
+			text_add(text, "\\");
+		if (c < 0x20)
+			text_add_format(text, "\\u%04x", c);
+		else
+			text_add_bytes(text, bytes + i, length);
+		i += length;
+	}
+	text_add(text, "\"");
+}
+
+void text_add_member(struct text *text, bool *first, const char *name)
+{
+	text_add(text, *first ? "\"" : ",\"");
+	text_add(text, name);
+	text_add(text, "\":");
+	*first = false;
+}
+
+void text_add_member_string(struct text *text, bool *first, const char *name, const char *value)
+{
+	text_add_member(text, first, name);
+	text_add_json_string(text, value, strlen(value));
+}
+
+void text_add_member_u64(struct text *text, bool *first, const char *name, uint64_t value)
+{
+	text_add_member(text, first, name);
+	text_add_u64(text, value);
+}
+
+void text_add_member_bool(struct text *text, bool *first, const char *name, bool value)
+{
+	text_add_member(text, first, name);
+	text_add(text, value ? "true" : "false");
+}
+
+bool text_copy(char *to, size_t capacity, const char *from)
+{
+	size_t size = strlen(from) + 1;
+
+	if (size > capacity)
+		return false;
+	memcpy(to, from, size);
+	return true;
+}
+
+void text_set(char *to, size_t capacity, const char *from)
+{
+	struct text text;
+
+	text_init(&text, to, capacity);
+	text_add(&text, from);
+}
+
+static bool is_name_character(char c)
+{
+	return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') ||
+	       c == '.' || c == '_' || c == '-';
+}
+
+bool text_is_name(const char *text)
+{
+	size_t size = strnlen(text, LIMITS_NAME_SIZE + 1);
+
+	if (size == 0 || size > LIMITS_NAME_SIZE || text[0] == '.' || text[0] == '-')
+		return false;
+	for (size_t i = 0; i < size; i++) {
+		if (!is_name_character(text[i]))
+			return false;
+	}
+	return true;
+}
+
+bool text_is_printable(const char *text, size_t size_max)
+{
+	size_t size = strnlen(text, size_max + 1);
+
+	if (size > size_max || !text_is_utf8(text, size))
+		return false;
+	for (size_t i = 0; i < size; i++) {
+		uint8_t c = (uint8_t)text[i];
+
+		/* C0, DEL, and C1 as UTF-8 writes them: a terminal would obey. */
+		if (c < 0x20 || c == 0x7f || (c == 0xc2 && (uint8_t)text[i + 1] < 0xa0))
+			return false;
+	}
+	return true;
+}
+
+bool text_parse_u64(uint64_t *value, const char *text)
+{
+	uint64_t parsed = 0;
+
+	if (text[0] == '\0' || (text[0] == '0' && text[1] != '\0'))
+		return false;
+	for (const char *c = text; *c != '\0'; c++) {
+		uint64_t digit = (uint64_t)(*c - '0');
+
+		if (*c < '0' || *c > '9' || parsed > (UINT64_MAX - digit) / 10)
+			return false;
+		parsed = parsed * 10 + digit;
+	}
+	*value = parsed;
+	return true;
+}
