@@ -37,32 +37,37 @@ enum session_error {
 	SESSION_BAD_NAME_LENGTH, /* 0 or above 128 */
 	SESSION_BAD_DATA_LENGTH, /* below 2 or above 1 MiB */
 	SESSION_BAD_ACK,         /* the peer acknowledged another number of bytes */
-	SESSION_UNKNOWN_TYPE,    /* server: refused after the acknowledgement, as upstream does */
+	SESSION_UNKNOWN_TYPE,    /* the server acknowledged the message and closed */
 	SESSION_CLOSED,          /* the peer closed too early */
+	SESSION_STATE_TOO_LARGE, /* ours does not fit into a message */
 	SESSION_NO_MEMORY,
 };
 
 struct session {
 	bool server;
-	uint8_t step; /* private */
+	bool ended;              /* the peer closed its side */
+	bool little_endian_echo; /* how a client echoes the version: its native byte order */
+	uint8_t step;            /* private */
 	enum session_wants wants;
 	enum session_error error;
-	uint8_t header[4 + 4 + 1 + LIMITS_TYPE_NAME_SIZE + 4]; /* private */
-	uint32_t header_size;
+	uint8_t field[LIMITS_TYPE_NAME_SIZE]; /* private: the field that is being received */
+	uint32_t field_size;
+	uint32_t field_total;
+	uint32_t name_size; /* as announced */
 	char type[LIMITS_TYPE_NAME_SIZE + 1];
 	char *data; /* owned; `data_size` bytes have arrived of `data_total` */
 	size_t data_size;
 	size_t data_capacity;
 	size_t data_total;
-	char *out; /* owned; out_size bytes, of which out_sent were taken */
+	char *out; /* owned; out_ready bytes may be sent, of which out_sent were taken */
 	size_t out_size;
+	size_t out_ready;
 	size_t out_sent;
-	size_t sent_message_size; /* what the peer must acknowledge */
-	bool little_endian_echo;  /* how a client echoes the version: its native byte order */
+	uint32_t sent_message_size; /* what the peer must acknowledge */
 };
 
 void session_init_server(struct session *session);
-/* False if there is no memory. `type` and `data` are copied. */
+/* False if there is no memory, or type or data do not fit into a message. Both are copied. */
 __attribute__((warn_unused_result)) bool session_init_client(
 	struct session *session, const char *type, const char *data, size_t data_size);
 void session_free(struct session *session);
@@ -74,21 +79,28 @@ const char *session_error_sentence(enum session_error error);
 /* Takes bytes from the peer; returns how many it used (fewer when it wants the owner's turn: feed
  * the rest after that). */
 size_t session_feed(struct session *session, const void *bytes, size_t size);
-/* The peer closed its side. A server takes a half-closed message's missing rest as NUL bytes. */
+/* The peer closed its side. What is missing of a message's data counts as NUL bytes, as upstream
+ * has it: what did arrive is then the message, and acknowledged with its own number of bytes. */
 void session_feed_end(struct session *session);
 
 /* What to send now; size 0 if nothing. session_sent() takes it off. */
 const void *session_output(const struct session *session, size_t *size);
 void session_sent(struct session *session, size_t size);
 
+/* The type named by the peer's message; "" if the name has bytes that no data type's name has. */
 const char *session_type(const struct session *session);
 const char *session_data(const struct session *session, size_t *size);
 
+/* Copies `data`; it must be at least 2 bytes. */
 void session_answer(struct session *session, const char *data, size_t data_size);
 void session_refuse(struct session *session);
 void session_taken(struct session *session);
 
-/* Bytes of incoming message held now, for the owner's bound over all sessions. */
+/* Bytes of messages held now, in and out, for the owner's bound over all sessions. */
 size_t session_buffered(const struct session *session);
+
+/* True once the peer's answer to our version has come, which is the first thing of a connection
+ * that can be timed: a client's versions crossed, or a server's version was echoed. */
+bool session_version_answered(const struct session *session);
 
 #endif

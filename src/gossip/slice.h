@@ -8,8 +8,9 @@
  *
  * Reading follows shared-state-async, oddities included: what is not a slice counts as an empty
  * one; a bad entry ends the reading, with what came before it kept; unknown members are ignored;
- * xint64 wins over xstr64; trailing NULs and a leading BOM are fine. Different from it: nesting is
- * bounded (LIMITS_SLICE_DEPTH), and so are keys, authors and the number of entries.
+ * xint64 wins over xstr64; trailing NULs and a leading BOM are fine. Different from it: the number
+ * of entries is bounded, and an entry that is nested deeper than LIMITS_SLICE_DEPTH, has a key or
+ * an author that is too long, or a number too large for a double, is passed over.
  */
 #include <stdbool.h>
 #include <stddef.h>
@@ -44,7 +45,8 @@ void slice_reader_init(struct slice_reader *reader, const char *bytes, size_t si
 __attribute__((warn_unused_result)) bool slice_reader_next(
 	struct slice_reader *reader, struct slice_entry *entry);
 
-/* Writing: begin, add…, end. Compact JSON. `data` is one JSON value, written as it is. */
+/* Writing: begin, add…, end. Compact JSON. `data` is one JSON value, written as it is; so are the
+ * bytes of key and author, UTF-8 or not. `first` starts as true. */
 void slice_write_begin(struct text *text);
 void slice_write_entry(struct text *text, bool *first, const char *key, const char *author,
 	int64_t ttl_s, const char *data, size_t data_size);

@@ -1,0 +1,400 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+#include "gossip/scan.h"
+
+#include <assert.h>
+#include <string.h>
+
+#include "base/limits.h"
+
+enum {
+	/* shared-state-async's parser refuses a whole document for one number that overflows a
+	 * double; anything up to here does not, whatever its digits. */
+	NUMBER_DIGITS_MAX = 308,
+};
+
+static_assert(LIMITS_SLICE_DEPTH <= 64, "one bit a level in the walk");
+
+static void skip_blanks(struct scan *scan)
+{
+	while (scan->at < scan->end &&
+		(*scan->at == ' ' || *scan->at == '\n' || *scan->at == '\t' || *scan->at == '\r'))
+		scan->at++;
+}
+
+static bool take(struct scan *scan, char wanted)
+{
+	if (scan->at == scan->end || *scan->at != wanted)
+		return false;
+	scan->at++;
+	return true;
+}
+
+/* ---- Walking: is it sound, and where does it end ------------------------------------------- */
+
+static bool take_hex4(struct scan *scan, uint32_t *value)
+{
+	*value = 0;
+	for (int i = 0; i < 4; i++) {
+		if (scan->at == scan->end)
+			return false;
+		uint32_t c = (unsigned char)*scan->at++;
+
+		if (c >= '0' && c <= '9')
+			c -= '0';
+		else if ((c | 0x20) >= 'a' && (c | 0x20) <= 'f')
+			c = (c | 0x20) - 'a' + 10;
+		else
+			return false;
+		*value = *value << 4 | c;
+	}
+	return true;
+}
+
+/* After `\u`: one code point, which takes a second escape if it is a surrogate pair. */
+static bool take_code_point(struct scan *scan, uint32_t *code)
+{
+	uint32_t low;
+
+	if (!take_hex4(scan, code) || (*code & 0xfc00) == 0xdc00)
+		return false;
+	if ((*code & 0xfc00) != 0xd800)
+		return true;
+	if (!take(scan, '\\') || !take(scan, 'u') || !take_hex4(scan, &low) ||
+		(low & 0xfc00) != 0xdc00)
+		return false;
+	*code = 0x10000 + ((*code & 0x3ff) << 10 | (low & 0x3ff));
+	return true;
+}
+
+static bool walk_string(struct scan *scan)
+{
+	if (!take(scan, '"'))
+		return false;
+	while (scan->at < scan->end) {
+		unsigned char c = (unsigned char)*scan->at++;
+		uint32_t code;
+
+		if (c == '"')
+			return true;
+		if (c < 0x20)
+			return false;
+		if (c != '\\')
+			continue;
+		if (take(scan, 'u')) {
+			if (!take_code_point(scan, &code))
+				return false;
+		} else if (scan->at == scan->end || *scan->at == '\0' ||
+			   !strchr("\"\\/bfnrt", *scan->at++)) {
+			return false;
+		}
+	}
+	return false;
+}
+
+static size_t walk_digits(struct scan *scan)
+{
+	const char *start = scan->at;
+
+	while (scan->at < scan->end && *scan->at >= '0' && *scan->at <= '9')
+		scan->at++;
+	return (size_t)(scan->at - start);
+}
+
+static bool walk_number(struct scan *scan, bool *odd)
+{
+	size_t digits, exponent = 0;
+	bool small = false;
+
+	take(scan, '-');
+	digits = take(scan, '0') ? 1 : walk_digits(scan);
+	if (digits == 0)
+		return false;
+	if (take(scan, '.') && walk_digits(scan) == 0)
+		return false;
+	if (take(scan, 'e') || take(scan, 'E')) {
+		const char *start;
+
+		small = take(scan, '-');
+		if (!small)
+			take(scan, '+');
+		start = scan->at;
+		if (walk_digits(scan) == 0)
+			return false;
+		for (; start < scan->at && exponent <= NUMBER_DIGITS_MAX; start++)
+			exponent = exponent * 10 + (size_t)(*start - '0');
+	}
+	if (digits + (small ? 0 : exponent) > NUMBER_DIGITS_MAX)
+		*odd = true;
+	return true;
+}
+
+static bool walk_word(struct scan *scan)
+{
+	static const char words[3][6] = { "true", "false", "null" };
+
+	for (size_t i = 0; i < 3; i++) {
+		size_t size = strlen(words[i]);
+
+		if ((size_t)(scan->end - scan->at) >= size &&
+			memcmp(scan->at, words[i], size) == 0) {
+			scan->at += size;
+			return true;
+		}
+	}
+	return false;
+}
+
+/* Past everything that the bracket here opens, counting brackets only: what is too deep is not
+ * kept, but it must not hide what comes after it. */
+static bool walk_deep(struct scan *scan)
+{
+	size_t depth = 0;
+
+	while (scan->at < scan->end) {
+		char c = *scan->at;
+
+		if (c == '"') {
+			if (!walk_string(scan))
+				return false;
+			continue;
+		}
+		scan->at++;
+		if (c == '[' || c == '{')
+			depth++;
+		else if ((c == ']' || c == '}') && --depth == 0)
+			return true;
+	}
+	return false;
+}
+
+static bool walk_name(struct scan *scan)
+{
+	skip_blanks(scan);
+	if (!walk_string(scan))
+		return false;
+	skip_blanks(scan);
+	return take(scan, ':');
+}
+
+static bool walk_scalar(struct scan *scan, bool *odd)
+{
+	char c = *scan->at;
+
+	if (c == '"')
+		return walk_string(scan);
+	if (c == '-' || (c >= '0' && c <= '9'))
+		return walk_number(scan, odd);
+	return walk_word(scan);
+}
+
+/* One value of any depth. `objects` has a bit for every open level: it is an object. */
+static bool walk_value(struct scan *scan, bool *odd)
+{
+	uint64_t objects = 0;
+	unsigned depth = 0;
+
+	for (;;) {
+		skip_blanks(scan);
+		if (scan->at == scan->end)
+			return false;
+		if (*scan->at != '{' && *scan->at != '[') {
+			if (!walk_scalar(scan, odd))
+				return false;
+		} else if (depth == LIMITS_SLICE_DEPTH) {
+			*odd = true;
+			if (!walk_deep(scan))
+				return false;
+		} else {
+			bool object = *scan->at++ == '{';
+
+			objects = objects << 1 | object;
+			depth++;
+			skip_blanks(scan);
+			if (!take(scan, object ? '}' : ']')) {
+				if (object && !walk_name(scan))
+					return false;
+				continue;
+			}
+			depth--;
+			objects >>= 1;
+		}
+
+		/* A value is over: what goes on around it? */
+		for (;;) {
+			if (depth == 0)
+				return true;
+			skip_blanks(scan);
+			if (take(scan, ','))
+				break;
+			if (!take(scan, (objects & 1) ? '}' : ']'))
+				return false;
+			depth--;
+			objects >>= 1;
+		}
+		if ((objects & 1) && !walk_name(scan))
+			return false;
+	}
+}
+
+static enum scan_kind kind_of(char first)
+{
+	switch (first) {
+	case '{':
+		return SCAN_OBJECT;
+	case '[':
+		return SCAN_LIST;
+	case '"':
+		return SCAN_STRING;
+	case 't':
+	case 'f':
+	case 'n':
+		return SCAN_WORD;
+	default:
+		return SCAN_NUMBER;
+	}
+}
+
+bool scan_value(struct scan *scan, struct scan_span *value)
+{
+	bool odd = false;
+
+	skip_blanks(scan);
+	*value = (struct scan_span){ .at = scan->at };
+	if (!walk_value(scan, &odd))
+		return false;
+	value->kind = kind_of(*value->at);
+	value->odd = odd;
+	value->size = (size_t)(scan->at - value->at);
+	return true;
+}
+
+bool scan_take(struct scan *scan, char wanted)
+{
+	skip_blanks(scan);
+	return take(scan, wanted);
+}
+
+bool scan_at_end(struct scan *scan)
+{
+	skip_blanks(scan);
+	return scan->at == scan->end;
+}
+
+struct scan scan_inside(const struct scan_span *span)
+{
+	assert(span->kind == SCAN_OBJECT || span->kind == SCAN_LIST);
+	assert(span->size >= 2);
+
+	return (struct scan){ .at = span->at + 1, .end = span->at + span->size - 1 };
+}
+
+bool scan_element(struct scan *inside, struct scan_span *element)
+{
+	skip_blanks(inside);
+	take(inside, ',');
+	return scan_value(inside, element);
+}
+
+bool scan_member(struct scan *inside, struct scan_span *name, struct scan_span *value)
+{
+	if (!scan_element(inside, name) || name->kind != SCAN_STRING)
+		return false;
+	skip_blanks(inside);
+	return take(inside, ':') && scan_value(inside, value);
+}
+
+void scan_find(const struct scan_span *object, const char *const *names, struct scan_span *found,
+	size_t count)
+{
+	struct scan inside = scan_inside(object);
+	struct scan_span name, value;
+
+	for (size_t i = 0; i < count; i++)
+		found[i] = (struct scan_span){ .kind = SCAN_NONE };
+	while (scan_member(&inside, &name, &value)) {
+		char text[16];
+		size_t size = scan_text(&name, text, sizeof(text));
+
+		for (size_t i = 0; i < count; i++) {
+			if (found[i].kind == SCAN_NONE && size <= sizeof(text) &&
+				strlen(names[i]) == size && memcmp(text, names[i], size) == 0)
+				found[i] = value;
+		}
+	}
+}
+
+/* ---- Meaning ------------------------------------------------------------------------------- */
+
+static size_t put_utf8(char bytes[static 4], uint32_t code)
+{
+	if (code < 0x80) {
+		bytes[0] = (char)code;
+		return 1;
+	}
+	size_t size = code < 0x800 ? 2 : code < 0x10000 ? 3 : 4;
+
+	for (size_t i = size - 1; i > 0; i--, code >>= 6)
+		bytes[i] = (char)(0x80 | (code & 0x3f));
+	bytes[0] = (char)((0xf00u >> size & 0xff) | code);
+	return size;
+}
+
+size_t scan_character(struct scan *scan, char bytes[static 4])
+{
+	static const char escaped[] = "bfnrt", meant[] = "\b\f\n\r\t";
+	const char *which;
+	uint32_t code = 0;
+
+	if (scan->at == scan->end || take(scan, '"'))
+		return 0;
+	if (take(scan, '\\')) {
+		if (take(scan, 'u'))
+			return take_code_point(scan, &code) ? put_utf8(bytes, code) : 0;
+		if (scan->at == scan->end)
+			return 0;
+		which = strchr(escaped, *scan->at);
+		bytes[0] = which && *which ? meant[which - escaped] : *scan->at;
+	} else {
+		bytes[0] = *scan->at;
+	}
+	scan->at++;
+	return 1;
+}
+
+size_t scan_text(const struct scan_span *string, char *buffer, size_t capacity)
+{
+	struct scan scan = { string->at + 1, string->at + string->size };
+	size_t size = 0, n;
+	char bytes[4];
+
+	assert(string->kind == SCAN_STRING);
+	while ((n = scan_character(&scan, bytes)) > 0) {
+		for (size_t i = 0; i < n; i++, size++) {
+			if (size < capacity)
+				buffer[size] = bytes[i];
+		}
+	}
+	return size;
+}
+
+bool scan_i64(const char *bytes, size_t size, int64_t *value)
+{
+	int64_t sum = 0;
+	bool negative = size > 0 && bytes[0] == '-';
+	size_t i = negative || (size > 0 && bytes[0] == '+');
+
+	if (i == size)
+		return false;
+	for (; i < size; i++) {
+		int64_t digit = bytes[i] - '0';
+
+		/* Downwards, for the lowest number has no positive twin. */
+		if (digit < 0 || digit > 9 || __builtin_mul_overflow(sum, 10, &sum) ||
+			__builtin_sub_overflow(sum, digit, &sum))
+			return false;
+	}
+	if (!negative && sum == INT64_MIN)
+		return false;
+	*value = negative ? sum : -sum;
+	return true;
+}

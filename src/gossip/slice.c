@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+#include "gossip/slice.h"
+
+#include <assert.h>
+#include <string.h>
+
+#include "gossip/scan.h"
+
+enum outcome {
+	ENTRY_GOOD = 0,
+	ENTRY_BAD,     /* not an entry: reading ends here, as upstream's does */
+	ENTRY_FOREIGN, /* an entry, but beyond our bounds: passed over */
+};
+
+/* The name or author in `string`, cut at a NUL as upstream does. False if it is too long. */
+static bool read_name(const struct scan_span *string, char *buffer, size_t capacity)
+{
+	size_t size = scan_text(string, buffer, capacity);
+
+	if (size < capacity) {
+		buffer[size] = '\0';
+		return true;
+	}
+	return memchr(buffer, '\0', capacity) != NULL;
+}
+
+static bool read_ttl(const struct scan_span *ttl, int64_t *ttl_s)
+{
+	static const char *const names[] = { "xint64", "xstr64" };
+	struct scan_span found[2];
+	char digits[24];
+	size_t size;
+
+	if (ttl->kind == SCAN_NUMBER)
+		return scan_i64(ttl->at, ttl->size, ttl_s);
+	if (ttl->kind != SCAN_OBJECT)
+		return false;
+	scan_find(ttl, names, found, 2);
+	if (found[0].kind == SCAN_NUMBER && scan_i64(found[0].at, found[0].size, ttl_s))
+		return true;
+	if (found[1].kind != SCAN_STRING)
+		return false;
+	size = scan_text(&found[1], digits, sizeof(digits));
+	return size <= sizeof(digits) && scan_i64(digits, size, ttl_s);
+}
+
+static enum outcome read_entry(const struct scan_span *element, struct slice_entry *entry)
+{
+	static const char *const outer[] = { "key", "value" };
+	static const char *const inner[] = { "mAuthor", "mTtl", "mData" };
+	struct scan_span pair[2], part[3];
+
+	if (element->kind != SCAN_OBJECT)
+		return ENTRY_BAD;
+	scan_find(element, outer, pair, 2);
+	if (pair[0].kind != SCAN_STRING || pair[1].kind != SCAN_OBJECT)
+		return ENTRY_BAD;
+	scan_find(&pair[1], inner, part, 3);
+	if (part[0].kind != SCAN_STRING || part[2].kind == SCAN_NONE ||
+		!read_ttl(&part[1], &entry->ttl_s))
+		return ENTRY_BAD;
+
+	if (element->odd || !read_name(&pair[0], entry->key, sizeof(entry->key)) ||
+		!read_name(&part[0], entry->author, sizeof(entry->author)))
+		return ENTRY_FOREIGN;
+	entry->data = part[2].at;
+	entry->data_size = part[2].size;
+	return ENTRY_GOOD;
+}
+
+void slice_reader_init(struct slice_reader *reader, const char *bytes, size_t size)
+{
+	static const char *const names[] = { "stateSlice" };
+	struct scan_span document, list;
+	struct scan scan;
+
+	*reader = (struct slice_reader){ .stopped = true, .bad = true };
+	if (size >= 3 && memcmp(bytes, "\xef\xbb\xbf", 3) == 0) {
+		bytes += 3;
+		size -= 3;
+	}
+	scan = (struct scan){ bytes, bytes + strnlen(bytes, size) };
+	if (!scan_value(&scan, &document) || !scan_at_end(&scan) || document.kind != SCAN_OBJECT)
+		return;
+	scan_find(&document, names, &list, 1);
+	if (list.kind != SCAN_LIST)
+		return;
+	scan = scan_inside(&list);
+	*reader = (struct slice_reader){ .at = scan.at, .end = scan.end };
+}
+
+bool slice_reader_next(struct slice_reader *reader, struct slice_entry *entry)
+{
+	struct scan scan = { reader->at, reader->end };
+	struct scan_span element;
+
+	while (!reader->stopped) {
+		if (!scan_element(&scan, &element)) {
+			reader->stopped = true;
+			break;
+		}
+		reader->at = scan.at;
+		enum outcome outcome = read_entry(&element, entry);
+
+		if (outcome == ENTRY_BAD || reader->entry_count == LIMITS_SLICE_ENTRIES_MAX) {
+			reader->stopped = true;
+			reader->bad = true;
+		} else if (outcome == ENTRY_GOOD) {
+			reader->entry_count++;
+			return true;
+		}
+	}
+	return false;
+}
+
+void slice_write_begin(struct text *text)
+{
+	text_add(text, "{\"stateSlice\":[");
+}
+
+/* As upstream writes strings: bytes that are not UTF-8 go out as they came in, or two nodes would
+ * take one entry for two. */
+static void write_string(struct text *text, const char *string)
+{
+	static const char hex[] = "0123456789abcdef";
+
+	text_add(text, "\"");
+	for (; *string != '\0'; string++) {
+		unsigned char c = (unsigned char)*string;
+		char escape[] = { '\\', 'u', '0', '0', hex[c >> 4], hex[c & 15] };
+
+		if (c < 0x20) {
+			text_add_bytes(text, escape, sizeof(escape));
+			continue;
+		}
+		if (c == '"' || c == '\\')
+			text_add(text, "\\");
+		text_add_bytes(text, string, 1);
+	}
+	text_add(text, "\"");
+}
+
+void slice_write_entry(struct text *text, bool *first, const char *key, const char *author,
+	int64_t ttl_s, const char *data, size_t data_size)
+{
+	text_add(text, *first ? "{\"key\":" : ",{\"key\":");
+	*first = false;
+	write_string(text, key);
+	text_add(text, ",\"value\":{\"mAuthor\":");
+	write_string(text, author);
+	text_add(text, ",\"mTtl\":{\"xint64\":");
+	text_add_i64(text, ttl_s);
+	text_add(text, ",\"xstr64\":\"");
+	text_add_i64(text, ttl_s);
+	text_add(text, "\"},\"mData\":");
+	text_add_bytes(text, data, data_size);
+	text_add(text, "}}");
+}
+
+void slice_write_end(struct text *text)
+{
+	text_add(text, "]}");
+}
