@@ -115,6 +115,19 @@ static void test_a_peer_gets_a_few_requests(void **state)
 	expect_nothing(0);
 }
 
+static void test_the_least_busy_peer_is_asked(void **state)
+{
+	uint32_t asked[3] = { 0 };
+
+	(void)state;
+	up(1, PLANNER_NEIGHBOUR, 0xff, 0);
+	up(2, PLANNER_NEIGHBOUR, 0xff, 0);
+	for (uint32_t i = 0; i < 4; i++)
+		asked[expect_chunk(0).peer]++;
+	assert_int_equal(asked[1], 2);
+	assert_int_equal(asked[2], 2);
+}
+
 static void test_nearer_ranks_first(void **state)
 {
 	(void)state;
@@ -502,6 +515,7 @@ int main(void)
 		TEST(test_rarity_counts_neighbours_only),
 		TEST(test_each_chunk_is_in_flight_once),
 		TEST(test_a_peer_gets_a_few_requests),
+		TEST(test_the_least_busy_peer_is_asked),
 		TEST(test_nearer_ranks_first),
 		TEST(test_busy_neighbour_is_no_reason_to_go_far),
 		TEST(test_far_waits_for_a_neighbour_that_gains),

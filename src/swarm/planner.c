@@ -12,15 +12,9 @@ static struct planner_peer *find_peer(struct planner *planner, uint32_t id)
 	return NULL;
 }
 
-/* Will it be asked at all, now or later? */
-static bool is_source(const struct planner_peer *peer)
-{
-	return !peer->banned && !peer->gone;
-}
-
 static bool is_awake(const struct planner_peer *peer, uint64_t now_ms)
 {
-	return is_source(peer) && peer->pause_until_ms <= now_ms;
+	return !peer->banned && peer->pause_until_ms <= now_ms;
 }
 
 static bool holds(const struct planner_peer *peer, uint32_t chunk)
@@ -93,7 +87,7 @@ static void expire(struct planner *planner, uint64_t now_ms)
 
 static bool wants_map(const struct planner_peer *peer)
 {
-	return is_source(peer) && peer->rank != PLANNER_URL && !peer->map_asked &&
+	return !peer->banned && peer->rank != PLANNER_URL && !peer->map_asked &&
 	       !(peer->map_known && chunkmap_complete(&peer->map));
 }
 
@@ -228,7 +222,6 @@ void planner_peer_down(struct planner *planner, uint32_t id)
 		return;
 	land_all_flights_of(planner, id);
 	if (peer->banned) {
-		peer->gone = true;
 		peer->map_asked = false;
 		return;
 	}
@@ -286,7 +279,7 @@ uint64_t planner_next_ms(const struct planner *planner, uint64_t now_ms)
 	for (uint32_t i = 0; i < planner->peer_count; i++) {
 		const struct planner_peer *peer = &planner->peers[i];
 
-		if (!is_source(peer))
+		if (peer->banned)
 			continue;
 		next_ms = sooner(next_ms, peer->pause_until_ms, now_ms);
 		if (peer->map_asked || wants_map(peer))
@@ -394,7 +387,7 @@ bool planner_has_source(const struct planner *planner)
 	for (uint32_t i = 0; i < planner->peer_count; i++) {
 		const struct planner_peer *peer = &planner->peers[i];
 
-		if (!is_source(peer))
+		if (peer->banned)
 			continue;
 		if (peer->rank == PLANNER_URL || !peer->map_known || has_news(planner, &peer->map))
 			return true;

@@ -68,8 +68,7 @@ struct planner_flight {
 struct planner_peer {
 	uint32_t id;
 	enum planner_rank rank;
-	bool gone; /* kept only for its ban */
-	bool banned;
+	bool banned; /* kept for good, also when the peer goes */
 	bool map_known;
 	bool map_asked; /* a map request is under way */
 	uint32_t in_flight;

@@ -1,0 +1,641 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+#include "io/http_client.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include <event2/buffer.h>
+#include <event2/bufferevent.h>
+#include <event2/dns.h>
+#include <event2/event.h>
+
+#include "base/limits.h"
+#include "base/text.h"
+#include "io/http_head.h"
+#include "io/url.h"
+
+enum {
+	REFUSAL_SIZE = 4096,
+	READ_AHEAD_SIZE = 131072,
+	CHUNK_LINE_SIZE = 256, /* of the chunked transfer coding, with extensions */
+};
+
+enum state {
+	IDLE = 0,
+	READING_HEAD,
+	READING_SIZED, /* `left` bytes of body are to come */
+	READING_TO_END,
+	READING_CHUNK_SIZE,
+	READING_CHUNK, /* `left` bytes of this chunk are to come */
+	READING_CHUNK_END,
+	READING_TRAILER,
+};
+
+struct job {
+	struct http_client *client;
+	struct job *next;
+	struct connection *connection; /* NULL while it waits */
+	struct event *timer;           /* the deadline; at once, if there is a problem */
+	const char *problem;           /* why it cannot even begin; or NULL */
+	bool retried;
+	struct http_fetch fetch; /* its strings are not used after http_client_get() */
+	char host[sizeof(((struct sockaddr_un *)0)->sun_path) + URL_HOST_SIZE];
+	struct url url;
+	bool is_control;
+	struct evbuffer *request;
+	struct evbuffer *body;
+	uint32_t status;
+};
+
+struct connection {
+	struct http_client *client;
+	struct bufferevent *stream;
+	struct job *job; /* NULL while idle */
+	enum state state;
+	bool used_before; /* it carried a whole exchange: the server may close it at any time */
+	bool keep_alive;
+	uint64_t left;   /* bytes */
+	size_t body_max; /* bytes */
+	char host[sizeof(((struct job *)0)->host)];
+	uint16_t port;
+};
+
+struct http_client {
+	struct event_base *base;
+	struct evdns_base *dns; /* made when a name comes */
+	struct job *jobs;       /* in the order in which they came */
+	uint32_t job_count;
+	struct connection *connections[HTTP_CLIENT_CONNECTIONS_MAX];
+};
+
+static void pump(struct http_client *client);
+
+static void drop_connection(struct connection *connection)
+{
+	struct http_client *client = connection->client;
+
+	for (uint32_t i = 0; i < HTTP_CLIENT_CONNECTIONS_MAX; i++)
+		if (client->connections[i] == connection)
+			client->connections[i] = NULL;
+	if (connection->job != NULL)
+		connection->job->connection = NULL;
+	bufferevent_free(connection->stream);
+	free(connection);
+}
+
+static void free_job(struct job *job)
+{
+	if (job->timer != NULL)
+		event_free(job->timer);
+	if (job->body != NULL)
+		evbuffer_free(job->body);
+	if (job->request != NULL)
+		evbuffer_free(job->request);
+	free(job);
+}
+
+static void unlink_job(struct job *job)
+{
+	struct job **link = &job->client->jobs;
+
+	while (*link != job)
+		link = &(*link)->next;
+	*link = job->next;
+	job->client->job_count--;
+}
+
+/* The job is over; its connection is idle or gone already. */
+static void finish(struct job *job, const struct http_result *result)
+{
+	struct http_client *client = job->client;
+
+	assert(job->connection == NULL);
+	unlink_job(job);
+	event_del(job->timer);
+	job->fetch.done(job->fetch.context, job->fetch.token, result);
+	free_job(job);
+	pump(client);
+}
+
+static void fail(struct job *job, const char *problem)
+{
+	const struct http_result result = {
+		.outcome = HTTP_FAILED,
+		.status = job->status,
+		.problem = problem,
+	};
+
+	if (job->connection != NULL)
+		drop_connection(job->connection);
+	finish(job, &result);
+}
+
+static void on_timer(evutil_socket_t fd, short what, void *context)
+{
+	struct job *job = context;
+
+	(void)fd, (void)what;
+	fail(job, job->problem != NULL ? job->problem : "It took too long.");
+}
+
+/* ---- Reading a reply ----------------------------------------------------------------------- */
+
+static void complete(struct connection *connection)
+{
+	struct job *job = connection->job;
+	size_t size = evbuffer_get_length(job->body);
+	struct http_result result = {
+		.outcome = job->status / 100 == 2 ? HTTP_CAME : HTTP_REFUSED,
+		.status = job->status,
+		.size = size,
+	};
+
+	if (result.outcome == HTTP_CAME && job->fetch.ranged && size != job->fetch.size) {
+		fail(job, "The reply has another size.");
+		return;
+	}
+	result.bytes = size > 0 ? evbuffer_pullup(job->body, -1) : (const uint8_t *)"";
+	if (result.bytes == NULL) {
+		fail(job, "There is not enough memory.");
+		return;
+	}
+	job->connection = NULL;
+	connection->job = NULL;
+	connection->state = IDLE;
+	connection->used_before = true;
+	if (connection->keep_alive)
+		bufferevent_set_timeouts(connection->stream,
+			&(struct timeval){ .tv_sec = HTTP_CLIENT_IDLE_S }, NULL);
+	else
+		drop_connection(connection);
+	finish(job, &result);
+}
+
+/* What may be wrong with a reply before its body came; NULL if nothing is. */
+static const char *judge(const struct job *job, const struct http_reply_head *head)
+{
+	if (head->status / 100 != 2)
+		return NULL;
+	/* A server that knows no ranges sends everything: fine if all was wanted. */
+	if (job->fetch.ranged && head->status != 206 &&
+		(job->fetch.offset != 0 || !head->size_known || head->body_size != job->fetch.size))
+		return "The server does not know ranges.";
+	if (head->size_known && head->body_size > job->fetch.size)
+		return "The reply is too large.";
+	if (job->fetch.ranged && head->size_known && head->body_size != job->fetch.size)
+		return "The reply has another size.";
+	return NULL;
+}
+
+/* Each reader returns true if there may be more to read at once. */
+static bool read_head(struct connection *connection)
+{
+	struct evbuffer *input = bufferevent_get_input(connection->stream);
+	struct evbuffer_ptr end = evbuffer_search(input, "\r\n\r\n", 4, NULL);
+	size_t size = end.pos >= 0 ? (size_t)end.pos + 4 : evbuffer_get_length(input);
+	struct job *job = connection->job;
+	struct http_reply_head head;
+	const char *problem;
+
+	if (size <= LIMITS_HTTP_HEADERS_SIZE && end.pos < 0)
+		return false;
+	if (size > LIMITS_HTTP_HEADERS_SIZE ||
+		!http_head_read_reply(
+			&head, (const char *)evbuffer_pullup(input, (ev_ssize_t)size), size)) {
+		fail(job, "The reply is not HTTP.");
+		return false;
+	}
+	evbuffer_drain(input, size);
+	if (head.status < 200)
+		return true;
+	job->status = head.status;
+	problem = judge(job, &head);
+	if (problem != NULL) {
+		fail(job, problem);
+		return false;
+	}
+	connection->keep_alive = head.keep_alive;
+	connection->body_max = head.status / 100 == 2 ? job->fetch.size : REFUSAL_SIZE;
+	connection->left = head.body_size;
+	if (head.status == 204 || head.status == 304)
+		connection->left = 0;
+	connection->state = head.chunked      ? READING_CHUNK_SIZE
+			    : head.size_known ? READING_SIZED
+					      : READING_TO_END;
+	if (connection->state == READING_TO_END)
+		connection->keep_alive = false;
+	/* What the server says beside a refusal is not worth a long wait. */
+	if (connection->left > connection->body_max) {
+		connection->left = 0;
+		connection->keep_alive = false;
+	}
+	if (connection->state == READING_SIZED && connection->left == 0) {
+		complete(connection);
+		return false;
+	}
+	return true;
+}
+
+/* Moves up to `size` bytes of body. False if they are too many. */
+static bool take_body(struct connection *connection, size_t size)
+{
+	struct evbuffer *input = bufferevent_get_input(connection->stream);
+	struct evbuffer *body = connection->job->body;
+
+	if (evbuffer_get_length(body) + size > connection->body_max)
+		return false;
+	evbuffer_remove_buffer(input, body, size);
+	return true;
+}
+
+static bool read_body(struct connection *connection)
+{
+	size_t size = evbuffer_get_length(bufferevent_get_input(connection->stream));
+
+	if (connection->state != READING_TO_END && size > connection->left)
+		size = (size_t)connection->left;
+	if (!take_body(connection, size)) {
+		fail(connection->job, "The reply is too large.");
+		return false;
+	}
+	if (connection->state == READING_TO_END)
+		return false;
+	connection->left -= size;
+	if (connection->left > 0)
+		return false;
+	if (connection->state == READING_CHUNK) {
+		connection->state = READING_CHUNK_END;
+		return true;
+	}
+	complete(connection);
+	return false;
+}
+
+static bool parse_chunk_size(uint64_t *size, const char *line)
+{
+	size_t digits = strspn(line, "0123456789abcdefABCDEF");
+
+	if (digits == 0 || digits > 8 || strchr("; \t", line[digits]) == NULL)
+		return false;
+	*size = strtoul(line, NULL, 16);
+	return true;
+}
+
+/* A line of the chunked transfer coding. */
+static bool read_line(struct connection *connection)
+{
+	struct evbuffer *input = bufferevent_get_input(connection->stream);
+	size_t size;
+	char *line = evbuffer_readln(input, &size, EVBUFFER_EOL_CRLF_STRICT);
+	bool good = true;
+
+	if (line == NULL) {
+		good = evbuffer_get_length(input) <= CHUNK_LINE_SIZE;
+		if (!good)
+			fail(connection->job, "The reply is not HTTP.");
+		return false;
+	}
+	if (connection->state == READING_CHUNK_SIZE) {
+		good = parse_chunk_size(&connection->left, line);
+		connection->state = connection->left > 0 ? READING_CHUNK : READING_TRAILER;
+	} else if (connection->state == READING_CHUNK_END) {
+		good = size == 0;
+		connection->state = READING_CHUNK_SIZE;
+	} else if (size == 0) {
+		free(line);
+		complete(connection);
+		return false;
+	}
+	free(line);
+	if (!good)
+		fail(connection->job, "The reply is not HTTP.");
+	return good;
+}
+
+static void on_read(struct bufferevent *stream, void *context)
+{
+	struct connection *connection = context;
+	bool more = true;
+
+	(void)stream;
+	/* After a reader that returns false the connection may be gone. */
+	while (more) {
+		switch (connection->state) {
+		case IDLE:
+			/* Nobody asked. */
+			drop_connection(connection);
+			return;
+		case READING_HEAD:
+			more = read_head(connection);
+			break;
+		case READING_SIZED:
+		case READING_TO_END:
+		case READING_CHUNK:
+			more = read_body(connection);
+			break;
+		case READING_CHUNK_SIZE:
+		case READING_CHUNK_END:
+		case READING_TRAILER:
+			more = read_line(connection);
+			break;
+		}
+	}
+}
+
+static void on_event(struct bufferevent *stream, short what, void *context)
+{
+	struct connection *connection = context;
+	struct http_client *client = connection->client;
+	struct job *job = connection->job;
+
+	if ((what & BEV_EVENT_CONNECTED) != 0) {
+		setsockopt(bufferevent_getfd(stream), IPPROTO_TCP, TCP_NODELAY, &(int){ 1 },
+			sizeof(int));
+		return;
+	}
+	if (job == NULL) {
+		drop_connection(connection);
+		pump(client);
+	} else if ((what & BEV_EVENT_EOF) != 0 && connection->state == READING_TO_END) {
+		complete(connection);
+	} else if (connection->used_before && connection->state == READING_HEAD && !job->retried) {
+		/* The server closed the idle connection while our request was on its way. */
+		drop_connection(connection);
+		job->retried = true;
+		pump(client);
+	} else {
+		fail(job, (what & BEV_EVENT_EOF) != 0 ? "The connection ended too early."
+						      : "The connection failed.");
+	}
+}
+
+/* ---- Connections --------------------------------------------------------------------------- */
+
+static int connect_control(struct connection *connection)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+
+	if (!text_copy(address.sun_path, sizeof(address.sun_path), connection->host))
+		return -1;
+	return bufferevent_socket_connect(
+		connection->stream, (const struct sockaddr *)&address, sizeof(address));
+}
+
+static int connect_host(struct connection *connection, const struct url *url)
+{
+	struct http_client *client = connection->client;
+	const struct addrinfo hints = { .ai_flags = AI_NUMERICHOST | AI_NUMERICSERV,
+		.ai_socktype = SOCK_STREAM };
+	struct addrinfo *found;
+	char service[8];
+	int result;
+
+	snprintf(service, sizeof(service), "%u", (unsigned)url->port);
+	if (getaddrinfo(url->host, service, &hints, &found) == 0) {
+		result = bufferevent_socket_connect(
+			connection->stream, found->ai_addr, (int)found->ai_addrlen);
+		freeaddrinfo(found);
+		return result;
+	}
+	if (url->is_ipv6)
+		return -1; /* no number, or no such interface */
+	if (client->dns == NULL)
+		client->dns = evdns_base_new(client->base,
+			EVDNS_BASE_INITIALIZE_NAMESERVERS | EVDNS_BASE_DISABLE_WHEN_INACTIVE);
+	/* Without a resolver of its own libevent would ask the C library's, which blocks. */
+	if (client->dns == NULL)
+		return -1;
+	return bufferevent_socket_connect_hostname(
+		connection->stream, client->dns, AF_UNSPEC, url->host, url->port);
+}
+
+static struct connection *connect_for(struct job *job, struct connection **room)
+{
+	struct connection *connection = calloc(1, sizeof(*connection));
+
+	if (connection == NULL)
+		return NULL;
+	/* Deferred, so that a connection that fails at once does not call back from within us. */
+	connection->stream = bufferevent_socket_new(
+		job->client->base, -1, BEV_OPT_CLOSE_ON_FREE | BEV_OPT_DEFER_CALLBACKS);
+	if (connection->stream == NULL) {
+		free(connection);
+		return NULL;
+	}
+	*room = connection;
+	connection->client = job->client;
+	connection->port = job->url.port;
+	text_set(connection->host, sizeof(connection->host), job->host);
+	bufferevent_setcb(connection->stream, on_read, NULL, on_event, connection);
+	bufferevent_setwatermark(connection->stream, EV_READ, 0, READ_AHEAD_SIZE);
+	bufferevent_enable(connection->stream, EV_READ | EV_WRITE);
+	if ((job->is_control ? connect_control(connection) : connect_host(connection, &job->url)) ==
+		0)
+		return connection;
+	drop_connection(connection);
+	return NULL;
+}
+
+static bool is_to_same_host(const struct connection *connection, const struct job *job)
+{
+	return connection->port == job->url.port && strcmp(connection->host, job->host) == 0;
+}
+
+/* An idle connection to the job's host, or room for a new one (then `*room` is not NULL), or
+ * neither. */
+static struct connection *find_connection(struct job *job, struct connection ***room)
+{
+	struct http_client *client = job->client;
+	struct connection **idle = NULL;
+	uint32_t count = 0;
+
+	*room = NULL;
+	for (uint32_t i = 0; i < HTTP_CLIENT_CONNECTIONS_MAX; i++) {
+		struct connection **at = &client->connections[i];
+
+		if (*at == NULL) {
+			*room = at;
+		} else if (is_to_same_host(*at, job)) {
+			if ((*at)->job == NULL)
+				return *at;
+			count++;
+		} else if ((*at)->job == NULL) {
+			idle = at;
+		}
+	}
+	if (count >= HTTP_CONNECTIONS_PER_HOST) {
+		*room = NULL;
+	} else if (*room == NULL && idle != NULL) {
+		drop_connection(*idle);
+		*room = idle;
+	}
+	return NULL;
+}
+
+static void start(struct job *job, struct connection *connection)
+{
+	size_t size = evbuffer_get_length(job->request);
+
+	connection->job = job;
+	connection->state = READING_HEAD;
+	job->connection = connection;
+	bufferevent_set_timeouts(connection->stream, NULL, NULL);
+	/* A copy, for it may be needed again. */
+	bufferevent_write(connection->stream, evbuffer_pullup(job->request, -1), size);
+}
+
+/* Fails the job, but not now: its caller is not back yet. */
+static void doom(struct job *job, const char *problem)
+{
+	job->problem = problem;
+	event_add(job->timer, &(struct timeval){ 0 });
+}
+
+/* Gives the jobs that wait a connection, as far as there are any. */
+static void pump(struct http_client *client)
+{
+	for (struct job *job = client->jobs; job != NULL; job = job->next) {
+		struct connection **room;
+		struct connection *connection;
+
+		if (job->connection != NULL || job->problem != NULL)
+			continue;
+		connection = find_connection(job, &room);
+		if (connection == NULL && room != NULL) {
+			connection = connect_for(job, room);
+			if (connection == NULL) {
+				doom(job, "There is no way to this host.");
+				continue;
+			}
+		}
+		if (connection != NULL)
+			start(job, connection);
+	}
+}
+
+static void write_request(struct job *job, const struct http_fetch *fetch)
+{
+	struct evbuffer *out = job->request;
+	const char *open = job->url.is_ipv6 ? "[" : "";
+	const char *end = job->url.is_ipv6 ? "]" : "";
+
+	evbuffer_add_printf(out,
+		"%s %s HTTP/1.1\r\nHost: %s%.*s%s:%u\r\nUser-Agent: lockstep/%s\r\n",
+		fetch->body != NULL ? "POST" : "GET", job->url.path, open,
+		(int)strcspn(job->url.host, "%"), job->url.host, end, (unsigned)job->url.port,
+		LOCKSTEP_VERSION);
+	if (fetch->ranged)
+		evbuffer_add_printf(out, "Range: bytes=%" PRIu64 "-%" PRIu64 "\r\n", fetch->offset,
+			fetch->offset + fetch->size - 1);
+	if (fetch->body != NULL)
+		evbuffer_add_printf(out,
+			"Content-Type: application/json\r\nContent-Length: %zu\r\n",
+			fetch->body_size);
+	evbuffer_add(out, "\r\n", 2);
+	if (fetch->body != NULL)
+		evbuffer_add(out, fetch->body, fetch->body_size);
+}
+
+static struct job *job_new(struct http_client *client, const struct http_fetch *fetch)
+{
+	struct job *job = calloc(1, sizeof(*job));
+
+	if (job == NULL)
+		return NULL;
+	job->client = client;
+	job->fetch = *fetch;
+	job->is_control = fetch->control != NULL;
+	job->timer = evtimer_new(client->base, on_timer, job);
+	job->request = evbuffer_new();
+	job->body = evbuffer_new();
+	if (job->timer != NULL && job->request != NULL && job->body != NULL)
+		return job;
+	free_job(job);
+	return NULL;
+}
+
+bool http_client_get(struct http_client *client, const struct http_fetch *fetch)
+{
+	struct job **link = &client->jobs;
+	struct job *job;
+
+	assert(fetch->done != NULL);
+	assert(!fetch->ranged || fetch->size > 0);
+	if (client->job_count >= HTTP_CLIENT_FETCHES_MAX)
+		return false;
+	job = job_new(client, fetch);
+	if (job == NULL)
+		return false;
+	while (*link != NULL)
+		link = &(*link)->next;
+	*link = job;
+	client->job_count++;
+
+	if (!url_parse(&job->url, fetch->url)) {
+		doom(job, "This is not an http URL.");
+		return true;
+	}
+	text_set(job->host, sizeof(job->host), job->is_control ? fetch->control : job->url.host);
+	write_request(job, fetch);
+	event_add(job->timer, &(struct timeval){ .tv_sec = fetch->deadline_ms / 1000,
+				      .tv_usec = fetch->deadline_ms % 1000 * 1000 });
+	pump(client);
+	return true;
+}
+
+void http_client_cancel(struct http_client *client, uint32_t group)
+{
+	struct job *next;
+
+	for (struct job *job = client->jobs; job != NULL; job = next) {
+		next = job->next;
+		if (job->fetch.group != group)
+			continue;
+		if (job->connection != NULL)
+			drop_connection(job->connection);
+		unlink_job(job);
+		free_job(job);
+	}
+	pump(client);
+}
+
+uint32_t http_client_count(const struct http_client *client)
+{
+	return client->job_count;
+}
+
+void http_client_free(struct http_client *client)
+{
+	struct job *next;
+
+	for (struct job *job = client->jobs; job != NULL; job = next) {
+		next = job->next;
+		free_job(job);
+	}
+	for (uint32_t i = 0; i < HTTP_CLIENT_CONNECTIONS_MAX; i++) {
+		if (client->connections[i] == NULL)
+			continue;
+		client->connections[i]->job = NULL;
+		drop_connection(client->connections[i]);
+	}
+	if (client->dns != NULL)
+		evdns_base_free(client->dns, 0);
+	free(client);
+}
+
+struct http_client *http_client_new(struct event_base *base)
+{
+	struct http_client *client = calloc(1, sizeof(*client));
+
+	if (client != NULL)
+		client->base = base;
+	return client;
+}

@@ -1,0 +1,731 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+#include "io/http_server.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <event2/buffer.h>
+#include <event2/bufferevent.h>
+#include <event2/event.h>
+#include <event2/listener.h>
+
+#include "base/text.h"
+
+enum {
+	CONNECTIONS_MAX = LIMITS_HTTP_CONNECTIONS_MAX + HTTP_CONTROL_CONNECTIONS_MAX,
+	LINGER_S = 2,
+	ACCEPT_PAUSE_S = 1,
+};
+
+enum state {
+	READING_HEAD = 0,
+	READING_BODY,
+	HANDLING,
+	STREAMING,
+	CLOSING,   /* what is left goes out */
+	LINGERING, /* all is out; a close with unread input would destroy it on its way */
+};
+
+/* A connection, and the request that it carries at the moment. */
+struct http_request {
+	struct http_server *server;
+	struct bufferevent *stream;
+	struct event *timer;
+	enum state state;
+	bool control;
+	bool advancing; /* advance() is on the stack and goes on by itself */
+	uint64_t id;    /* of the request, and the order in which connections came to idle */
+	struct http_request_head head;
+	char parameters[HTTP_PARAMETERS_MAX][HTTP_PARAMETER_SIZE + 1];
+	char extra_headers[HTTP_EXTRA_HEADERS_SIZE + 1];
+};
+
+struct http_server {
+	struct event_base *base;
+	const struct http_route *routes;
+	void *context;
+	struct evconnlistener *listener, *control_listener;
+	struct event *keepalive, *resume;
+	struct ev_token_bucket_cfg *rate;
+	struct bufferevent_rate_limit_group *rate_group;
+	uint64_t last_id;
+	char control_path[sizeof(((struct sockaddr_un *)0)->sun_path)];
+	struct http_request *connections[CONNECTIONS_MAX];
+};
+
+static struct evbuffer *output_of(const struct http_request *request)
+{
+	return bufferevent_get_output(request->stream);
+}
+
+static void drop(struct http_request *request)
+{
+	struct http_server *server = request->server;
+
+	for (uint32_t i = 0; i < CONNECTIONS_MAX; i++)
+		if (server->connections[i] == request)
+			server->connections[i] = NULL;
+	if (server->rate_group != NULL)
+		bufferevent_remove_from_rate_limit_group(request->stream);
+	bufferevent_free(request->stream);
+	event_free(request->timer);
+	free(request);
+}
+
+static void set_timer(struct http_request *request, time_t seconds)
+{
+	event_add(request->timer, &(struct timeval){ .tv_sec = seconds });
+}
+
+/* ---- Replies ------------------------------------------------------------------------------- */
+
+static const char *status_text(uint32_t status)
+{
+	static const struct {
+		uint32_t status;
+		const char *text;
+	} texts[] = {
+		{ 200, "OK" },
+		{ 202, "Accepted" },
+		{ 206, "Partial Content" },
+		{ 400, "Bad Request" },
+		{ 403, "Forbidden" },
+		{ 404, "Not Found" },
+		{ 405, "Method Not Allowed" },
+		{ 409, "Conflict" },
+		{ 413, "Content Too Large" },
+		{ 416, "Range Not Satisfiable" },
+		{ 431, "Request Header Fields Too Large" },
+		{ 500, "Internal Server Error" },
+		{ 503, "Service Unavailable" },
+	};
+
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
+		if (texts[i].status == status)
+			return texts[i].text;
+	return "Unknown";
+}
+
+/* `size`: of the body, or UINT64_MAX if it ends with the connection. */
+static void write_head(
+	struct http_request *request, uint32_t status, const char *content_type, uint64_t size)
+{
+	struct evbuffer *output = output_of(request);
+
+	assert(request->state == HANDLING);
+	evbuffer_add_printf(output, "HTTP/1.1 %u %s\r\nContent-Type: %s\r\n", (unsigned)status,
+		status_text(status), content_type);
+	if (size == UINT64_MAX)
+		request->head.keep_alive = false;
+	else
+		evbuffer_add_printf(output, "Content-Length: %llu\r\n", (unsigned long long)size);
+	/* Reading is open to everybody, so also to the page of another node. */
+	if (request->head.method != HTTP_POST)
+		evbuffer_add_printf(output, "Access-Control-Allow-Origin: *\r\n");
+	evbuffer_add_printf(output,
+		"Cache-Control: no-cache\r\nX-Content-Type-Options: nosniff\r\n"
+		"Connection: %s\r\n%s\r\n",
+		request->head.keep_alive ? "keep-alive" : "close", request->extra_headers);
+	request->extra_headers[0] = '\0';
+}
+
+/* The whole reply is in the output. The next request on the connection may be here already. */
+static void end_reply(struct http_request *request)
+{
+	evbuffer_drain(bufferevent_get_input(request->stream), (size_t)request->head.body_size);
+	request->state = request->head.keep_alive ? READING_HEAD : CLOSING;
+	request->id = ++request->server->last_id;
+	set_timer(request, HTTP_IDLE_S);
+	if (!request->advancing)
+		bufferevent_trigger(request->stream, EV_READ,
+			BEV_TRIG_IGNORE_WATERMARKS | BEV_TRIG_DEFER_CALLBACKS);
+}
+
+void http_add_header(struct http_request *request, const char *line)
+{
+	size_t used = strlen(request->extra_headers);
+
+	assert(used + strlen(line) + 2 <= HTTP_EXTRA_HEADERS_SIZE);
+	snprintf(request->extra_headers + used, sizeof(request->extra_headers) - used, "%s\r\n",
+		line);
+}
+
+void http_reply(struct http_request *request, uint32_t status, const char *content_type,
+	const void *bytes, size_t size)
+{
+	write_head(request, status, content_type, size);
+	if (request->head.method != HTTP_HEAD)
+		evbuffer_add(output_of(request), bytes, size);
+	end_reply(request);
+}
+
+void http_reply_error(
+	struct http_request *request, uint32_t status, const char *reason, const char *message)
+{
+	char buffer[1024];
+	struct text text;
+
+	text_init(&text, buffer, sizeof(buffer));
+	text_add(&text, "{\"error\":{\"reason\":");
+	text_add_json_string(&text, reason, strlen(reason));
+	text_add(&text, ",\"message\":");
+	text_add_json_string(&text, message, strlen(message));
+	text_add(&text, "}}");
+	assert(!text_cut(&text));
+	http_reply(request, status, "application/json", buffer, text.size);
+}
+
+void http_reply_file(struct http_request *request, uint32_t status, const char *content_type,
+	int fd, uint64_t offset, uint64_t size)
+{
+	write_head(request, status, content_type, size);
+	if (request->head.method == HTTP_HEAD || size == 0) {
+		close(fd);
+	} else if (evbuffer_add_file(output_of(request), fd, (ev_off_t)offset, (ev_off_t)size) !=
+		   0) {
+		/* The head is out: only the end of the connection can say now that this failed. */
+		close(fd);
+		request->head.keep_alive = false;
+	}
+	end_reply(request);
+}
+
+uint32_t http_server_stream_count(const struct http_server *server)
+{
+	uint32_t count = 0;
+
+	for (uint32_t i = 0; i < CONNECTIONS_MAX; i++)
+		count += server->connections[i] != NULL &&
+			 server->connections[i]->state == STREAMING;
+	return count;
+}
+
+bool http_reply_stream(struct http_request *request)
+{
+	if (http_server_stream_count(request->server) >= HTTP_STREAMS_MAX) {
+		http_reply_error(request, 503, "too_many_streams", "Too many watch already.");
+		return false;
+	}
+	write_head(request, 200, "text/event-stream", UINT64_MAX);
+	if (request->head.method == HTTP_HEAD) {
+		end_reply(request);
+		return false;
+	}
+	request->state = STREAMING;
+	event_del(request->timer);
+	return true;
+}
+
+void http_stream_send(
+	struct http_request *request, const char *event, const char *data, size_t size)
+{
+	struct evbuffer *output = output_of(request);
+
+	assert(request->state == STREAMING);
+	evbuffer_add_printf(output, "event: %s\n", event);
+	while (size > 0) {
+		const char *end = memchr(data, '\n', size);
+		size_t line = end != NULL ? (size_t)(end - data) : size;
+
+		evbuffer_add_printf(output, "data: ");
+		evbuffer_add(output, data, line);
+		evbuffer_add(output, "\n", 1);
+		line += end != NULL;
+		data += line;
+		size -= line;
+	}
+	evbuffer_add(output, "\n", 1);
+}
+
+void http_server_send(struct http_server *server, const char *event, const char *data, size_t size)
+{
+	for (uint32_t i = 0; i < CONNECTIONS_MAX; i++) {
+		struct http_request *request = server->connections[i];
+
+		if (request == NULL || request->state != STREAMING)
+			continue;
+		if (evbuffer_get_length(output_of(request)) > HTTP_STREAM_BUFFER_MAX &&
+			!request->advancing)
+			drop(request);
+		else
+			http_stream_send(request, event, data, size);
+	}
+}
+
+static void keep_streams_alive(evutil_socket_t fd, short what, void *context)
+{
+	struct http_server *server = context;
+
+	(void)fd, (void)what;
+	for (uint32_t i = 0; i < CONNECTIONS_MAX; i++)
+		if (server->connections[i] != NULL && server->connections[i]->state == STREAMING)
+			evbuffer_add(output_of(server->connections[i]), ":\n\n", 3);
+}
+
+/* ---- Requests ------------------------------------------------------------------------------ */
+
+enum http_method http_request_method(const struct http_request *request)
+{
+	return request->head.method == HTTP_HEAD ? HTTP_GET : request->head.method;
+}
+
+const char *http_request_path(const struct http_request *request)
+{
+	return request->head.path;
+}
+
+const char *http_request_parameter(const struct http_request *request, uint32_t index)
+{
+	assert(index < HTTP_PARAMETERS_MAX);
+	return request->parameters[index];
+}
+
+bool http_request_is_control(const struct http_request *request)
+{
+	return request->control;
+}
+
+const char *http_request_range(const struct http_request *request)
+{
+	return request->head.has_range ? request->head.range : NULL;
+}
+
+const char *http_request_body(const struct http_request *request, size_t *size)
+{
+	*size = (size_t)request->head.body_size;
+	if (*size == 0)
+		return "";
+	return (const char *)evbuffer_pullup(
+		bufferevent_get_input(request->stream), (ev_ssize_t)*size);
+}
+
+uint64_t http_request_id(const struct http_request *request)
+{
+	return request->id;
+}
+
+struct http_request *http_server_find(struct http_server *server, uint64_t id)
+{
+	for (uint32_t i = 0; i < CONNECTIONS_MAX; i++) {
+		struct http_request *request = server->connections[i];
+
+		if (request != NULL && request->state == HANDLING && request->id == id)
+			return request;
+	}
+	return NULL;
+}
+
+/* Does the path fit the route's? Fills the parameters. */
+static bool fits(struct http_request *request, const char *pattern)
+{
+	const char *path = request->head.path;
+	uint32_t index = 0;
+
+	while (*pattern != '\0') {
+		size_t size = strcspn(path, "/");
+
+		if (*pattern != '*') {
+			if (*pattern++ != *path++)
+				return false;
+			continue;
+		}
+		assert(index < HTTP_PARAMETERS_MAX);
+		if (size == 0 || size > HTTP_PARAMETER_SIZE)
+			return false;
+		memcpy(request->parameters[index], path, size);
+		request->parameters[index++][size] = '\0';
+		path += size;
+		pattern++;
+	}
+	return *path == '\0';
+}
+
+static void dispatch(struct http_request *request)
+{
+	struct http_server *server = request->server;
+	enum http_method method = http_request_method(request);
+	bool path_known = false;
+
+	request->state = HANDLING;
+	request->id = ++server->last_id;
+	for (const struct http_route *route = server->routes; route->path != NULL; route++) {
+		if (!fits(request, route->path))
+			continue;
+		path_known = true;
+		if (route->method != method)
+			continue;
+		if (route->control_only && !request->control)
+			http_reply_error(request, 403, "control_only",
+				"Only this machine's control socket may ask that.");
+		else
+			route->handle(server->context, request);
+		return;
+	}
+	if (method == HTTP_OTHER || path_known)
+		http_reply_error(request, 405, "bad_method", "This method is not possible here.");
+	else
+		http_reply_error(request, 404, "not_found", "There is no such page.");
+}
+
+/* A request that cannot be read to its end: what follows on the connection means nothing. */
+static void refuse(
+	struct http_request *request, uint32_t status, const char *reason, const char *message)
+{
+	request->state = HANDLING;
+	request->head = (struct http_request_head){ .method = HTTP_GET };
+	http_reply_error(request, status, reason, message);
+}
+
+/* False if more bytes are needed. */
+static bool read_head(struct http_request *request)
+{
+	struct evbuffer *input = bufferevent_get_input(request->stream);
+	struct evbuffer_ptr end = evbuffer_search(input, "\r\n\r\n", 4, NULL);
+	size_t size = end.pos >= 0 ? (size_t)end.pos + 4 : evbuffer_get_length(input);
+
+	if (size > LIMITS_HTTP_HEADERS_SIZE) {
+		refuse(request, 431, "headers_too_large", "The request's headers are too large.");
+		return true;
+	}
+	if (end.pos < 0)
+		return false;
+	if (!http_head_read_request(
+		    &request->head, (const char *)evbuffer_pullup(input, (ev_ssize_t)size), size)) {
+		refuse(request, 400, "bad_request", "This is not an HTTP request.");
+		return true;
+	}
+	evbuffer_drain(input, size);
+	if (request->head.body_size > LIMITS_HTTP_BODY_SIZE) {
+		refuse(request, 413, "body_too_large", "The request's body is too large.");
+		return true;
+	}
+	request->state = READING_BODY;
+	if (request->head.expect_continue && request->head.body_size > 0)
+		evbuffer_add_printf(output_of(request), "HTTP/1.1 100 Continue\r\n\r\n");
+	return true;
+}
+
+static bool read_body(struct http_request *request)
+{
+	if (evbuffer_get_length(bufferevent_get_input(request->stream)) < request->head.body_size)
+		return false;
+	set_timer(request, HTTP_IDLE_S);
+	dispatch(request);
+	return true;
+}
+
+static void flushed(struct bufferevent *stream, void *context)
+{
+	struct http_request *request = context;
+
+	if (request->state != CLOSING || evbuffer_get_length(output_of(request)) > 0)
+		return;
+	shutdown(bufferevent_getfd(stream), SHUT_WR);
+	request->state = LINGERING;
+	set_timer(request, LINGER_S);
+}
+
+static void advance(struct bufferevent *stream, void *context)
+{
+	struct http_request *request = context;
+	bool more = true;
+
+	if (request->advancing)
+		return;
+	request->advancing = true;
+	while (more && (request->state == READING_HEAD || request->state == READING_BODY))
+		more = request->state == READING_HEAD ? read_head(request) : read_body(request);
+	request->advancing = false;
+	if (request->state >= STREAMING)
+		evbuffer_drain(bufferevent_get_input(stream),
+			evbuffer_get_length(bufferevent_get_input(stream)));
+	flushed(stream, request);
+}
+
+/* ---- Connections --------------------------------------------------------------------------- */
+
+static void on_event(struct bufferevent *stream, short what, void *context)
+{
+	struct http_request *request = context;
+
+	(void)stream;
+	/* Some clients say that they have nothing more to say before they read the answer. */
+	if ((what & BEV_EVENT_EOF) != 0 &&
+		(request->state == HANDLING ||
+			(request->state < STREAMING &&
+				evbuffer_get_length(output_of(request)) > 0) ||
+			request->state == CLOSING)) {
+		request->head.keep_alive = false;
+		if (request->state != HANDLING)
+			request->state = CLOSING;
+		return;
+	}
+	drop(request);
+}
+
+static void on_timer(evutil_socket_t fd, short what, void *context)
+{
+	struct http_request *request = context;
+
+	(void)fd, (void)what;
+	/* A long reply may take its time as long as it moves; the stream's own timeout sees to
+	 * that. */
+	if (request->state != LINGERING && evbuffer_get_length(output_of(request)) > 0)
+		set_timer(request, HTTP_IDLE_S);
+	else
+		drop(request);
+}
+
+/* Where a new connection goes; NULL if there is no room. */
+static struct http_request **find_room(struct http_server *server, bool control)
+{
+	uint32_t first = control ? LIMITS_HTTP_CONNECTIONS_MAX : 0;
+	uint32_t end = control ? CONNECTIONS_MAX : LIMITS_HTTP_CONNECTIONS_MAX;
+	struct http_request **oldest = NULL;
+
+	for (uint32_t i = first; i < end; i++) {
+		struct http_request **room = &server->connections[i];
+
+		if (*room == NULL)
+			return room;
+		if ((*room)->state == READING_HEAD && evbuffer_get_length(output_of(*room)) == 0 &&
+			(oldest == NULL || (*room)->id < (*oldest)->id))
+			oldest = room;
+	}
+	if (oldest != NULL)
+		drop(*oldest);
+	return oldest;
+}
+
+static struct http_request *connection_new(struct http_server *server, evutil_socket_t fd)
+{
+	struct http_request *request = calloc(1, sizeof(*request));
+
+	if (request == NULL)
+		return NULL;
+	request->server = server;
+	request->timer = evtimer_new(server->base, on_timer, request);
+	request->stream = bufferevent_socket_new(server->base, fd, BEV_OPT_CLOSE_ON_FREE);
+	if (request->timer != NULL && request->stream != NULL)
+		return request;
+	if (request->timer != NULL)
+		event_free(request->timer);
+	if (request->stream != NULL) {
+		bufferevent_setfd(request->stream, -1); /* the caller still has it */
+		bufferevent_free(request->stream);
+	}
+	free(request);
+	return NULL;
+}
+
+static void on_accept(struct evconnlistener *listener, evutil_socket_t fd, struct sockaddr *address,
+	int address_size, void *context)
+{
+	struct http_server *server = context;
+	bool control = listener == server->control_listener;
+	struct http_request **room = find_room(server, control);
+	struct http_request *request = room != NULL ? connection_new(server, fd) : NULL;
+
+	(void)address, (void)address_size;
+	if (request == NULL) {
+		close(fd);
+		return;
+	}
+	*room = request;
+	request->control = control;
+	request->id = ++server->last_id;
+	if (!control) {
+		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){ 1 }, sizeof(int));
+		if (server->rate_group != NULL)
+			bufferevent_add_to_rate_limit_group(request->stream, server->rate_group);
+	}
+	bufferevent_setcb(request->stream, advance, flushed, on_event, request);
+	bufferevent_setwatermark(
+		request->stream, EV_READ, 0, LIMITS_HTTP_HEADERS_SIZE + LIMITS_HTTP_BODY_SIZE);
+	bufferevent_set_timeouts(request->stream, NULL, &(struct timeval){ .tv_sec = HTTP_IDLE_S });
+	set_timer(request, HTTP_IDLE_S);
+	bufferevent_enable(request->stream, EV_READ | EV_WRITE);
+}
+
+static void enable_listeners(struct http_server *server, bool enable)
+{
+	struct evconnlistener *both[] = { server->listener, server->control_listener };
+
+	for (int i = 0; i < 2; i++) {
+		if (both[i] != NULL && enable)
+			evconnlistener_enable(both[i]);
+		else if (both[i] != NULL)
+			evconnlistener_disable(both[i]);
+	}
+}
+
+static void on_resume(evutil_socket_t fd, short what, void *context)
+{
+	(void)fd, (void)what;
+	enable_listeners(context, true);
+}
+
+/* No more file descriptors, most likely: trying again at once would only keep the loop busy. */
+static void on_accept_error(struct evconnlistener *listener, void *context)
+{
+	struct http_server *server = context;
+
+	(void)listener;
+	enable_listeners(server, false);
+	event_add(server->resume, &(struct timeval){ .tv_sec = ACCEPT_PAUSE_S });
+}
+
+/* Takes the bound socket. */
+static int start_listener(struct http_server *server, struct evconnlistener **listener, int fd)
+{
+	*listener = evconnlistener_new(server->base, on_accept, server,
+		LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC, LIMITS_HTTP_CONNECTIONS_MAX, fd);
+	if (*listener == NULL) {
+		int error = errno;
+
+		close(fd);
+		return error != 0 ? -error : -ENOMEM;
+	}
+	evconnlistener_set_error_cb(*listener, on_accept_error);
+	return 0;
+}
+
+int http_server_listen(struct http_server *server, const char *address, uint16_t port)
+{
+	const struct addrinfo hints = { .ai_flags = AI_NUMERICHOST | AI_NUMERICSERV | AI_PASSIVE,
+		.ai_socktype = SOCK_STREAM };
+	struct addrinfo *found;
+	char service[8];
+	int fd, result = 0;
+
+	assert(server->listener == NULL);
+	snprintf(service, sizeof(service), "%u", (unsigned)port);
+	if (getaddrinfo(address, service, &hints, &found) != 0)
+		return -EINVAL;
+	fd = socket(found->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (fd < 0) {
+		result = -errno;
+		freeaddrinfo(found);
+		if (result == -EAFNOSUPPORT && strcmp(address, "::") == 0)
+			return http_server_listen(server, "0.0.0.0", port);
+		return result;
+	}
+	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &(int){ 1 }, sizeof(int));
+	if (found->ai_family == AF_INET6)
+		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &(int){ 0 }, sizeof(int));
+	if (bind(fd, found->ai_addr, found->ai_addrlen) != 0) {
+		result = -errno;
+		close(fd);
+	}
+	freeaddrinfo(found);
+	return result != 0 ? result : start_listener(server, &server->listener, fd);
+}
+
+int http_server_listen_control(struct http_server *server, const char *path)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	struct stat old;
+	mode_t mask;
+	int fd, result = 0;
+
+	assert(server->control_listener == NULL);
+	if (!text_copy(address.sun_path, sizeof(address.sun_path), path))
+		return -ENAMETOOLONG;
+	if (lstat(path, &old) == 0 && S_ISSOCK(old.st_mode))
+		unlink(path);
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return -errno;
+	mask = umask(0177);
+	if (bind(fd, (const struct sockaddr *)&address, sizeof(address)) != 0)
+		result = -errno;
+	umask(mask);
+	if (result == 0) {
+		text_set(server->control_path, sizeof(server->control_path), path);
+		return start_listener(server, &server->control_listener, fd);
+	}
+	close(fd);
+	return result;
+}
+
+uint16_t http_server_port(const struct http_server *server)
+{
+	struct sockaddr_storage address = { 0 };
+	socklen_t size = sizeof(address);
+	uint16_t port;
+
+	if (server->listener == NULL || getsockname(evconnlistener_get_fd(server->listener),
+						(struct sockaddr *)&address, &size) != 0)
+		return 0;
+	/* The port lies at the same place in both families. */
+	memcpy(&port, &((struct sockaddr_in *)&address)->sin_port, sizeof(port));
+	return ntohs(port);
+}
+
+bool http_server_limit_rate(struct http_server *server, uint32_t bytes_per_s)
+{
+	enum { TICKS_PER_S = 10 };
+	const struct timeval tick = { .tv_usec = 1000000 / TICKS_PER_S };
+	size_t rate = bytes_per_s / TICKS_PER_S + 1;
+
+	if (bytes_per_s == 0)
+		return true;
+	assert(server->rate_group == NULL);
+	server->rate = ev_token_bucket_cfg_new(
+		EV_RATE_LIMIT_MAX, EV_RATE_LIMIT_MAX, rate, rate * 2, &tick);
+	if (server->rate != NULL)
+		server->rate_group = bufferevent_rate_limit_group_new(server->base, server->rate);
+	return server->rate_group != NULL;
+}
+
+struct http_server *http_server_new(
+	struct event_base *base, const struct http_route *routes, void *context)
+{
+	struct http_server *server = calloc(1, sizeof(*server));
+
+	if (server == NULL)
+		return NULL;
+	server->base = base;
+	server->routes = routes;
+	server->context = context;
+	server->resume = evtimer_new(base, on_resume, server);
+	server->keepalive = event_new(base, -1, EV_PERSIST, keep_streams_alive, server);
+	if (server->resume == NULL || server->keepalive == NULL) {
+		http_server_free(server);
+		return NULL;
+	}
+	event_add(server->keepalive, &(struct timeval){ .tv_sec = HTTP_STREAM_KEEPALIVE_S });
+	return server;
+}
+
+void http_server_free(struct http_server *server)
+{
+	for (uint32_t i = 0; i < CONNECTIONS_MAX; i++)
+		if (server->connections[i] != NULL)
+			drop(server->connections[i]);
+	if (server->listener != NULL)
+		evconnlistener_free(server->listener);
+	if (server->control_listener != NULL) {
+		evconnlistener_free(server->control_listener);
+		unlink(server->control_path);
+	}
+	if (server->rate_group != NULL)
+		bufferevent_rate_limit_group_free(server->rate_group);
+	if (server->rate != NULL)
+		ev_token_bucket_cfg_free(server->rate);
+	if (server->keepalive != NULL)
+		event_free(server->keepalive);
+	if (server->resume != NULL)
+		event_free(server->resume);
+	free(server);
+}

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+#ifndef IO_HTTP_SERVER_H
+#define IO_HTTP_SERVER_H
+
+/*
+ * A small HTTP/1.1 server on TCP and on a unix socket, over libevent's bufferevents.
+ *
+ * Not over evhttp, for three reasons: evhttp asks getnameinfo() for the name of every peer, which
+ * musl refuses for AF_UNIX, so that a control socket answers nobody on OpenWrt; it has no bound on
+ * connections and none on how slowly a request may trickle in; and a handler cannot tell which
+ * listener a request came through, on which our control socket rests.
+ *
+ * Bounds: LIMITS_HTTP_*; a request that is not complete after HTTP_IDLE_S is dropped; when all
+ * connections are taken the one that idles longest gives way. Every request gets exactly one
+ * reply, at once or later (http_server_find()). File contents go out by sendfile(), not through
+ * memory.
+ */
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/limits.h"
+#include "io/http_head.h"
+
+struct event_base;
+
+enum {
+	HTTP_IDLE_S = 30,
+	HTTP_CONTROL_CONNECTIONS_MAX = 8, /* beside LIMITS_HTTP_CONNECTIONS_MAX */
+	HTTP_STREAMS_MAX = 8,
+	HTTP_STREAM_BUFFER_MAX = 1048576, /* a reader that is further behind is dropped */
+	HTTP_STREAM_KEEPALIVE_S = 15,
+	HTTP_PARAMETERS_MAX = 2,
+	HTTP_PARAMETER_SIZE = 127,
+	HTTP_EXTRA_HEADERS_SIZE = 255,
+};
+
+struct http_server;
+struct http_request;
+
+/* Tables of routes are const and end with a path of NULL. A GET route answers HEAD too. */
+struct http_route {
+	enum http_method method;
+	const char *path;  /* "/v1/images/x": a component "*" stands for any one, not empty */
+	bool control_only; /* 403 for everybody who does not come over the control socket */
+	void (*handle)(void *context, struct http_request *request);
+};
+
+/* `routes` and `context` live as long as the server. NULL without memory. */
+struct http_server *http_server_new(
+	struct event_base *base, const struct http_route *routes, void *context);
+void http_server_free(struct http_server *server); /* requests without a reply are dropped */
+
+/* `address` is numeric; "::" means IPv4 too, and IPv4 alone on a machine without IPv6. Both give 0
+ * or -errno. The control socket is for this user only; a stale one in its place is replaced. */
+__attribute__((warn_unused_result)) int http_server_listen(
+	struct http_server *server, const char *address, uint16_t port);
+__attribute__((warn_unused_result)) int http_server_listen_control(
+	struct http_server *server, const char *path);
+/* The TCP port in use; 0 if there is none. */
+uint16_t http_server_port(const struct http_server *server);
+
+/* Bounds what goes out to the network, all connections together; 0: no bound. For connections to
+ * come. False without memory. */
+__attribute__((warn_unused_result)) bool http_server_limit_rate(
+	struct http_server *server, uint32_t bytes_per_s);
+
+/* ---- A request; the pointers live until the handler returns ---- */
+
+enum http_method http_request_method(const struct http_request *request); /* GET also for HEAD */
+const char *http_request_path(const struct http_request *request);
+/* What the `index`th "*" of the route stood for. */
+const char *http_request_parameter(const struct http_request *request, uint32_t index);
+bool http_request_is_control(const struct http_request *request);
+const char *http_request_range(const struct http_request *request); /* NULL if there is none */
+const char *http_request_body(const struct http_request *request, size_t *size);
+
+/* For replies that come later: find() gives NULL when the connection is gone or has its reply. */
+uint64_t http_request_id(const struct http_request *request); /* never 0 */
+struct http_request *http_server_find(struct http_server *server, uint64_t id);
+
+/* ---- Replies; each ends the request ---- */
+
+/* A header line of the reply to come, as "Name: value". Ours, never a peer's. */
+void http_add_header(struct http_request *request, const char *line);
+void http_reply(struct http_request *request, uint32_t status, const char *content_type,
+	const void *bytes, size_t size);
+/* {"error":{"reason":…,"message":…}} */
+void http_reply_error(
+	struct http_request *request, uint32_t status, const char *reason, const char *message);
+/* `size` bytes of `fd` from `offset`. Takes the fd. */
+void http_reply_file(struct http_request *request, uint32_t status, const char *content_type,
+	int fd, uint64_t offset, uint64_t size);
+/* Begins a stream of server-sent events, or replies 503 and returns false when there are enough. */
+bool http_reply_stream(struct http_request *request);
+
+/* Events go to one stream, in the handler that began it, or to all of them. `data` is text. */
+void http_stream_send(
+	struct http_request *request, const char *event, const char *data, size_t size);
+void http_server_send(struct http_server *server, const char *event, const char *data, size_t size);
+uint32_t http_server_stream_count(const struct http_server *server);
+
+#endif
