@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+#include "io/image_file.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+void image_file_init(struct image_file *file)
+{
+	*file = (struct image_file){ .fd = -1 };
+}
+
+/* Every way to `path` is ours but for its last component; that one must not lead elsewhere. */
+static int make_directory(const char *path)
+{
+	struct stat status;
+
+	if (mkdir(path, 0700) != 0 && errno != EEXIST)
+		return -errno;
+	if (lstat(path, &status) != 0)
+		return -errno;
+	return S_ISDIR(status.st_mode) ? 0 : -ENOTDIR;
+}
+
+static int reserve(int fd, uint64_t size)
+{
+	int error = posix_fallocate(fd, 0, (off_t)size);
+
+	/* Some file systems of routers cannot reserve: then space runs out when it does. */
+	if (error == EOPNOTSUPP || error == EINVAL)
+		error = ftruncate(fd, (off_t)size) == 0 ? 0 : errno;
+	return -error;
+}
+
+/* True if there is a file of the right size; a negative errno if something else is there. */
+static int open_found(struct image_file *file)
+{
+	/* NONBLOCK, or a FIFO in this place would stop us. */
+	const int flags = O_RDWR | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK;
+	struct stat status;
+	int fd = open(file->path, flags);
+
+	if (fd < 0)
+		return errno == ENOENT ? 0 : -errno;
+	if (fstat(fd, &status) != 0 || !S_ISREG(status.st_mode)) {
+		close(fd);
+		return -EINVAL;
+	}
+	if ((uint64_t)status.st_size == file->size) {
+		file->fd = fd;
+		return 1;
+	}
+	close(fd);
+	return unlink(file->path) == 0 ? 0 : -errno;
+}
+
+int image_file_open(struct image_file *file, const char *work_directory,
+	const uint8_t sha256[static BYTES_HASH_SIZE], uint64_t size, bool *found)
+{
+	struct image_file opened = { .fd = -1, .size = size };
+	char name[BYTES_HASH_TEXT_SIZE + 1];
+	int result;
+
+	assert(file->fd < 0);
+	assert(size > 0);
+	bytes_to_hex(name, sha256, BYTES_HASH_SIZE);
+	if (snprintf(opened.path, sizeof(opened.path), "%s/images", work_directory) >=
+		(int)(sizeof(opened.path) - sizeof(name) - 1))
+		return -ENAMETOOLONG;
+	result = make_directory(work_directory);
+	if (result == 0)
+		result = make_directory(opened.path);
+	if (result != 0)
+		return result;
+	/* The name is the hash in our own hex: no peer's text is ever part of a path. */
+	snprintf(opened.path, sizeof(opened.path), "%s/images/%s", work_directory, name);
+
+	result = open_found(&opened);
+	if (result < 0)
+		return result;
+	*found = result == 1;
+	if (!*found) {
+		opened.fd =
+			open(opened.path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+		if (opened.fd < 0)
+			return -errno;
+		result = reserve(opened.fd, size);
+		if (result != 0) {
+			image_file_drop(&opened);
+			return result;
+		}
+	}
+	*file = opened;
+	return 0;
+}
+
+void image_file_close(struct image_file *file)
+{
+	if (file->fd >= 0)
+		close(file->fd);
+	file->fd = -1;
+}
+
+void image_file_drop(struct image_file *file)
+{
+	if (file->fd >= 0)
+		unlink(file->path);
+	image_file_close(file);
+}
+
+int image_file_write(struct image_file *file, uint64_t offset, const void *bytes, size_t size)
+{
+	const uint8_t *from = bytes;
+
+	assert(file->fd >= 0);
+	assert(offset <= file->size && size <= file->size - offset);
+	while (size > 0) {
+		ssize_t done = pwrite(file->fd, from, size, (off_t)offset);
+
+		if (done < 0 && errno == EINTR)
+			continue;
+		if (done <= 0)
+			return done < 0 ? -errno : -EIO;
+		from += done;
+		offset += (uint64_t)done;
+		size -= (size_t)done;
+	}
+	return 0;
+}
+
+int image_file_read(const struct image_file *file, uint64_t offset, void *bytes, size_t size)
+{
+	uint8_t *to = bytes;
+
+	assert(file->fd >= 0);
+	assert(offset <= file->size && size <= file->size - offset);
+	while (size > 0) {
+		ssize_t done = pread(file->fd, to, size, (off_t)offset);
+
+		if (done < 0 && errno == EINTR)
+			continue;
+		/* Somebody cut the file behind our back. */
+		if (done <= 0)
+			return done < 0 ? -errno : -EIO;
+		to += done;
+		offset += (uint64_t)done;
+		size -= (size_t)done;
+	}
+	return 0;
+}
+
+void image_hash_begin(struct image_hash *hash)
+{
+	crypto_hash_sha256_init(&hash->state);
+	hash->offset = 0;
+}
+
+int image_hash_step(struct image_hash *hash, const struct image_file *file,
+	uint8_t sha256[static BYTES_HASH_SIZE])
+{
+	uint8_t buffer[4096];
+	uint64_t end = file->size - hash->offset < IMAGE_FILE_STEP_SIZE
+			       ? file->size
+			       : hash->offset + IMAGE_FILE_STEP_SIZE;
+
+	while (hash->offset < end) {
+		size_t size = end - hash->offset < sizeof(buffer) ? (size_t)(end - hash->offset)
+								  : sizeof(buffer);
+		int result = image_file_read(file, hash->offset, buffer, size);
+
+		if (result != 0)
+			return result;
+		crypto_hash_sha256_update(&hash->state, buffer, size);
+		hash->offset += size;
+	}
+	if (hash->offset < file->size)
+		return 0;
+	crypto_hash_sha256_final(&hash->state, sha256);
+	return 1;
+}
