@@ -331,7 +331,8 @@ static void on_accepted(void *context, int fd, const struct sockaddr *from)
 					    : sizeof(struct sockaddr_in));
 	link->address = address_of(&link->peer);
 	session_init_server(&link->session);
-	link->stream = stream_adopt(net->base, fd, net->deadline_ms, &link_callbacks, link);
+	link->stream =
+		stream_adopt(net->base, fd, net->deadline_ms, &link_callbacks, link, &link->peer);
 	if (link->stream == NULL)
 		drop_link(link);
 }
@@ -393,8 +394,8 @@ int gossip_net_exchange(struct gossip_net *net, uint32_t neighbour, const char *
 		drop_link(link);
 		return -EMSGSIZE;
 	}
-	error = stream_connect(
-		&link->stream, net->base, address, port, net->deadline_ms, &link_callbacks, link);
+	error = stream_connect(&link->stream, net->base, address, port, net->deadline_ms,
+		&link_callbacks, link, &link->peer);
 	if (error != 0) {
 		drop_link(link);
 		return error;
