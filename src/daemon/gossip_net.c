@@ -331,8 +331,7 @@ static void on_accepted(void *context, int fd, const struct sockaddr *from)
 					    : sizeof(struct sockaddr_in));
 	link->address = address_of(&link->peer);
 	session_init_server(&link->session);
-	link->stream =
-		stream_adopt(net->base, fd, net->deadline_ms, &link_callbacks, link, &link->peer);
+	link->stream = stream_adopt(net->base, fd, net->deadline_ms, &link_callbacks, link);
 	if (link->stream == NULL)
 		drop_link(link);
 }
