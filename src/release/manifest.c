@@ -1,0 +1,257 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+#include "release/manifest.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/json.h"
+#include "base/text.h"
+
+#define COUNTER_MAX ((UINT64_C(1) << 53) - 1)
+
+enum {
+	CHUNK_SIZE_MIN = 1024,
+};
+
+static bool is_compat_version(const char *text)
+{
+	const char *dot = strchr(text, '.');
+	char major[MANIFEST_COMPAT_SIZE + 1];
+	uint64_t number;
+
+	if (dot == NULL || (size_t)(dot - text) >= sizeof(major))
+		return false;
+	memcpy(major, text, (size_t)(dot - text));
+	major[dot - text] = '\0';
+	return text_parse_u64(&number, major) && text_parse_u64(&number, dot + 1);
+}
+
+/* "images/NAME", where NAME cannot climb out or be taken for an option. */
+static bool is_image_file(const char *file)
+{
+	static const char folder[] = "images/";
+
+	return strncmp(file, folder, sizeof(folder) - 1) == 0 &&
+	       text_is_name(file + sizeof(folder) - 1);
+}
+
+static void read_boards(struct json_reader *reader, struct json_object *object, struct image *image)
+{
+	struct json_object *list =
+		json_get_array(reader, object, "boards", LIMITS_IMAGE_BOARDS_MAX);
+
+	image->board_count = (uint32_t)json_array_count(list);
+	if (image->board_count == 0)
+		json_fail(reader, "boards", "are none");
+	for (uint32_t i = 0; i < image->board_count && json_ok(reader); i++) {
+		json_array_string(
+			reader, list, "boards", i, image->boards[i], sizeof(image->boards[i]));
+		if (json_ok(reader) &&
+			(image->boards[i][0] == '\0' ||
+				!text_is_printable(image->boards[i], LIMITS_BOARD_SIZE)))
+			json_fail(reader, "boards", "must be printable names");
+	}
+}
+
+static void read_urls(struct json_reader *reader, struct json_object *object, struct image *image)
+{
+	struct json_object *list;
+
+	if (!json_ok(reader) || !json_has(object, "urls"))
+		return;
+	list = json_get_array(reader, object, "urls", LIMITS_IMAGE_URLS_MAX);
+	image->url_count = (uint32_t)json_array_count(list);
+	for (uint32_t i = 0; i < image->url_count && json_ok(reader); i++) {
+		json_array_string(reader, list, "urls", i, image->urls[i], sizeof(image->urls[i]));
+		if (json_ok(reader) && !text_is_printable(image->urls[i], LIMITS_URL_SIZE))
+			json_fail(reader, "urls", "must be printable");
+	}
+}
+
+static void read_chunks(struct json_reader *reader, struct json_object *object, struct image *image)
+{
+	size_t size = 0, decoded;
+	const char *text;
+	uint64_t size_max;
+
+	image->chunk_size = (uint32_t)json_get_u64(
+		reader, object, "chunk_size", CHUNK_SIZE_MIN, LIMITS_CHUNK_SIZE);
+	if (json_ok(reader) && (image->chunk_size & (image->chunk_size - 1)) != 0)
+		json_fail(reader, "chunk_size", "must be a power of two");
+	size_max = (uint64_t)image->chunk_size * LIMITS_CHUNKS_MAX;
+	image->size = json_get_u64(reader, object, "size", 1, size_max);
+	text = json_get_string_view(reader, object, "chunks", &size);
+	if (!json_ok(reader))
+		return;
+	image->chunk_count = (uint32_t)((image->size + image->chunk_size - 1) / image->chunk_size);
+	if (!bytes_from_base64((uint8_t *)image->chunk_sha256, sizeof(image->chunk_sha256),
+		    &decoded, text, size) ||
+		decoded != (size_t)image->chunk_count * BYTES_HASH_SIZE)
+		json_fail(reader, "chunks", "must be base64 of one SHA-256 for each chunk");
+}
+
+static void read_image(struct json_reader *reader, struct json_object *object, struct image *image)
+{
+	memset(image, 0, sizeof(*image));
+	read_boards(reader, object, image);
+	json_get_string(reader, object, "file", image->file, sizeof(image->file));
+	if (json_ok(reader) && !is_image_file(image->file))
+		json_fail(reader, "file", "must be images/NAME");
+	json_get_string(reader, object, "kind", image->kind, sizeof(image->kind));
+	if (json_ok(reader) && !text_is_name(image->kind))
+		json_fail(reader, "kind", "is not a name");
+	json_get_hex(reader, object, "sha256", image->sha256, BYTES_HASH_SIZE);
+	read_chunks(reader, object, image);
+	json_get_optional_string(reader, object, "compat_version", image->compat_version,
+		sizeof(image->compat_version));
+	if (image->compat_version[0] == '\0')
+		text_set(image->compat_version, sizeof(image->compat_version), "1.0");
+	if (json_ok(reader) && !is_compat_version(image->compat_version))
+		json_fail(reader, "compat_version", "must be MAJOR.MINOR");
+	read_urls(reader, object, image);
+}
+
+static void read_head(
+	struct json_reader *reader, struct json_object *object, struct manifest *manifest)
+{
+	json_get_u64(reader, object, "lockstep", MANIFEST_FORMAT, MANIFEST_FORMAT);
+	json_get_string(reader, object, "version", manifest->version, sizeof(manifest->version));
+	if (json_ok(reader) && (manifest->version[0] == '\0' ||
+				       !text_is_printable(manifest->version, LIMITS_VERSION_SIZE)))
+		json_fail(reader, "version", "must be printable");
+	manifest->sequence = json_get_u64(reader, object, "sequence", 1, COUNTER_MAX);
+	json_get_optional_string(
+		reader, object, "created", manifest->created, sizeof(manifest->created));
+	json_get_optional_string(
+		reader, object, "info_url", manifest->info_url, sizeof(manifest->info_url));
+	if (json_ok(reader) && (!text_is_printable(manifest->created, MANIFEST_CREATED_SIZE) ||
+				       !text_is_printable(manifest->info_url, LIMITS_URL_SIZE)))
+		json_fail(reader, "created", "and info_url must be printable");
+}
+
+/* Does this image name a board that an earlier one of the list names too? */
+static bool repeats_a_board(struct json_object *images, uint32_t index, const struct image *image)
+{
+	for (uint32_t earlier = 0; earlier < index; earlier++) {
+		struct json_reader reader = { 0 };
+		struct json_object *other = json_array_object(&reader, images, "images", earlier);
+		struct json_object *list =
+			json_get_array(&reader, other, "boards", LIMITS_IMAGE_BOARDS_MAX);
+
+		for (size_t i = 0; json_ok(&reader) && i < json_array_count(list); i++) {
+			char board[LIMITS_BOARD_SIZE + 1] = "";
+
+			json_array_string(&reader, list, "boards", i, board, sizeof(board));
+			for (uint32_t j = 0; json_ok(&reader) && j < image->board_count; j++) {
+				if (strcmp(board, image->boards[j]) == 0)
+					return true;
+			}
+		}
+	}
+	return false;
+}
+
+static struct json_object *open_document(
+	struct json_reader *reader, const char *bytes, size_t size, struct json_object **images)
+{
+	struct json_object *object;
+
+	*images = NULL;
+	if (size > LIMITS_MANIFEST_SIZE) {
+		*reader = (struct json_reader){ .wrong = "is larger than 1 MiB" };
+		return NULL;
+	}
+	object = json_parse(reader, bytes, size);
+	*images = json_get_array(reader, object, "images", LIMITS_IMAGES_MAX);
+	return object;
+}
+
+static void explain(
+	const struct json_reader *reader, uint32_t index, char *problem, size_t capacity)
+{
+	char inner[128];
+	struct text text;
+
+	json_explain(reader, inner, sizeof(inner));
+	text_init(&text, problem, capacity);
+	if (index != UINT32_MAX)
+		text_add_format(&text, "images[%u].", (unsigned)index);
+	text_add(&text, inner);
+}
+
+bool manifest_decode(struct manifest *manifest, const char *bytes, size_t size, char *problem,
+	size_t problem_capacity)
+{
+	struct manifest decoded = { 0 };
+	struct json_reader reader;
+	struct json_object *images, *object = open_document(&reader, bytes, size, &images);
+	struct image image;
+	uint32_t index = UINT32_MAX;
+
+	read_head(&reader, object, &decoded);
+	decoded.image_count = (uint32_t)json_array_count(images);
+	if (json_ok(&reader) && decoded.image_count == 0)
+		json_fail(&reader, "images", "are none");
+	for (uint32_t i = 0; i < decoded.image_count && json_ok(&reader); i++) {
+		index = i;
+		read_image(&reader, json_array_object(&reader, images, "images", i), &image);
+		if (json_ok(&reader) && repeats_a_board(images, i, &image))
+			json_fail(&reader, "boards", "names a board that another image has");
+	}
+	json_free(object);
+	if (!json_ok(&reader)) {
+		explain(&reader, index, problem, problem_capacity);
+		return false;
+	}
+	*manifest = decoded;
+	return true;
+}
+
+/* Image `index`, or (UINT32_MAX) the one for `board`. */
+static bool find(
+	struct image *image, uint32_t index, const char *board, const char *bytes, size_t size)
+{
+	struct json_reader reader;
+	struct json_object *images, *object = open_document(&reader, bytes, size, &images);
+	bool found = false;
+
+	for (uint32_t i = 0; i < json_array_count(images) && json_ok(&reader) && !found; i++) {
+		if (index != UINT32_MAX && i != index)
+			continue;
+		read_image(&reader, json_array_object(&reader, images, "images", i), image);
+		found = index != UINT32_MAX;
+		for (uint32_t j = 0; !found && j < image->board_count; j++)
+			found = strcmp(image->boards[j], board) == 0;
+	}
+	found = found && json_ok(&reader);
+	json_free(object);
+	return found;
+}
+
+bool manifest_image(struct image *image, uint32_t index, const char *bytes, size_t size)
+{
+	return index != UINT32_MAX && find(image, index, "", bytes, size);
+}
+
+bool manifest_find_image(struct image *image, const char *board, const char *bytes, size_t size)
+{
+	return find(image, UINT32_MAX, board, bytes, size);
+}
+
+uint32_t image_chunk_bytes(const struct image *image, uint32_t index)
+{
+	uint64_t offset = (uint64_t)index * image->chunk_size;
+	uint64_t left = image->size - offset;
+
+	return left < image->chunk_size ? (uint32_t)left : image->chunk_size;
+}
+
+bool image_chunk_is(const struct image *image, uint32_t index, const uint8_t *bytes, size_t size)
+{
+	uint8_t hash[BYTES_HASH_SIZE];
+
+	if (index >= image->chunk_count || size != image_chunk_bytes(image, index))
+		return false;
+	bytes_sha256(hash, bytes, size);
+	return memcmp(hash, image->chunk_sha256[index], BYTES_HASH_SIZE) == 0;
+}

@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+#include "release/verdict.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/text.h"
+
+static void split_compat(const char *text, uint64_t *major, uint64_t *minor)
+{
+	char copy[MANIFEST_COMPAT_SIZE + 1];
+	char *dot;
+
+	text_set(copy, sizeof(copy), text[0] != '\0' ? text : "1.0");
+	dot = strchr(copy, '.');
+	*major = 1;
+	*minor = 0;
+	if (dot == NULL)
+		return;
+	*dot = '\0';
+	if (!text_parse_u64(major, copy) || !text_parse_u64(minor, dot + 1)) {
+		*major = 1;
+		*minor = 0;
+	}
+}
+
+/* Another major needs a visit; a higher minor needs a configuration that was not kept. */
+static bool is_compatible(const char *image, const char *device)
+{
+	uint64_t image_major, image_minor, device_major, device_minor;
+
+	split_compat(image, &image_major, &image_minor);
+	split_compat(device, &device_major, &device_minor);
+	return image_major == device_major && image_minor <= device_minor;
+}
+
+static enum reason judge_image(const struct verdict_question *question,
+	const struct manifest *manifest, const struct image *image, struct text *detail)
+{
+	if (manifest->sequence < question->sequence_floor && !question->allow_downgrade) {
+		text_add_format(detail,
+			"The release has sequence %" PRIu64 ", what runs here has %" PRIu64 ".",
+			manifest->sequence, question->sequence_floor);
+		return REASON_DOWNGRADE;
+	}
+	if (!is_compatible(image->compat_version, question->compat_version)) {
+		text_add_format(detail, "The image needs compat_version %s, this node has %s.",
+			image->compat_version,
+			question->compat_version[0] != '\0' ? question->compat_version : "1.0");
+		return REASON_COMPAT_VERSION;
+	}
+	return REASON_NONE;
+}
+
+enum reason verdict_give(const struct verdict_question *question, struct manifest *manifest,
+	struct image *image, char *detail_buffer, size_t detail_capacity)
+{
+	uint8_t hash[BYTES_HASH_SIZE];
+	struct manifest decoded;
+	struct image *found;
+	struct text detail;
+	enum reason reason = REASON_NONE;
+	uint32_t signers;
+
+	assert(question->threshold >= 1);
+
+	text_init(&detail, detail_buffer, detail_capacity);
+	bytes_sha256(hash, question->manifest_bytes, question->manifest_size);
+	if (memcmp(hash, question->release_id, sizeof(hash)) != 0)
+		return REASON_RELEASE_MISMATCH;
+	signers = keyring_count_signers(question->trusted, question->signatures,
+		question->signature_count, question->manifest_bytes, question->manifest_size);
+	if (signers < question->threshold) {
+		text_add_format(&detail, "%" PRIu32 " of %" PRIu32 " needed keys signed it.",
+			signers, question->threshold);
+		return REASON_TOO_FEW_SIGNATURES;
+	}
+	if (!manifest_decode(&decoded, question->manifest_bytes, question->manifest_size,
+		    detail_buffer, detail_capacity))
+		return REASON_BAD_RELEASE;
+	/* 40 KiB, and only filled in once everything fits. */
+	found = malloc(sizeof(*found));
+	if (found == NULL)
+		return REASON_INTERNAL;
+	if (!manifest_find_image(
+		    found, question->board, question->manifest_bytes, question->manifest_size)) {
+		text_add_format(&detail, "No image for %s.", question->board);
+		reason = REASON_NO_IMAGE_FOR_BOARD;
+	} else {
+		reason = judge_image(question, &decoded, found, &detail);
+	}
+	if (reason == REASON_NONE) {
+		*manifest = decoded;
+		*image = *found;
+	}
+	free(found);
+	return reason;
+}

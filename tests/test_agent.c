@@ -1,0 +1,778 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "world.h"
+
+enum {
+	COUNTDOWN_MS = 3000,
+	WINDOW_S = 60,
+	PATIENCE_MS = 120000,
+};
+
+#define assert_upgraded(world, nodes) assert_all(world, nodes, STATE_UPDATED, "Demo 2.0", __LINE__)
+#define assert_stayed(world, nodes, state) assert_all(world, nodes, state, "Demo 1.0", __LINE__)
+
+static void assert_all(
+	struct world *world, uint32_t nodes, enum node_state state, const char *version, int line)
+{
+	for (uint32_t i = 0; i < nodes; i++) {
+		if (!world_is_up(world, i))
+			continue;
+		if (world_state(world, i) != state || strcmp(world_version(world, i), version) != 0)
+			fail_msg("line %d: %s is in %s (%s) with %s", line, world_name(world, i),
+				state_name(world_state(world, i)),
+				reason_word(world_reason(world, i)), world_version(world, i));
+	}
+}
+
+/* A grid of 3×3 with two boards, started, and a release 2. */
+static struct world *grid9(uint64_t seed)
+{
+	struct world *world = world_new(9, seed);
+
+	world_grid(world, 3);
+	for (uint32_t i = 1; i < 9; i += 2)
+		world_set_board(world, i, 1);
+	assert_int_equal(world_release(world, UINT32_MAX, false), 2);
+	world_start(world);
+	return world;
+}
+
+static struct world *chain(uint32_t nodes, uint64_t seed)
+{
+	struct world *world = world_new(nodes, seed);
+
+	world_chain(world);
+	world_release(world, UINT32_MAX, false);
+	world_start(world);
+	return world;
+}
+
+static void start(struct world *world, const struct world_start *start_order)
+{
+	assert_int_equal(world_start_upgrade(world, 0, start_order), REASON_NONE);
+}
+
+/* A second upgrade right after, with an operator's confirm: whatever happened, nothing sticks. */
+static void assert_next_upgrade_works(struct world *world, uint32_t nodes)
+{
+	uint32_t release = world_release(world, UINT32_MAX, false);
+	char version[32];
+
+	snprintf(version, sizeof(version), "Demo %u.0", release);
+	for (uint32_t i = 0; i < nodes; i++) {
+		bool source = world_faults(world, i)->no_mesh;
+
+		(void)source;
+		memset(world_faults(world, i), 0, sizeof(struct world_faults));
+		if (!world_is_up(world, i))
+			world_power(world, i, true);
+	}
+	world_run(world, 15000);
+	/* The source learns of the new directory when its daemon starts. */
+	world_restart_daemon(world, 0);
+	world_run(world, 10000);
+	start(world, &(struct world_start){ .release = release, .confirm = ORDER_CONFIRM_AUTO });
+	if (!world_until_state(world, STATE_UPGRADE_READY, PATIENCE_MS))
+		assert_all(world, nodes, STATE_UPGRADE_READY, "ready for the next", __LINE__);
+	assert_int_equal(world_schedule(world, 0, 0, COUNTDOWN_MS, WINDOW_S), REASON_NONE);
+	world_run(world, COUNTDOWN_MS + 1000);
+	if (!world_until_state(world, STATE_UPDATED, PATIENCE_MS))
+		assert_all(world, nodes, STATE_UPDATED, version, __LINE__);
+	assert_all(world, nodes, STATE_UPDATED, version, __LINE__);
+}
+
+static void test_whole_upgrade_two_boards(void **state)
+{
+	struct world *world = grid9(1);
+	uint64_t first_ms = UINT64_MAX, last_ms = 0;
+
+	(void)state;
+	start(world, &(struct world_start){ .release = 2 });
+	assert_true(world_until_state(world, STATE_UPGRADE_READY, PATIENCE_MS));
+	assert_int_equal(world_schedule(world, 4, 0, COUNTDOWN_MS, WINDOW_S), REASON_NONE);
+	assert_true(world_until_state(world, STATE_UPGRADE_SCHEDULED, 1000));
+	assert_true(world_until_state(world, STATE_FLASHING, COUNTDOWN_MS + 1000));
+	for (uint32_t i = 0; i < 9; i++) {
+		uint64_t at_ms = world_flashed_ms(world, i);
+
+		first_ms = at_ms < first_ms ? at_ms : first_ms;
+		last_ms = at_ms > last_ms ? at_ms : last_ms;
+	}
+	/* Nothing drifts here and every hop's delay is known: what is left is rounding. */
+	assert_in_range(last_ms - first_ms, 0, 10);
+	assert_true(world_until_state(world, STATE_CONFIRMATION_PENDING, 10000));
+	world_run(world, 20000);
+	assert_all(world, 9, STATE_CONFIRMATION_PENDING, "Demo 2.0", __LINE__);
+	assert_int_equal(world_confirm(world, 8, 0, NULL), REASON_NONE);
+	assert_true(world_until_state(world, STATE_UPDATED, 5000));
+	assert_upgraded(world, 9);
+	for (uint32_t i = 0; i < 9; i++)
+		assert_in_range(world_journal_writes(world, i), 5, 12);
+	assert_next_upgrade_works(world, 9);
+	world_free(world);
+}
+
+static void test_automatic_confirmation(void **state)
+{
+	struct world *world = grid9(2);
+
+	(void)state;
+	start(world, &(struct world_start){ .release = 2, .confirm = ORDER_CONFIRM_AUTO });
+	assert_true(world_until_state(world, STATE_UPGRADE_READY, PATIENCE_MS));
+	assert_int_equal(world_schedule(world, 0, 0, COUNTDOWN_MS, WINDOW_S), REASON_NONE);
+	world_run(world, COUNTDOWN_MS + 1000);
+	assert_true(world_until_state(world, STATE_UPDATED, WINDOW_S * 1000));
+	assert_upgraded(world, 9);
+	world_free(world);
+}
+
+static void test_two_waves(void **state)
+{
+	struct world *world = chain(6, 3);
+
+	(void)state;
+	start(world, &(struct world_start){
+			     .release = 2, .second_wave_from = 2, .confirm = ORDER_CONFIRM_AUTO });
+	assert_true(world_until_state(world, STATE_UPGRADE_READY, PATIENCE_MS));
+	assert_int_equal(world_schedule(world, 0, 0, COUNTDOWN_MS, WINDOW_S), REASON_NONE);
+	world_run(world, 45000);
+	for (uint32_t i = 0; i < 6; i++) {
+		assert_int_equal(
+			world_state(world, i), i < 2 ? STATE_UPDATED : STATE_UPGRADE_READY);
+		assert_string_equal(world_version(world, i), i < 2 ? "Demo 2.0" : "Demo 1.0");
+	}
+	assert_int_equal(
+		world_schedule(world, 0, 0, COUNTDOWN_MS, WINDOW_S), REASON_ALREADY_SCHEDULED);
+	assert_int_equal(world_schedule(world, 0, 2, COUNTDOWN_MS, WINDOW_S), REASON_UNKNOWN_WAVE);
+	assert_int_equal(world_schedule(world, 0, 1, COUNTDOWN_MS, WINDOW_S), REASON_NONE);
+	world_run(world, COUNTDOWN_MS + 1000);
+	assert_true(world_until_state(world, STATE_UPDATED, WINDOW_S * 1000));
+	assert_upgraded(world, 6);
+	world_free(world);
+}
+
+/* Aborted in each state before the flash; then the next start works (#1126, #1156 upstream). */
+static void test_abort_while_downloading(void **state)
+{
+	struct world *world = grid9(4);
+
+	(void)state;
+	start(world, &(struct world_start){ .release = 2 });
+	world_run(world, 40);
+	assert_int_equal(world_abort(world, 8), REASON_UNKNOWN_UPGRADE);
+	assert_int_equal(world_abort(world, 0), REASON_NONE);
+	assert_true(world_until_state(world, STATE_ABORTED, 2000));
+	assert_stayed(world, 9, STATE_ABORTED);
+	assert_next_upgrade_works(world, 9);
+	world_free(world);
+}
+
+static void test_abort_while_ready(void **state)
+{
+	struct world *world = grid9(5);
+
+	(void)state;
+	start(world, &(struct world_start){ .release = 2 });
+	assert_true(world_until_state(world, STATE_UPGRADE_READY, PATIENCE_MS));
+	assert_int_equal(world_abort(world, 8), REASON_NONE);
+	assert_true(world_until_state(world, STATE_ABORTED, 1000));
+	assert_stayed(world, 9, STATE_ABORTED);
+	assert_int_equal(world_schedule(world, 0, 0, COUNTDOWN_MS, WINDOW_S), REASON_OPERATOR);
+	assert_next_upgrade_works(world, 9);
+	world_free(world);
+}
+
+static void test_abort_while_scheduled(void **state)
+{
+	struct world *world = grid9(6);
+
+	(void)state;
+	start(world, &(struct world_start){ .release = 2 });
+	assert_true(world_until_state(world, STATE_UPGRADE_READY, PATIENCE_MS));
+	assert_int_equal(world_schedule(world, 0, 0, COUNTDOWN_MS, WINDOW_S), REASON_NONE);
+	assert_true(world_until_state(world, STATE_UPGRADE_SCHEDULED, 1000));
+	assert_int_equal(world_abort(world, 4), REASON_NONE);
+	assert_true(world_until_state(world, STATE_ABORTED, 1000));
+	world_run(world, 60000);
+	assert_stayed(world, 9, STATE_ABORTED);
+	for (uint32_t i = 0; i < 9; i++)
+		assert_int_equal(world_flash_count(world, i), 0);
+	assert_next_upgrade_works(world, 9);
+	world_free(world);
+}
+
+static void test_abort_is_too_late_while_flashing(void **state)
+{
+	struct world *world = grid9(7);
+
+	(void)state;
+	start(world, &(struct world_start){ .release = 2, .confirm = ORDER_CONFIRM_AUTO });
+	assert_true(world_until_state(world, STATE_UPGRADE_READY, PATIENCE_MS));
+	assert_int_equal(world_schedule(world, 0, 0, COUNTDOWN_MS, WINDOW_S), REASON_NONE);
+	assert_true(world_until_state(world, STATE_FLASHING, COUNTDOWN_MS + 1000));
+	assert_int_equal(world_abort(world, 4), REASON_TOO_LATE);
+	world_run(world, 5000);
+	assert_true(world_until_state(world, STATE_UPDATED, WINDOW_S * 1000));
+	assert_upgraded(world, 9);
+	world_free(world);
+}
+
+static void test_one_board_without_image(void **state)
+{
+	struct world *world = world_new(4, 8);
+
+	(void)state;
+	world_chain(world);
+	world_set_board(world, 2, 1);
+	world_release(world, 1, false);
+	world_start(world);
+	start(world, &(struct world_start){ .release = 2 });
+	world_run(world, 10000);
+	for (uint32_t i = 0; i < 4; i++)
+		assert_int_equal(world_state(world, i),
+			i == 2 ? STATE_UPGRADE_CHECK_FAILED : STATE_UPGRADE_READY);
+	assert_int_equal(world_reason(world, 2), REASON_NO_IMAGE_FOR_BOARD);
+	/* Scheduled all the same: nobody flashes, and everybody says why. */
+	assert_int_equal(world_schedule(world, 0, 0, COUNTDOWN_MS, WINDOW_S), REASON_NONE);
+	world_run(world, 30000);
+	for (uint32_t i = 0; i < 4; i++) {
+		assert_int_equal(world_flash_count(world, i), 0);
+		if (i != 2)
+			assert_int_equal(world_reason(world, i), REASON_NOT_EVERYONE_SCHEDULED);
+	}
+	assert_next_upgrade_works(world, 4);
+	world_free(world);
+}
+
+static void test_forged_release(void **state)
+{
+	struct world *world = world_new(3, 9);
+
+	(void)state;
+	world_chain(world);
+	world_release(world, UINT32_MAX, true);
+	world_start(world);
+	start(world, &(struct world_start){ .release = 2 });
+	assert_true(world_until_state(world, STATE_UPGRADE_CHECK_FAILED, 60000));
+	for (uint32_t i = 0; i < 3; i++)
+		assert_int_equal(world_reason(world, i), REASON_TOO_FEW_SIGNATURES);
+	assert_next_upgrade_works(world, 3);
+	world_free(world);
+}
+
+static void test_forged_order(void **state)
+{
+	struct world *world = chain(3, 10);
+
+	(void)state;
+	assert_int_equal(world_start_upgrade(world, 0,
+				 &(struct world_start){ .release = 2, .untrusted_key = true }),
+		REASON_UNTRUSTED_KEY);
+	world_run(world, 5000);
+	assert_stayed(world, 3, STATE_UPDATED);
+	world_free(world);
+}
+
+static void test_replayed_orders(void **state)
+{
+	struct world *world = chain(3, 11);
+
+	(void)state;
+	start(world, &(struct world_start){ .release = 2, .confirm = ORDER_CONFIRM_AUTO });
+	assert_true(world_until_state(world, STATE_UPGRADE_READY, PATIENCE_MS));
+	assert_int_equal(world_schedule(world, 0, 0, COUNTDOWN_MS, WINDOW_S), REASON_NONE);
+	world_run(world, COUNTDOWN_MS + 1000);
+	assert_true(world_until_state(world, STATE_UPDATED, WINDOW_S * 1000));
+	assert_int_equal(world_replay(world, 2, 0), REASON_ALREADY_KNOWN);
+	assert_int_equal(world_replay(world, 2, 1), REASON_ALREADY_KNOWN);
+	assert_next_upgrade_works(world, 3);
+	assert_int_equal(world_replay(world, 2, 0), REASON_OLD_EPOCH);
+	assert_int_equal(world_replay(world, 2, 1), REASON_OLD_EPOCH);
+	world_power(world, 1, false);
+	world_power(world, 1, true);
+	world_run(world, 10000);
+	assert_int_equal(world_replay(world, 1, 0), REASON_OLD_EPOCH);
+	assert_all(world, 3, STATE_UPDATED, "Demo 3.0", __LINE__);
+	world_free(world);
+}
+
+static void test_wrong_chunks_of_a_neighbour(void **state)
+{
+	struct world *world = grid9(12);
+
+	(void)state;
+	for (uint32_t i = 1; i < 9; i++)
+		world_set_board(world, i, 0);
+	world_faults(world, 1)->wrong_chunks = true;
+	start(world, &(struct world_start){ .release = 2 });
+	assert_true(world_until_state(world, STATE_UPGRADE_READY, PATIENCE_MS));
+	world_free(world);
+}
+
+static void test_flasher_refuses_the_image(void **state)
+{
+	struct world *world = chain(3, 13);
+
+	(void)state;
+	world_faults(world, 1)->check_fails = true;
+	start(world, &(struct world_start){ .release = 2 });
+	world_run(world, 10000);
+	assert_int_equal(world_state(world, 1), STATE_UPGRADE_CHECK_FAILED);
+	assert_int_equal(world_reason(world, 1), REASON_FLASHER_CHECK);
+	assert_int_equal(world_abort(world, 0), REASON_NONE);
+	assert_true(world_until_state(world, STATE_ABORTED, 1000));
+	assert_next_upgrade_works(world, 3);
+	world_free(world);
+}
+
+static void test_dead_node_at_schedule(void **state)
+{
+	struct world *world = grid9(14);
+
+	(void)state;
+	start(world, &(struct world_start){ .release = 2 });
+	assert_true(world_until_state(world, STATE_UPGRADE_READY, PATIENCE_MS));
+	world_power(world, 7, false);
+	assert_int_equal(world_schedule(world, 0, 0, COUNTDOWN_MS, WINDOW_S), REASON_NONE);
+	assert_true(world_until_state(world, STATE_ABORTED, 20000));
+	for (uint32_t i = 0; i < 9; i++) {
+		assert_int_equal(world_flash_count(world, i), 0);
+		if (i != 7)
+			assert_int_equal(world_reason(world, i), REASON_NOT_EVERYONE_SCHEDULED);
+	}
+	world_power(world, 7, true);
+	world_run(world, 60000);
+	assert_stayed(world, 9, STATE_ABORTED);
+	assert_next_upgrade_works(world, 9);
+	world_free(world);
+}
+
+static void test_dead_node_within_the_quorum(void **state)
+{
+	struct world *world = grid9(15);
+
+	(void)state;
+	start(world, &(struct world_start){
+			     .release = 2, .confirm = ORDER_CONFIRM_AUTO, .quorum_percent = 80 });
+	assert_true(world_until_state(world, STATE_UPGRADE_READY, PATIENCE_MS));
+	world_power(world, 8, false);
+	assert_int_equal(world_schedule(world, 0, 0, COUNTDOWN_MS, WINDOW_S), REASON_NONE);
+	world_run(world, COUNTDOWN_MS + 1000);
+	assert_true(world_until_state(world, STATE_UPDATED, WINDOW_S * 1000));
+	assert_upgraded(world, 9);
+	/* The one that was off catches up by itself: its neighbours lost the image at the reboot,
+	 * but the operator's directory still has it. */
+	world_power(world, 8, true);
+	world_run(world, 10000);
+	assert_true(world_until_state(world, STATE_UPDATED, 60000));
+	assert_upgraded(world, 9);
+	world_free(world);
+}
+
+static void test_link_cut_in_the_countdown(void **state)
+{
+	struct world *world = chain(5, 16);
+
+	(void)state;
+	start(world, &(struct world_start){ .release = 2, .confirm = ORDER_CONFIRM_AUTO });
+	assert_true(world_until_state(world, STATE_UPGRADE_READY, PATIENCE_MS));
+	assert_int_equal(world_schedule(world, 0, 0, COUNTDOWN_MS, WINDOW_S), REASON_NONE);
+	world_run(world, 20); /* the far end has not heard of it */
+	world_link_set(world, 2, 3, false);
+	world_run(world, COUNTDOWN_MS + 20000);
+	for (uint32_t i = 0; i < 5; i++)
+		assert_int_equal(world_flash_count(world, i), 0);
+	world_link_set(world, 2, 3, true);
+	world_run(world, 20000);
+	assert_stayed(world, 5, STATE_ABORTED);
+	assert_next_upgrade_works(world, 5);
+	world_free(world);
+}
+
+static void test_cut_after_everyone_was_scheduled(void **state)
+{
+	struct world *world = chain(5, 17);
+
+	(void)state;
+	start(world, &(struct world_start){ .release = 2, .confirm = ORDER_CONFIRM_AUTO });
+	assert_true(world_until_state(world, STATE_UPGRADE_READY, PATIENCE_MS));
+	assert_int_equal(world_schedule(world, 0, 0, COUNTDOWN_MS, WINDOW_S), REASON_NONE);
+	assert_true(world_until_state(world, STATE_UPGRADE_SCHEDULED, 1000));
+	world_run(world, 500);
+	world_link_set(world, 2, 3, false);
+	world_run(world, COUNTDOWN_MS + 5000);
+	world_link_set(world, 2, 3, true);
+	assert_true(world_until_state(world, STATE_UPDATED, WINDOW_S * 1000));
+	assert_upgraded(world, 5);
+	world_free(world);
+}
+
+static void test_one_that_never_boots_brings_all_back(void **state)
+{
+	struct world *world = grid9(18);
+
+	(void)state;
+	world_faults(world, 5)->never_boots = true;
+	start(world, &(struct world_start){ .release = 2, .confirm = ORDER_CONFIRM_AUTO });
+	assert_true(world_until_state(world, STATE_UPGRADE_READY, PATIENCE_MS));
+	assert_int_equal(world_schedule(world, 0, 0, COUNTDOWN_MS, 20), REASON_NONE);
+	world_run(world, COUNTDOWN_MS + 1000);
+	assert_true(world_until_state(world, STATE_REVERTED, 60000));
+	assert_stayed(world, 9, STATE_REVERTED);
+	assert_int_equal(world_reason(world, 5), REASON_BOOT_FAILED);
+	assert_int_equal(world_reason(world, 0), REASON_WAVE_REVERTED);
+	world_run(world, 60000);
+	assert_stayed(world, 9, STATE_REVERTED);
+	assert_next_upgrade_works(world, 9);
+	world_free(world);
+}
+
+static void test_operator_keeps_it_without_the_one(void **state)
+{
+	struct world *world = grid9(19);
+
+	(void)state;
+	world_faults(world, 5)->never_boots = true;
+	start(world, &(struct world_start){ .release = 2 });
+	assert_true(world_until_state(world, STATE_UPGRADE_READY, PATIENCE_MS));
+	assert_int_equal(world_schedule(world, 0, 0, COUNTDOWN_MS, WINDOW_S), REASON_NONE);
+	world_run(world, COUNTDOWN_MS + 15000);
+	assert_int_equal(world_confirm(world, 0, 0, NULL), REASON_PARTICIPANTS_MISSING);
+	assert_int_equal(world_confirm(world, 0, 0, "node6"), REASON_NONE);
+	world_run(world, 5000);
+	for (uint32_t i = 0; i < 9; i++) {
+		assert_int_equal(world_state(world, i), i == 5 ? STATE_REVERTED : STATE_UPDATED);
+		assert_string_equal(world_version(world, i), i == 5 ? "Demo 1.0" : "Demo 2.0");
+	}
+	world_free(world);
+}
+
+static void test_one_without_mesh_brings_all_back(void **state)
+{
+	struct world *world = chain(4, 20);
+
+	(void)state;
+	world_faults(world, 2)->no_mesh = true;
+	start(world, &(struct world_start){ .release = 2, .confirm = ORDER_CONFIRM_AUTO });
+	assert_true(world_until_state(world, STATE_UPGRADE_READY, PATIENCE_MS));
+	assert_int_equal(world_schedule(world, 0, 0, COUNTDOWN_MS, 20), REASON_NONE);
+	world_run(world, COUNTDOWN_MS + 1000);
+	assert_true(world_until_state(world, STATE_REVERTED, 60000));
+	assert_stayed(world, 4, STATE_REVERTED);
+	assert_next_upgrade_works(world, 4);
+	world_free(world);
+}
+
+static void test_unhealthy_one_brings_all_back(void **state)
+{
+	struct world *world = chain(4, 21);
+
+	(void)state;
+	world_faults(world, 3)->unhealthy = true;
+	start(world, &(struct world_start){ .release = 2, .confirm = ORDER_CONFIRM_AUTO });
+	assert_true(world_until_state(world, STATE_UPGRADE_READY, PATIENCE_MS));
+	assert_int_equal(world_schedule(world, 0, 0, COUNTDOWN_MS, 20), REASON_NONE);
+	world_run(world, COUNTDOWN_MS + 1000);
+	assert_true(world_until_state(world, STATE_REVERTED, 60000));
+	assert_stayed(world, 4, STATE_REVERTED);
+	assert_next_upgrade_works(world, 4);
+	world_free(world);
+}
+
+static void test_flasher_that_forgets_to_confirm(void **state)
+{
+	struct world *world = chain(3, 22);
+
+	(void)state;
+	world_faults(world, 1)->forgets_confirm = true;
+	start(world, &(struct world_start){ .release = 2, .confirm = ORDER_CONFIRM_AUTO });
+	assert_true(world_until_state(world, STATE_UPGRADE_READY, PATIENCE_MS));
+	assert_int_equal(world_schedule(world, 0, 0, COUNTDOWN_MS, 20), REASON_NONE);
+	world_run(world, COUNTDOWN_MS + 45000);
+	/* The board went back whatever its flasher said, and nobody believes otherwise. */
+	assert_int_equal(world_state(world, 1), STATE_REVERTED);
+	assert_string_equal(world_version(world, 1), "Demo 1.0");
+	assert_next_upgrade_works(world, 3);
+	world_free(world);
+}
+
+static void test_flash_that_fails(void **state)
+{
+	struct world *world = chain(3, 23);
+
+	(void)state;
+	world_faults(world, 1)->flash_fails = true;
+	start(world, &(struct world_start){ .release = 2, .confirm = ORDER_CONFIRM_AUTO });
+	assert_true(world_until_state(world, STATE_UPGRADE_READY, PATIENCE_MS));
+	assert_int_equal(world_schedule(world, 0, 0, COUNTDOWN_MS, 20), REASON_NONE);
+	world_run(world, COUNTDOWN_MS + 45000);
+	for (uint32_t i = 0; i < 3; i++) {
+		assert_int_equal(
+			world_state(world, i), i == 1 ? STATE_INTERNAL_ERROR : STATE_REVERTED);
+		assert_string_equal(world_version(world, i), "Demo 1.0");
+	}
+	assert_int_equal(world_reason(world, 1), REASON_FLASHER_FAILED);
+	assert_next_upgrade_works(world, 3);
+	world_free(world);
+}
+
+/* Power is lost at each journal write of one node in turn; the mesh ends in one release. */
+static void test_power_cut_at_each_journal_write(void **state)
+{
+	(void)state;
+	for (uint32_t cut = 1; cut <= 8; cut++) {
+		for (uint32_t node = 0; node < 3; node++) {
+			struct world *world = chain(3, 100 + cut);
+			bool new_firmware;
+
+			start(world, &(struct world_start){
+					     .release = 2, .confirm = ORDER_CONFIRM_AUTO });
+			world_faults(world, node)->cut_at_journal = cut;
+			world_run(world, 30000);
+			if (world_state(world, 0) == STATE_UPGRADE_READY)
+				(void)world_schedule(world, 0, 0, COUNTDOWN_MS, 30);
+			world_run(world, 100000);
+			new_firmware = strcmp(world_version(world, 0), "Demo 2.0") == 0;
+			for (uint32_t i = 0; i < 3; i++) {
+				enum node_state ended = world_state(world, i);
+
+				if ((strcmp(world_version(world, i), "Demo 2.0") == 0) !=
+						new_firmware ||
+					ended == STATE_CONFIRMATION_PENDING ||
+					ended == STATE_FLASHING)
+					fail_msg("cut %u of node%u: node%u ends in %s (%s) with %s",
+						cut, node + 1, i + 1, state_name(ended),
+						reason_word(world_reason(world, i)),
+						world_version(world, i));
+			}
+			assert_next_upgrade_works(world, 3);
+			world_free(world);
+		}
+	}
+}
+
+static void test_power_cut_in_the_flash(void **state)
+{
+	struct world *world = chain(4, 24);
+
+	(void)state;
+	world_faults(world, 3)->cut_flash = true;
+	start(world, &(struct world_start){ .release = 2, .confirm = ORDER_CONFIRM_AUTO });
+	assert_true(world_until_state(world, STATE_UPGRADE_READY, PATIENCE_MS));
+	assert_int_equal(world_schedule(world, 0, 0, COUNTDOWN_MS, WINDOW_S), REASON_NONE);
+	world_run(world, COUNTDOWN_MS + 1000);
+	/* The journal resumes it, and the operator's directory has the image again. */
+	assert_true(world_until_state(world, STATE_UPDATED, WINDOW_S * 1000 + 30000));
+	assert_upgraded(world, 4);
+	assert_int_equal(world_flash_count(world, 3), 2);
+	world_free(world);
+}
+
+static void test_daemon_restarts_in_every_state(void **state)
+{
+	static const enum node_state states[] = { STATE_UPDATED, STATE_DOWNLOADING,
+		STATE_UPGRADE_READY, STATE_UPGRADE_SCHEDULED, STATE_FLASHING,
+		STATE_CONFIRMATION_PENDING };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(states) / sizeof(states[0]); i++) {
+		struct world *world = chain(4, 200 + i);
+		bool restarted = false;
+
+		start(world, &(struct world_start){ .release = 2, .confirm = ORDER_CONFIRM_AUTO });
+		if (states[i] == STATE_UPDATED) {
+			world_restart_daemon(world, 2);
+			restarted = true;
+		}
+		for (uint32_t ms = 0; ms < 60000; ms += 10) {
+			world_run(world, 10);
+			if (!restarted && world_is_up(world, 2) &&
+				world_state(world, 2) == states[i]) {
+				world_restart_daemon(world, 2);
+				restarted = true;
+			}
+			if (ms == 20000)
+				assert_int_equal(
+					world_schedule(world, 0, 0, COUNTDOWN_MS, WINDOW_S),
+					REASON_NONE);
+		}
+		assert_true(restarted);
+		if (!world_until_state(world, STATE_UPDATED, 60000))
+			fail_msg("restarted in %s: node3 is in %s", state_name(states[i]),
+				state_name(world_state(world, 2)));
+		assert_upgraded(world, 4);
+		world_free(world);
+	}
+}
+
+static void test_two_operators_at_once(void **state)
+{
+	struct world *world = chain(6, 25);
+
+	(void)state;
+	world_release(world, UINT32_MAX, false);
+	assert_int_equal(world_start_upgrade(world, 0,
+				 &(struct world_start){
+					 .release = 2, .epoch = 1, .upgrade = "00000000000000bb" }),
+		REASON_NONE);
+	assert_int_equal(world_start_upgrade(world, 5,
+				 &(struct world_start){
+					 .release = 3, .epoch = 1, .upgrade = "00000000000000aa" }),
+		REASON_NONE);
+	world_run(world, 30000);
+	/* The lower id won everywhere: the last start of the two. */
+	assert_int_equal(world_schedule(world, 3, 0, COUNTDOWN_MS, WINDOW_S), REASON_NONE);
+	assert_int_equal(world_start_upgrade(world, 2,
+				 &(struct world_start){
+					 .release = 2, .epoch = 1, .upgrade = "0000000000000001" }),
+		REASON_ALREADY_SCHEDULED);
+	world_free(world);
+}
+
+static void test_scheduled_one_beats_the_lower_id(void **state)
+{
+	struct world *world = chain(4, 26);
+
+	(void)state;
+	world_link_set(world, 1, 2, false);
+	world_run(world, 5000);
+	assert_int_equal(world_start_upgrade(world, 3,
+				 &(struct world_start){
+					 .release = 2, .epoch = 1, .upgrade = "00000000000000aa" }),
+		REASON_NONE);
+	assert_int_equal(world_start_upgrade(world, 0,
+				 &(struct world_start){ .release = 2,
+					 .epoch = 1,
+					 .upgrade = "00000000000000bb",
+					 .confirm = ORDER_CONFIRM_AUTO }),
+		REASON_NONE);
+	world_run(world, 5000);
+	assert_int_equal(world_schedule(world, 0, 0, 60000, WINDOW_S), REASON_NONE);
+	world_run(world, 1000);
+	world_link_set(world, 1, 2, true);
+	world_run(world, 60000);
+	assert_true(world_until_state(world, STATE_UPDATED, 60000));
+	assert_upgraded(world, 4);
+	world_free(world);
+}
+
+static void test_forged_record_changes_nothing(void **state)
+{
+	struct world *world = chain(3, 27);
+	char *before = malloc(65536), *after = malloc(65536), *slice = malloc(65536);
+	struct text text;
+	char *at;
+
+	(void)state;
+	start(world, &(struct world_start){ .release = 2 });
+	assert_true(world_until_state(world, STATE_UPGRADE_READY, PATIENCE_MS));
+	text_init(&text, slice, 65536);
+	agent_slice(world_agent(world, 2), world_now(world), "lockstep_nodes", &text);
+	text_init(&text, before, 65536);
+	agent_view_mesh(world_agent(world, 0), world_now(world), &text);
+	/* node3's record, with a word of node2 changed in it. */
+	at = strstr(slice, "UPGRADE_READY");
+	assert_non_null(at);
+	memcpy(at, "UPGRADE_REVDY", strlen("UPGRADE_REVDY"));
+	at = strstr(slice, "sequence\\\":");
+	assert_non_null(at);
+	at[strlen("sequence\\\":")] = '9';
+	world_inject(world, 0, "lockstep_nodes", slice);
+	text_init(&text, after, 65536);
+	agent_view_mesh(world_agent(world, 0), world_now(world), &text);
+	assert_string_equal(before, after);
+	free(before);
+	free(after);
+	free(slice);
+	world_free(world);
+}
+
+static void test_single_slot_must_be_allowed(void **state)
+{
+	struct world *world = world_new(3, 28);
+
+	(void)state;
+	world_chain(world);
+	world_set_slots(world, 1, 1);
+	world_release(world, UINT32_MAX, false);
+	world_start(world);
+	start(world, &(struct world_start){ .release = 2 });
+	world_run(world, 5000);
+	assert_int_equal(world_state(world, 1), STATE_UPGRADE_CHECK_FAILED);
+	assert_int_equal(world_reason(world, 1), REASON_SINGLE_SLOT);
+	start(world,
+		&(struct world_start){
+			.release = 2, .allow_single_slot = true, .confirm = ORDER_CONFIRM_AUTO });
+	assert_true(world_until_state(world, STATE_UPGRADE_READY, PATIENCE_MS));
+	assert_int_equal(world_schedule(world, 0, 0, COUNTDOWN_MS, WINDOW_S), REASON_NONE);
+	world_run(world, COUNTDOWN_MS + 1000);
+	assert_true(world_until_state(world, STATE_UPDATED, WINDOW_S * 1000));
+	assert_upgraded(world, 3);
+	world_free(world);
+}
+
+static void test_journal_that_cannot_be_written(void **state)
+{
+	struct world *world = chain(3, 29);
+
+	(void)state;
+	world_faults(world, 1)->journal_fails = true;
+	start(world, &(struct world_start){ .release = 2 });
+	world_run(world, 10000);
+	assert_int_equal(world_state(world, 1), STATE_INTERNAL_ERROR);
+	assert_int_equal(world_reason(world, 1), REASON_JOURNAL_FAILED);
+	assert_int_equal(world_schedule(world, 0, 0, COUNTDOWN_MS, WINDOW_S), REASON_NONE);
+	world_run(world, 30000);
+	for (uint32_t i = 0; i < 3; i++)
+		assert_int_equal(world_flash_count(world, i), 0);
+	assert_next_upgrade_works(world, 3);
+	world_free(world);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_whole_upgrade_two_boards),
+		cmocka_unit_test(test_automatic_confirmation),
+		cmocka_unit_test(test_two_waves),
+		cmocka_unit_test(test_abort_while_downloading),
+		cmocka_unit_test(test_abort_while_ready),
+		cmocka_unit_test(test_abort_while_scheduled),
+		cmocka_unit_test(test_abort_is_too_late_while_flashing),
+		cmocka_unit_test(test_one_board_without_image),
+		cmocka_unit_test(test_forged_release),
+		cmocka_unit_test(test_forged_order),
+		cmocka_unit_test(test_replayed_orders),
+		cmocka_unit_test(test_wrong_chunks_of_a_neighbour),
+		cmocka_unit_test(test_flasher_refuses_the_image),
+		cmocka_unit_test(test_dead_node_at_schedule),
+		cmocka_unit_test(test_dead_node_within_the_quorum),
+		cmocka_unit_test(test_link_cut_in_the_countdown),
+		cmocka_unit_test(test_cut_after_everyone_was_scheduled),
+		cmocka_unit_test(test_one_that_never_boots_brings_all_back),
+		cmocka_unit_test(test_operator_keeps_it_without_the_one),
+		cmocka_unit_test(test_one_without_mesh_brings_all_back),
+		cmocka_unit_test(test_unhealthy_one_brings_all_back),
+		cmocka_unit_test(test_flasher_that_forgets_to_confirm),
+		cmocka_unit_test(test_flash_that_fails),
+		cmocka_unit_test(test_power_cut_at_each_journal_write),
+		cmocka_unit_test(test_power_cut_in_the_flash),
+		cmocka_unit_test(test_daemon_restarts_in_every_state),
+		cmocka_unit_test(test_two_operators_at_once),
+		cmocka_unit_test(test_scheduled_one_beats_the_lower_id),
+		cmocka_unit_test(test_forged_record_changes_nothing),
+		cmocka_unit_test(test_single_slot_must_be_allowed),
+		cmocka_unit_test(test_journal_that_cannot_be_written),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
