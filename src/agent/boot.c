@@ -9,6 +9,8 @@ static void begin_trial(struct agent *agent)
 
 	if (agent->setup.flasher.trial && agent->setup.flasher.remaining_ms >= 0)
 		remaining_ms = agent->setup.flasher.remaining_ms;
+	remaining_ms -=
+		remaining_ms < AGENT_WINDOW_MARGIN_MS ? remaining_ms : AGENT_WINDOW_MARGIN_MS;
 	agent->flashed = true;
 	agent->window_known = true;
 	agent->window_end_ms = agent->now_ms + (uint64_t)remaining_ms;

@@ -42,6 +42,7 @@ enum {
 	AGENT_PROGRESS_MS = 1000, /* between two records that differ in progress only */
 	AGENT_HEALTH_MS = 3000,
 	AGENT_CONFIRM_RETRY_MS = 2000,
+	AGENT_WINDOW_MARGIN_MS = 1000, /* we go back so long before the board does, and say why */
 	AGENT_FLASH_PATIENCE_MS = 600000, /* silence is "unknown": NOR flash and a slow board */
 	AGENT_FLASH_RESUME_MS = 30000,    /* a restarted daemon waits for the flasher it lost */
 	AGENT_STALL_MS = 20000,           /* no progress for so long is DOWNLOAD_ERROR */
