@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+#include "io/board.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/text.h"
+
+enum {
+	SMALL_FILE_SIZE = 8191, /* files of /proc have no size to ask for */
+};
+
+static bool read_small(const char *root, const char *path, char text[SMALL_FILE_SIZE + 1])
+{
+	char whole[256];
+	size_t done = 0;
+	ssize_t got = 1;
+	int fd;
+
+	snprintf(whole, sizeof(whole), "%s%s", root, path);
+	fd = open(whole, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return false;
+	while (done < SMALL_FILE_SIZE && (got = read(fd, text + done, SMALL_FILE_SIZE - done)) > 0)
+		done += (size_t)got;
+	close(fd);
+	text[done] = '\0';
+	return got >= 0;
+}
+
+static void take_line(char *to, size_t capacity, const char *text)
+{
+	char line[256];
+
+	text_set(line, sizeof(line), text);
+	line[strcspn(line, "\n")] = '\0';
+	if (text_is_printable(line, capacity - 1))
+		text_set(to, capacity, line);
+}
+
+bool board_assignment(const char *file, const char *name, char *value, size_t capacity)
+{
+	size_t name_size = strlen(name);
+
+	for (const char *line = file; line != NULL; line = strchr(line, '\n')) {
+		char content[256];
+		size_t size;
+
+		line += *line == '\n';
+		if (strncmp(line, name, name_size) != 0 || line[name_size] != '=')
+			continue;
+		text_set(content, sizeof(content), line + name_size + 1);
+		content[strcspn(content, "\n")] = '\0';
+		size = strlen(content);
+		if (size >= 2 && (content[0] == '"' || content[0] == '\'') &&
+			content[size - 1] == content[0]) {
+			content[size - 1] = '\0';
+			memmove(content, content + 1, size - 1);
+		}
+		if (!text_is_printable(content, capacity - 1))
+			return false;
+		text_set(value, capacity, content);
+		return true;
+	}
+	return false;
+}
+
+void board_read(struct board *board, const char *root)
+{
+	char text[SMALL_FILE_SIZE + 1];
+	char hostname[256];
+
+	memset(board, 0, sizeof(*board));
+	if (read_small(root, "/tmp/sysinfo/board_name", text))
+		take_line(board->name, sizeof(board->name), text);
+	if (!(read_small(root, "/etc/openwrt_release", text) &&
+		    board_assignment(
+			    text, "DISTRIB_DESCRIPTION", board->version, sizeof(board->version))) &&
+		read_small(root, "/etc/os-release", text))
+		(void)board_assignment(text, "PRETTY_NAME", board->version, sizeof(board->version));
+	if (gethostname(hostname, sizeof(hostname) - 1) == 0) {
+		hostname[sizeof(hostname) - 1] = '\0';
+		if (text_is_name(hostname))
+			text_set(board->hostname, sizeof(board->hostname), hostname);
+	}
+	if (read_small(root, "/proc/sys/kernel/random/boot_id", text))
+		take_line(board->boot_id, sizeof(board->boot_id), text);
+}
+
+/* Columns: interface, destination, gateway, flags, …, mask; a default route has destination 0. */
+static bool has_ipv4_default(const char *root)
+{
+	char text[SMALL_FILE_SIZE + 1];
+
+	if (!read_small(root, "/proc/net/route", text))
+		return false;
+	for (const char *line = strchr(text, '\n'); line != NULL; line = strchr(line + 1, '\n')) {
+		char interface[32], destination[16];
+
+		if (sscanf(line + 1, "%31s %15s", interface, destination) == 2 &&
+			strcmp(destination, "00000000") == 0)
+			return true;
+	}
+	return false;
+}
+
+static bool has_ipv6_default(const char *root)
+{
+	static const char all_zero[] = "00000000000000000000000000000000 00 ";
+	char text[SMALL_FILE_SIZE + 1];
+
+	if (!read_small(root, "/proc/net/ipv6_route", text))
+		return false;
+	for (const char *line = text; line != NULL && *line != '\0';) {
+		const char *end = strchr(line, '\n');
+		size_t size = end != NULL ? (size_t)(end - line) : strlen(line);
+
+		/* Every network namespace has an unreachable default on lo. */
+		if (strncmp(line, all_zero, sizeof(all_zero) - 1) == 0 && size > 2 &&
+			strncmp(line + size - 2, "lo", 2) != 0)
+			return true;
+		line = end != NULL ? end + 1 : NULL;
+	}
+	return false;
+}
+
+bool board_has_gateway(const char *root)
+{
+	return has_ipv4_default(root) || has_ipv6_default(root);
+}
+
+unsigned long long board_memory_available(const char *root)
+{
+	char text[SMALL_FILE_SIZE + 1];
+	const char *line;
+	unsigned long long kib = 0;
+
+	if (!read_small(root, "/proc/meminfo", text))
+		return 0;
+	line = strstr(text, "MemAvailable:");
+	if (line == NULL || sscanf(line, "MemAvailable: %llu", &kib) != 1)
+		return 0;
+	return kib * 1024;
+}

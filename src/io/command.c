@@ -1,0 +1,262 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+#include "io/command.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <event2/event.h>
+
+enum {
+	STATUS_NOT_RUN = 255,
+	REAP_MS = 20, /* between two looks whether a process that closed its output has ended */
+};
+
+struct command {
+	struct command_request request;
+	struct event_base *base;
+	struct event *out_event, *line_event, *deadline, *reap;
+	int out_fd, line_fd;
+	pid_t pid;
+	bool killed;
+	size_t size;
+	size_t line_size;
+	char output[COMMAND_OUTPUT_SIZE + 1];
+	char line[COMMAND_LINE_SIZE + 1];
+};
+
+extern char **environ;
+
+static void free_event(struct event *event)
+{
+	if (event != NULL)
+		event_free(event);
+}
+
+static void free_command(struct command *command)
+{
+	free_event(command->out_event);
+	free_event(command->line_event);
+	free_event(command->deadline);
+	free_event(command->reap);
+	if (command->out_fd >= 0)
+		close(command->out_fd);
+	if (command->line_fd >= 0)
+		close(command->line_fd);
+	free(command);
+}
+
+static void end_group(struct command *command)
+{
+	if (command->killed)
+		return;
+	command->killed = true;
+	(void)kill(-command->pid, SIGKILL);
+}
+
+/* The child, between fork and exec: only what is safe there. */
+static void become(
+	const struct command_request *request, char **environment, int out_fd, int line_fd)
+{
+	int null_fd = open("/dev/null", O_RDONLY);
+	sigset_t none;
+
+	(void)setpgid(0, 0);
+	sigemptyset(&none);
+	(void)sigprocmask(SIG_SETMASK, &none, NULL);
+	(void)signal(SIGPIPE, SIG_DFL);
+	if (null_fd >= 0)
+		(void)dup2(null_fd, STDIN_FILENO);
+	if (dup2(out_fd, STDOUT_FILENO) < 0 || dup2(line_fd, STDERR_FILENO) < 0)
+		_exit(STATUS_NOT_RUN);
+	/* Everything of ours is close-on-exec; what we inherited may not be. */
+	for (int fd = STDERR_FILENO + 1; fd < 256; fd++)
+		close(fd);
+	execve(request->arguments[0], (char **)(uintptr_t)request->arguments, environment);
+	_exit(STATUS_NOT_RUN);
+}
+
+/* Our environment with the request's additions in front: the first of a name counts. */
+static char **make_environment(const struct command_request *request)
+{
+	size_t ours = 0, more = 0;
+	char **environment;
+
+	while (environ[ours] != NULL)
+		ours++;
+	while (request->environment[more] != NULL)
+		more++;
+	environment = calloc(ours + more + 1, sizeof(*environment));
+	if (environment == NULL)
+		return NULL;
+	for (size_t i = 0; i < more; i++)
+		environment[i] = (char *)(uintptr_t)request->environment[i];
+	memcpy(environment + more, environ, ours * sizeof(*environment));
+	return environment;
+}
+
+static void finish(struct command *command)
+{
+	int status = 0, result = STATUS_NOT_RUN;
+	pid_t ended = waitpid(command->pid, &status, WNOHANG);
+	struct command_request request = command->request;
+
+	if (ended == 0) {
+		const struct timeval soon = { .tv_usec = REAP_MS * 1000 };
+
+		(void)event_add(command->reap, &soon);
+		return;
+	}
+	if (ended == command->pid && !command->killed)
+		result = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+	/* What it left behind in its group has no business any more. */
+	(void)kill(-command->pid, SIGKILL);
+	command->output[command->size] = '\0';
+	request.over(request.context, result, command->output, command->size);
+	free_command(command);
+}
+
+static void on_reap(evutil_socket_t fd, short what, void *context)
+{
+	(void)fd;
+	(void)what;
+	finish(context);
+}
+
+static void on_deadline(evutil_socket_t fd, short what, void *context)
+{
+	struct command *command = context;
+
+	(void)fd;
+	(void)what;
+	end_group(command);
+	event_del(command->out_event);
+	finish(command);
+}
+
+static void on_output(evutil_socket_t fd, short what, void *context)
+{
+	struct command *command = context;
+	char rest[1024];
+	bool full = command->size == COMMAND_OUTPUT_SIZE;
+	ssize_t got = full ? read(fd, rest, sizeof(rest))
+			   : read(fd, command->output + command->size,
+				     COMMAND_OUTPUT_SIZE - command->size);
+
+	(void)what;
+	if (got < 0 && (errno == EAGAIN || errno == EINTR))
+		return;
+	if (got > 0) {
+		/* What is over the bound is read and dropped, so that the writer does not hang. */
+		command->size += full ? 0 : (size_t)got;
+		return;
+	}
+	event_del(command->out_event);
+	finish(command);
+}
+
+static void end_line(struct command *command)
+{
+	command->line[command->line_size] = '\0';
+	if (command->line_size > 0 && command->request.line != NULL)
+		command->request.line(command->request.context, command->line);
+	command->line_size = 0;
+}
+
+static void on_line(evutil_socket_t fd, short what, void *context)
+{
+	struct command *command = context;
+	char bytes[512];
+	ssize_t got = read(fd, bytes, sizeof(bytes));
+
+	(void)what;
+	if (got < 0 && (errno == EAGAIN || errno == EINTR))
+		return;
+	if (got <= 0) {
+		end_line(command);
+		event_del(command->line_event);
+		return;
+	}
+	for (ssize_t i = 0; i < got; i++) {
+		if (bytes[i] == '\n')
+			end_line(command);
+		else if (command->line_size < COMMAND_LINE_SIZE)
+			command->line[command->line_size++] = bytes[i];
+	}
+}
+
+static bool watch(struct command *command)
+{
+	const struct timeval deadline = {
+		.tv_sec = command->request.deadline_ms / 1000,
+		.tv_usec = (suseconds_t)(command->request.deadline_ms % 1000) * 1000,
+	};
+
+	command->out_event =
+		event_new(command->base, command->out_fd, EV_READ | EV_PERSIST, on_output, command);
+	command->line_event =
+		event_new(command->base, command->line_fd, EV_READ | EV_PERSIST, on_line, command);
+	command->deadline = evtimer_new(command->base, on_deadline, command);
+	command->reap = evtimer_new(command->base, on_reap, command);
+	return command->out_event != NULL && command->line_event != NULL &&
+	       command->deadline != NULL && command->reap != NULL &&
+	       event_add(command->out_event, NULL) == 0 &&
+	       event_add(command->line_event, NULL) == 0 &&
+	       event_add(command->deadline, &deadline) == 0;
+}
+
+struct command *command_run(struct event_base *base, const struct command_request *request)
+{
+	struct command *command = calloc(1, sizeof(*command));
+	char **environment = make_environment(request);
+	int out[2] = { -1, -1 }, line[2] = { -1, -1 };
+
+	if (command == NULL || environment == NULL || pipe2(out, O_CLOEXEC) != 0 ||
+		pipe2(line, O_CLOEXEC) != 0)
+		goto failed;
+	command->request = *request;
+	command->base = base;
+	command->out_fd = out[0];
+	command->line_fd = line[0];
+	(void)evutil_make_socket_nonblocking(out[0]);
+	(void)evutil_make_socket_nonblocking(line[0]);
+	if (!watch(command))
+		goto failed;
+	command->pid = fork();
+	if (command->pid < 0)
+		goto failed;
+	if (command->pid == 0)
+		become(request, environment, out[1], line[1]);
+	(void)setpgid(command->pid, command->pid);
+	close(out[1]);
+	close(line[1]);
+	free(environment);
+	return command;
+
+failed:
+	free(environment);
+	for (int i = 0; i < 2; i++) {
+		/* The reading ends belong to the command once it has them. */
+		if (out[i] >= 0 && (i == 1 || command == NULL || command->out_fd != out[0]))
+			close(out[i]);
+		if (line[i] >= 0 && (i == 1 || command == NULL || command->line_fd != line[0]))
+			close(line[i]);
+	}
+	if (command != NULL) {
+		if (command->base == NULL)
+			command->out_fd = command->line_fd = -1;
+		free_command(command);
+	}
+	return NULL;
+}
+
+void command_cancel(struct command *command)
+{
+	end_group(command);
+	(void)waitpid(command->pid, NULL, 0);
+	free_command(command);
+}

@@ -1,0 +1,198 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+#include "io/files.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/text.h"
+
+bool files_join(char path[FILES_PATH_SIZE + 1], const char *directory, const char *name)
+{
+	struct text text;
+
+	text_init(&text, path, FILES_PATH_SIZE + 1);
+	text_add(&text, directory);
+	text_add(&text, "/");
+	text_add(&text, name);
+	return !text_cut(&text);
+}
+
+static int read_all(int fd, char *bytes, size_t size)
+{
+	size_t done = 0;
+
+	while (done < size) {
+		ssize_t got = read(fd, bytes + done, size - done);
+
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got < 0)
+			return -errno;
+		if (got == 0)
+			return -EIO; /* it shrank under our hands */
+		done += (size_t)got;
+	}
+	bytes[size] = '\0';
+	return 0;
+}
+
+int files_read(const char *path, size_t size_max, char **bytes, size_t *size)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	struct stat status;
+	char *buffer = NULL;
+	int error = 0;
+
+	if (fd < 0)
+		return -errno;
+	if (fstat(fd, &status) != 0)
+		error = -errno;
+	else if (!S_ISREG(status.st_mode))
+		error = -EINVAL;
+	else if ((uint64_t)status.st_size > size_max)
+		error = -EFBIG;
+	else if ((buffer = malloc((size_t)status.st_size + 1)) == NULL)
+		error = -ENOMEM;
+	else
+		error = read_all(fd, buffer, (size_t)status.st_size);
+	close(fd);
+	if (error != 0) {
+		free(buffer);
+		return error;
+	}
+	*bytes = buffer;
+	*size = (size_t)status.st_size;
+	return 0;
+}
+
+static int write_all(int fd, const char *bytes, size_t size)
+{
+	while (size > 0) {
+		ssize_t done = write(fd, bytes, size);
+
+		if (done < 0 && errno == EINTR)
+			continue;
+		if (done < 0)
+			return -errno;
+		bytes += done;
+		size -= (size_t)done;
+	}
+	return 0;
+}
+
+static int sync_directory_of(const char *path)
+{
+	char directory[FILES_PATH_SIZE + 1];
+	char *slash;
+	int fd, error = 0;
+
+	text_set(directory, sizeof(directory), path);
+	slash = strrchr(directory, '/');
+	if (slash == NULL)
+		text_set(directory, sizeof(directory), ".");
+	else
+		slash[slash == directory] = '\0';
+	fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	/* Some file systems of routers cannot sync a directory; the rename is in order there
+	 * anyway. */
+	if (fsync(fd) != 0 && errno != EINVAL)
+		error = -errno;
+	close(fd);
+	return error;
+}
+
+int files_write(const char *path, const void *bytes, size_t size, unsigned mode)
+{
+	char fresh[FILES_PATH_SIZE + 1];
+	struct text text;
+	int fd, error;
+
+	text_init(&text, fresh, sizeof(fresh));
+	text_add(&text, path);
+	text_add(&text, ".new");
+	if (text_cut(&text))
+		return -ENAMETOOLONG;
+	fd = open(fresh, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, (mode_t)mode);
+	if (fd < 0)
+		return -errno;
+	error = write_all(fd, bytes, size);
+	if (error == 0 && fsync(fd) != 0)
+		error = -errno;
+	if (close(fd) != 0 && error == 0)
+		error = -errno;
+	if (error == 0 && rename(fresh, path) != 0)
+		error = -errno;
+	if (error != 0) {
+		(void)unlink(fresh);
+		return error;
+	}
+	return sync_directory_of(path);
+}
+
+int files_make_directory(const char *path)
+{
+	char partial[FILES_PATH_SIZE + 1];
+
+	if (!text_copy(partial, sizeof(partial), path))
+		return -ENAMETOOLONG;
+	for (char *c = partial + 1; *c != '\0'; c++) {
+		if (*c != '/')
+			continue;
+		*c = '\0';
+		if (mkdir(partial, 0755) != 0 && errno != EEXIST)
+			return -errno;
+		*c = '/';
+	}
+	return mkdir(partial, 0755) != 0 && errno != EEXIST ? -errno : 0;
+}
+
+static int compare_names(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+static bool ends_in(const char *name, const char *suffix)
+{
+	size_t size = strlen(name), end = strlen(suffix);
+
+	return size > end && strcmp(name + size - end, suffix) == 0;
+}
+
+int files_list(const char *directory, const char *suffix, uint32_t count_max,
+	void (*each)(void *context, const char *name), void *context)
+{
+	DIR *open_directory = opendir(directory);
+	char **names = calloc(count_max, sizeof(*names));
+	const struct dirent *entry;
+	uint32_t count = 0;
+	int error = open_directory == NULL ? -errno : names == NULL ? -ENOMEM : 0;
+
+	while (error == 0 && count < count_max && (entry = readdir(open_directory)) != NULL) {
+		if (entry->d_name[0] == '.' || !ends_in(entry->d_name, suffix))
+			continue;
+		names[count] = strdup(entry->d_name);
+		if (names[count] == NULL)
+			error = -ENOMEM;
+		else
+			count++;
+	}
+	if (names != NULL)
+		qsort(names, count, sizeof(*names), compare_names);
+	for (uint32_t i = 0; i < count; i++) {
+		if (error == 0)
+			each(context, names[i]);
+		free(names[i]);
+	}
+	free(names);
+	if (open_directory != NULL)
+		closedir(open_directory);
+	return error;
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+#ifndef IO_FILES_H
+#define IO_FILES_H
+
+/* Small files, whole. All results are 0 or -errno unless said otherwise. */
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+	FILES_PATH_SIZE = 255,
+};
+
+/* Joins a directory and a name; false if it does not fit. */
+__attribute__((warn_unused_result)) bool files_join(
+	char path[FILES_PATH_SIZE + 1], const char *directory, const char *name);
+
+/* Reads the whole file, with a terminator behind it; -EFBIG if it has more than `size_max` bytes.
+ * The caller frees `*bytes`. */
+__attribute__((warn_unused_result)) int files_read(
+	const char *path, size_t size_max, char **bytes, size_t *size);
+
+/* Writes `path`.new, syncs it, renames it over `path` and syncs the directory: after a power cut
+ * there is the old file or the new one. */
+__attribute__((warn_unused_result)) int files_write(
+	const char *path, const void *bytes, size_t size, unsigned mode);
+
+/* Makes the directory and those above it; one that is there is fine. */
+__attribute__((warn_unused_result)) int files_make_directory(const char *path);
+
+/* Calls `each` with the name of every entry that ends in `suffix`, sorted, at most `count_max`. */
+__attribute__((warn_unused_result)) int files_list(const char *directory, const char *suffix,
+	uint32_t count_max, void (*each)(void *context, const char *name), void *context);
+
+#endif
