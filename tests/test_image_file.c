@@ -58,7 +58,7 @@ static bool open_it(void)
 {
 	bool found = false;
 
-	assert_int_equal(image_file_open(&file, work, hash, SIZE, &found), 0);
+	assert_int_equal(image_file_open(&file, work, hash, SIZE, UINT64_MAX, &found), 0);
 	return found;
 }
 
@@ -66,7 +66,7 @@ static void refuse(int result)
 {
 	bool found = false;
 
-	assert_int_equal(image_file_open(&file, work, hash, SIZE, &found), result);
+	assert_int_equal(image_file_open(&file, work, hash, SIZE, UINT64_MAX, &found), result);
 	assert_int_equal(file.fd, -1);
 }
 
@@ -199,6 +199,39 @@ static void test_drop(void **state)
 	assert_false(open_it());
 }
 
+static void test_others_are_dropped(void **state)
+{
+	char other[200], stranger[200];
+
+	(void)state;
+	open_it();
+	strcpy(other, path);
+	other[strlen(other) - 1] ^= 1; /* another digit, a letter may become '`' */
+	if (other[strlen(other) - 1] == '`')
+		other[strlen(other) - 1] = '0';
+	snprintf(stranger, sizeof(stranger), "%s/images/notes", work);
+	assert_int_equal(close(open(other, O_CREAT | O_WRONLY, 0600)), 0);
+	assert_int_equal(close(open(stranger, O_CREAT | O_WRONLY, 0600)), 0);
+	image_file_drop_others(work, hash);
+	assert_int_equal(access(other, F_OK), -1);
+	assert_int_equal(access(path, F_OK), 0);
+	assert_int_equal(unlink(stranger), 0);
+}
+
+static void test_room_bounds_new_files(void **state)
+{
+	bool found = false;
+
+	(void)state;
+	assert_int_equal(image_file_open(&file, work, hash, SIZE, SIZE - 1, &found), -ENOSPC);
+	assert_int_equal(access(path, F_OK), -1);
+	assert_int_equal(image_file_open(&file, work, hash, SIZE, SIZE, &found), 0);
+	image_file_close(&file);
+	/* One that is there has its room. */
+	assert_int_equal(image_file_open(&file, work, hash, SIZE, 0, &found), 0);
+	assert_true(found);
+}
+
 static void test_no_space(void **state)
 {
 	char images[100];
@@ -226,6 +259,8 @@ int main(void)
 		TEST(test_symlink_for_the_directory_is_refused),
 		TEST(test_fifo_is_refused),
 		TEST(test_drop),
+		TEST(test_others_are_dropped),
+		TEST(test_room_bounds_new_files),
 		TEST(test_no_space),
 	};
 

@@ -357,6 +357,18 @@ static void test_maps_are_refreshed(void **state)
 	expect_nothing(300 + PLANNER_MAP_INTERVAL_MS);
 }
 
+static void test_unasked_map_is_welcome(void **state)
+{
+	struct chunkmap whole = map_of(0xff);
+
+	(void)state;
+	assert_true(planner_peer_up(&planner, 1, PLANNER_NEIGHBOUR));
+	planner_map_over(&planner, 1, NULL, 0); /* but no failure that nobody asked for */
+	planner_map_over(&planner, 1, &whole, 0);
+	assert_int_equal(expect_chunk(0).peer, 1);
+	planner_map_over(&planner, 5, &whole, 0);
+}
+
 static void test_not_held_makes_the_map_stale(void **state)
 {
 	(void)state;
@@ -529,6 +541,7 @@ int main(void)
 		TEST(test_gone_peer_frees_its_flights),
 		TEST(test_table_stays_whole),
 		TEST(test_maps_are_refreshed),
+		TEST(test_unasked_map_is_welcome),
 		TEST(test_not_held_makes_the_map_stale),
 		TEST(test_url_without_the_file_fails),
 		TEST(test_has_source),

@@ -2,9 +2,11 @@
 #include "io/image_file.h"
 
 #include <assert.h>
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -58,7 +60,7 @@ static int open_found(struct image_file *file)
 }
 
 int image_file_open(struct image_file *file, const char *work_directory,
-	const uint8_t sha256[static BYTES_HASH_SIZE], uint64_t size, bool *found)
+	const uint8_t sha256[static BYTES_HASH_SIZE], uint64_t size, uint64_t room, bool *found)
 {
 	struct image_file opened = { .fd = -1, .size = size };
 	char name[BYTES_HASH_TEXT_SIZE + 1];
@@ -83,6 +85,8 @@ int image_file_open(struct image_file *file, const char *work_directory,
 		return result;
 	*found = result == 1;
 	if (!*found) {
+		if (size > room)
+			return -ENOSPC;
 		opened.fd =
 			open(opened.path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 		if (opened.fd < 0)
@@ -95,6 +99,28 @@ int image_file_open(struct image_file *file, const char *work_directory,
 	}
 	*file = opened;
 	return 0;
+}
+
+void image_file_drop_others(
+	const char *work_directory, const uint8_t sha256[static BYTES_HASH_SIZE])
+{
+	char path[sizeof(((struct image_file *)0)->path)];
+	const struct dirent *entry;
+	DIR *directory;
+
+	if (snprintf(path, sizeof(path), "%s/images", work_directory) >= (int)sizeof(path))
+		return;
+	directory = opendir(path);
+	if (directory == NULL)
+		return;
+	while ((entry = readdir(directory)) != NULL) {
+		uint8_t hash[BYTES_HASH_SIZE];
+
+		if (bytes_from_hex(hash, sizeof(hash), entry->d_name) &&
+			memcmp(hash, sha256, sizeof(hash)) != 0)
+			unlinkat(dirfd(directory), entry->d_name, 0);
+	}
+	closedir(directory);
 }
 
 void image_file_close(struct image_file *file)

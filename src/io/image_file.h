@@ -41,7 +41,12 @@ void image_file_init(struct image_file *file);
  */
 __attribute__((warn_unused_result)) int image_file_open(struct image_file *file,
 	const char *work_directory, const uint8_t sha256[static BYTES_HASH_SIZE], uint64_t size,
-	bool *found);
+	uint64_t room, bool *found);
+
+/* Deletes all images in the directory but this one: they are memory. */
+void image_file_drop_others(
+	const char *work_directory, const uint8_t sha256[static BYTES_HASH_SIZE]);
+
 void image_file_close(struct image_file *file); /* the file stays */
 void image_file_drop(struct image_file *file);  /* closes and deletes it */
 

@@ -342,7 +342,7 @@ void planner_map_over(
 	struct planner_peer *peer = find_peer(planner, id);
 	uint64_t wait_ms = 0;
 
-	if (peer == NULL || !peer->map_asked)
+	if (peer == NULL || (map == NULL && !peer->map_asked))
 		return;
 	peer->map_asked = false;
 	if (map == NULL) {

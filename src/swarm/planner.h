@@ -113,6 +113,7 @@ uint64_t planner_next_ms(const struct planner *planner, uint64_t now_ms);
  * is news: it must now be written. */
 bool planner_chunk_over(struct planner *planner, uint32_t peer, uint32_t chunk,
 	enum planner_outcome outcome, uint64_t now_ms);
+/* A map that nobody asked for, or that is late, is welcome too. */
 void planner_map_over(struct planner *planner, uint32_t peer,
 	const struct chunkmap *map /* NULL: failed */, uint64_t now_ms);
 

@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+#ifndef IO_MEMORY_H
+#define IO_MEMORY_H
+
+/* Room for an image. A file in a tmpfs is memory, and the tmpfs's own limit does not know how much
+ * of that there is: only MemAvailable does. */
+#include <stdint.h>
+
+/* Bytes that a file in `directory` may take; UINT64_MAX if its file system is no memory, or if
+ * nobody can say. */
+uint64_t memory_room_in(const char *directory);
+
+#endif
