@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -985,5 +986,6 @@ int main(void)
 		tests[PLAIN + REPLY_CASES + i].test_func = test_request;
 		tests[PLAIN + REPLY_CASES + i].initial_state = &request_cases[i];
 	}
+	signal(SIGPIPE, SIG_IGN);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -13,7 +13,7 @@
  * Bounds: LIMITS_HTTP_*; a request that is not complete after HTTP_IDLE_S is dropped; when all
  * connections are taken the one that idles longest gives way. Every request gets exactly one
  * reply, at once or later (http_server_find()). File contents go out by sendfile(), not through
- * memory.
+ * memory; the process must ignore SIGPIPE.
  */
 #include <stdbool.h>
 #include <stddef.h>
