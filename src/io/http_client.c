@@ -55,8 +55,16 @@ struct job {
 	uint32_t status;
 };
 
+/* Outlives its connection when that is dropped first: the resolver calls back in any case. */
+struct lookup {
+	struct connection *connection; /* NULL: nobody waits for it any more */
+	struct evdns_getaddrinfo_request *request;
+};
+
 struct connection {
 	struct http_client *client;
+	struct lookup *lookup; /* while its host's name is looked up */
+	bool unreachable;
 	struct bufferevent *stream;
 	struct job *job; /* NULL while idle */
 	enum state state;
@@ -87,6 +95,10 @@ static void drop_connection(struct connection *connection)
 			client->connections[i] = NULL;
 	if (connection->job != NULL)
 		connection->job->connection = NULL;
+	if (connection->lookup != NULL) {
+		connection->lookup->connection = NULL;
+		evdns_getaddrinfo_cancel(connection->lookup->request);
+	}
 	bufferevent_free(connection->stream);
 	free(connection);
 }
@@ -389,9 +401,58 @@ static int connect_control(struct connection *connection)
 		connection->stream, (const struct sockaddr *)&address, sizeof(address));
 }
 
-static int connect_host(struct connection *connection, const struct url *url)
+/* Fails the job, but not now: its caller is not back yet. */
+static void doom(struct job *job, const char *problem)
+{
+	job->problem = problem;
+	event_add(job->timer, &(struct timeval){ 0 });
+}
+
+static void on_lookup(int error, struct evutil_addrinfo *found, void *context)
+{
+	struct lookup *lookup = context;
+	struct connection *connection = lookup->connection;
+
+	free(lookup);
+	if (connection != NULL) {
+		connection->lookup = NULL;
+		connection->unreachable = error != 0 || found == NULL ||
+					  bufferevent_socket_connect(connection->stream,
+						  found->ai_addr, (int)found->ai_addrlen) != 0;
+		/* Without a job we are inside look_up(), whose caller looks at the outcome. */
+		if (connection->unreachable && connection->job != NULL)
+			doom(connection->job, "There is no way to this host.");
+	}
+	if (found != NULL)
+		evutil_freeaddrinfo(found);
+}
+
+/* Not by bufferevent_socket_connect_hostname(): freed while it waits for a name, a bufferevent
+ * stays until the resolver answers, which may be never. */
+static int look_up(struct connection *connection, const char *host, const char *service)
 {
 	struct http_client *client = connection->client;
+	const struct evutil_addrinfo hints = { .ai_flags = EVUTIL_AI_ADDRCONFIG,
+		.ai_socktype = SOCK_STREAM };
+	struct evdns_getaddrinfo_request *request;
+	struct lookup *lookup;
+
+	if (client->dns == NULL)
+		client->dns = evdns_base_new(client->base,
+			EVDNS_BASE_INITIALIZE_NAMESERVERS | EVDNS_BASE_DISABLE_WHEN_INACTIVE);
+	lookup = client->dns != NULL ? malloc(sizeof(*lookup)) : NULL;
+	if (lookup == NULL)
+		return -1;
+	*lookup = (struct lookup){ .connection = connection };
+	connection->lookup = lookup;
+	request = evdns_getaddrinfo(client->dns, host, service, &hints, on_lookup, lookup);
+	if (connection->lookup != NULL)
+		lookup->request = request;
+	return connection->unreachable ? -1 : 0;
+}
+
+static int connect_host(struct connection *connection, const struct url *url)
+{
 	const struct addrinfo hints = { .ai_flags = AI_NUMERICHOST | AI_NUMERICSERV,
 		.ai_socktype = SOCK_STREAM };
 	struct addrinfo *found;
@@ -407,14 +468,7 @@ static int connect_host(struct connection *connection, const struct url *url)
 	}
 	if (url->is_ipv6)
 		return -1; /* no number, or no such interface */
-	if (client->dns == NULL)
-		client->dns = evdns_base_new(client->base,
-			EVDNS_BASE_INITIALIZE_NAMESERVERS | EVDNS_BASE_DISABLE_WHEN_INACTIVE);
-	/* Without a resolver of its own libevent would ask the C library's, which blocks. */
-	if (client->dns == NULL)
-		return -1;
-	return bufferevent_socket_connect_hostname(
-		connection->stream, client->dns, AF_UNSPEC, url->host, url->port);
+	return look_up(connection, url->host, service);
 }
 
 static struct connection *connect_for(struct job *job, struct connection **room)
@@ -490,13 +544,6 @@ static void start(struct job *job, struct connection *connection)
 	bufferevent_set_timeouts(connection->stream, NULL, NULL);
 	/* A copy, for it may be needed again. */
 	bufferevent_write(connection->stream, evbuffer_pullup(job->request, -1), size);
-}
-
-/* Fails the job, but not now: its caller is not back yet. */
-static void doom(struct job *job, const char *problem)
-{
-	job->problem = problem;
-	event_add(job->timer, &(struct timeval){ 0 });
 }
 
 /* Gives the jobs that wait a connection, as far as there are any. */
@@ -627,7 +674,7 @@ void http_client_free(struct http_client *client)
 		drop_connection(client->connections[i]);
 	}
 	if (client->dns != NULL)
-		evdns_base_free(client->dns, 0);
+		evdns_base_free(client->dns, 1);
 	free(client);
 }
 
