@@ -283,6 +283,7 @@ static const struct same_case {
 	{ "differ: swapped values", "{\"a\":1,\"b\":2}", "{\"a\":2,\"b\":1}", false },
 	{ "differ: one member more", "{\"a\":1}", "{\"a\":1,\"b\":null}", false },
 	{ "differ: string and number", "\"1\"", "1", false },
+	{ "differ: a member named like its value, and none", "{\"a\":\"a\"}", "{}", false },
 	{ "differ: empties", "{}", "[]", false },
 	{ "differ: null and absent", "[null]", "[]", false },
 	{ "differ: null and false", "null", "false", false },
@@ -294,6 +295,8 @@ static const struct same_case {
 		false },
 	{ "same: the double that a long integer becomes", "123456789012345678901234567890",
 		"1.2345678901234568e29", true },
+	{ "differ: -1 and what it is in 64 bits", "-1", "18446744073709551615", false },
+	{ "same: -1 and -1.0", "-1", "-1.0", true },
 	{ "differ: fraction", "0.1", "0.2", false },
 	{ "differ: a NUL more", "\"a\\u0000\"", "\"a\"", false },
 };

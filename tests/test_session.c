@@ -536,6 +536,12 @@ static void test_an_announcement_costs_no_memory(void **state)
 	assert_in_range(session_buffered(&session), 3, 8192);
 	session_free(&session);
 	assert_int_equal(session_buffered(&session), 0);
+
+	/* Nor does a short one cost more than it says. */
+	session_init_server(&session);
+	session_feed(&session, BYTES(V V NAME "\0\0\0\5abc"));
+	assert_int_equal(session_buffered(&session), 4 + 5);
+	session_free(&session);
 }
 
 static void add(struct CMUnitTest *test, const char *name, CMUnitTestFunction run, const void *row)

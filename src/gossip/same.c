@@ -8,10 +8,17 @@
 #include "base/limits.h"
 #include "gossip/scan.h"
 
+/* Beside the kinds in scan.h, so that -1 is not 18446744073709551615. */
+enum {
+	SUM_NEGATIVE = 16,
+	SUM_FRACTION,
+};
+
 static uint64_t mix(uint64_t sum, uint64_t value)
 {
-	sum = (sum ^ value) * 0x9e3779b97f4a7c15u;
-	return sum ^ sum >> 29;
+	sum = sum * 0x9e3779b97f4a7c15u + value;
+	sum = (sum ^ sum >> 32) * 0xd6e8feb86659fd93u;
+	return sum ^ sum >> 32;
 }
 
 static uint64_t sum_bytes(uint64_t sum, const char *bytes, size_t size)
@@ -33,6 +40,11 @@ static uint64_t sum_string(struct scan *scan)
 	return sum;
 }
 
+static uint64_t sum_integer(int64_t value)
+{
+	return mix(value < 0 ? SUM_NEGATIVE : SCAN_NUMBER, (uint64_t)value);
+}
+
 /* Integers by their value; what is written as a fraction by its double, which for a whole number
  * is that integer again. What is longer than any double needs counts as it is written. */
 static uint64_t sum_number(const char *bytes, size_t size)
@@ -43,7 +55,7 @@ static uint64_t sum_number(const char *bytes, size_t size)
 	double value;
 
 	if (scan_i64(bytes, size, &whole))
-		return mix(SCAN_NUMBER, (uint64_t)whole);
+		return sum_integer(whole);
 	if (size >= sizeof(text))
 		return sum_bytes(SCAN_NUMBER, bytes, size);
 	memcpy(text, bytes, size);
@@ -56,10 +68,10 @@ static uint64_t sum_number(const char *bytes, size_t size)
 	if (value > -9007199254740992.0 && value < 9007199254740992.0) {
 		whole = (int64_t)value;
 		if ((double)whole == value)
-			return mix(SCAN_NUMBER, (uint64_t)whole);
+			return sum_integer(whole);
 	}
 	memcpy(&bits, &value, sizeof(bits));
-	return mix(SCAN_WORD + 1, bits);
+	return mix(SUM_FRACTION, bits);
 }
 
 static uint64_t sum_value(struct scan *scan, unsigned depth)
