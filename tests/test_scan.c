@@ -109,7 +109,7 @@ static void test_value(void **state)
 {
 	const struct value_case *c = *state;
 	char *text = exactly(c->text, c->size);
-	struct scan scan = { text, text + c->size };
+	struct scan scan = { .at = text, .end = text + c->size };
 	struct scan_span value;
 	bool sound = scan_value(&scan, &value) && scan_at_end(&scan);
 
@@ -128,7 +128,7 @@ static void test_no_beginning_of_a_value_is_a_value(void **state)
 	(void)state;
 	for (size_t size = 0; size < sizeof(text) - 1; size++) {
 		char *copy = exactly(text, size);
-		struct scan scan = { copy, copy + size };
+		struct scan scan = { .at = copy, .end = copy + size };
 		struct scan_span value;
 
 		assert_false(scan_value(&scan, &value));
@@ -141,7 +141,7 @@ static bool scan_nested(const char *open, const char *close, size_t depth, struc
 	size_t open_size = strlen(open), close_size = strlen(close);
 	size_t size = depth * (open_size + close_size) + 1;
 	char *text = malloc(size);
-	struct scan scan = { text, text + size };
+	struct scan scan = { .at = text, .end = text + size };
 	bool sound;
 
 	assert_non_null(text);
@@ -193,7 +193,7 @@ static const struct text_case {
 static void test_text(void **state)
 {
 	const struct text_case *c = *state;
-	struct scan scan = { c->json, c->json + strlen(c->json) };
+	struct scan scan = { .at = c->json, .end = c->json + strlen(c->json) };
 	struct scan_span value;
 	char buffer[32];
 
@@ -247,7 +247,7 @@ static void test_find_takes_the_first_of_each_name(void **state)
 	static const char *const names[] = { "b", "a", "missing" };
 	static const char text[] =
 		"{\"x\":0,\"\\u0061\":1,\"b\":[2],\"a\":3,\"aVeryLongNameIndeedIsThis\":4}";
-	struct scan scan = { text, text + sizeof(text) - 1 };
+	struct scan scan = { .at = text, .end = text + sizeof(text) - 1 };
 	struct scan_span object, found[3];
 
 	(void)state;

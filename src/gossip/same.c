@@ -112,7 +112,8 @@ static uint64_t sum_value(struct scan *scan, unsigned depth)
 
 bool same_value(const char *one, size_t one_size, const char *other, size_t other_size)
 {
-	struct scan left = { one, one + one_size }, right = { other, other + other_size };
+	struct scan left = { .at = one, .end = one + one_size, .sound = true };
+	struct scan right = { .at = other, .end = other + other_size, .sound = true };
 
 	if (one_size == other_size && memcmp(one, other, one_size) == 0)
 		return true;

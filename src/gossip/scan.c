@@ -254,13 +254,30 @@ static enum scan_kind kind_of(char first)
 	}
 }
 
+/* Past a value that walk_value() has passed before. */
+static bool skip_value(struct scan *scan)
+{
+	const char *start = scan->at;
+
+	if (scan->at == scan->end)
+		return false;
+	if (*scan->at == '{' || *scan->at == '[')
+		return walk_deep(scan);
+	if (*scan->at == '"')
+		return walk_string(scan);
+	while (scan->at<scan->end && * scan->at> ' ' && *scan->at != ',' && *scan->at != ']' &&
+		*scan->at != '}')
+		scan->at++;
+	return scan->at > start;
+}
+
 bool scan_value(struct scan *scan, struct scan_span *value)
 {
 	bool odd = false;
 
 	skip_blanks(scan);
 	*value = (struct scan_span){ .at = scan->at };
-	if (!walk_value(scan, &odd))
+	if (!(scan->sound ? skip_value(scan) : walk_value(scan, &odd)))
 		return false;
 	value->kind = kind_of(*value->at);
 	value->odd = odd;
@@ -285,7 +302,7 @@ struct scan scan_inside(const struct scan_span *span)
 	assert(span->kind == SCAN_OBJECT || span->kind == SCAN_LIST);
 	assert(span->size >= 2);
 
-	return (struct scan){ .at = span->at + 1, .end = span->at + span->size - 1 };
+	return (struct scan){ .at = span->at + 1, .end = span->at + span->size - 1, .sound = true };
 }
 
 bool scan_element(struct scan *inside, struct scan_span *element)
@@ -363,7 +380,7 @@ size_t scan_character(struct scan *scan, char bytes[static 4])
 
 size_t scan_text(const struct scan_span *string, char *buffer, size_t capacity)
 {
-	struct scan scan = { string->at + 1, string->at + string->size };
+	struct scan scan = { .at = string->at + 1, .end = string->at + string->size };
 	size_t size = 0, n;
 	char bytes[4];
 

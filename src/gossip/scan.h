@@ -16,6 +16,7 @@
 struct scan {
 	const char *at; /* next byte */
 	const char *end;
+	bool sound; /* what is here was walked before, so only the ends of values are sought */
 };
 
 enum scan_kind {

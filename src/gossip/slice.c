@@ -79,7 +79,7 @@ void slice_reader_init(struct slice_reader *reader, const char *bytes, size_t si
 		bytes += 3;
 		size -= 3;
 	}
-	scan = (struct scan){ bytes, bytes + strnlen(bytes, size) };
+	scan = (struct scan){ .at = bytes, .end = bytes + strnlen(bytes, size) };
 	if (!scan_value(&scan, &document) || !scan_at_end(&scan) || document.kind != SCAN_OBJECT)
 		return;
 	scan_find(&document, names, &list, 1);
@@ -91,7 +91,7 @@ void slice_reader_init(struct slice_reader *reader, const char *bytes, size_t si
 
 bool slice_reader_next(struct slice_reader *reader, struct slice_entry *entry)
 {
-	struct scan scan = { reader->at, reader->end };
+	struct scan scan = { .at = reader->at, .end = reader->end };
 	struct scan_span element;
 
 	while (!reader->stopped) {
