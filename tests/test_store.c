@@ -152,8 +152,8 @@ static void test_of_two_equal_keys_in_a_message_the_first_wins(void **state)
 static void test_a_bad_message_changes_nothing(void **state)
 {
 	static const char *const bad[] = { "", "{}", "[[[[", "{\"stateSlice\":[{}]}",
-		"{\"stateSlice\":[{\"key\":\"k\",\"value\":{\"mAuthor\":\"\",\"mTtl\":9,\"mData\":"
-		"2}}]}x" };
+		("{\"stateSlice\":[{\"key\":\"k\",\"value\":{\"mAuthor\":\"\",\"mTtl\":9,"
+		 "\"mData\":2}}]}x") };
 	struct store store;
 
 	(void)state;
