@@ -130,17 +130,3 @@ bool board_has_gateway(const char *root)
 {
 	return has_ipv4_default(root) || has_ipv6_default(root);
 }
-
-unsigned long long board_memory_available(const char *root)
-{
-	char text[SMALL_FILE_SIZE + 1];
-	const char *line;
-	unsigned long long kib = 0;
-
-	if (!read_small(root, "/proc/meminfo", text))
-		return 0;
-	line = strstr(text, "MemAvailable:");
-	if (line == NULL || sscanf(line, "MemAvailable: %llu", &kib) != 1)
-		return 0;
-	return kib * 1024;
-}

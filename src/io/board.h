@@ -24,7 +24,4 @@ bool board_assignment(const char *file, const char *name, char *value, size_t ca
 /* Is there a default route? `root` as above. */
 bool board_has_gateway(const char *root);
 
-/* MemAvailable in bytes; 0 if not known. */
-unsigned long long board_memory_available(const char *root);
-
 #endif

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+#ifndef DAEMON_CONFIG_H
+#define DAEMON_CONFIG_H
+
+/* lockstep.json (docs/formats.md). */
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/limits.h"
+#include "io/command.h"
+#include "io/files.h"
+#include "io/neighbours.h"
+
+enum {
+	CONFIG_FILE_SIZE_MAX = 65536,
+	CONFIG_ENVIRONMENT_SIZE = 319, /* NAME=value */
+};
+
+struct config {
+	char mesh[LIMITS_MESH_SIZE + 1];
+	char name[LIMITS_NAME_SIZE + 1];       /* "": the hostname */
+	char address[LIMITS_ADDRESS_SIZE + 1]; /* HOST:PORT; "": not known */
+	char http_listen[64];
+	uint16_t http_port;
+	char control[108]; /* what a unix socket's address holds; "": none */
+	char gossip_listen[64];
+	uint16_t gossip_port;
+	char discover[FILES_PATH_SIZE + 1];
+	uint32_t interface_count;
+	char interfaces[NEIGHBOURS_INTERFACES_MAX][16];
+	uint32_t neighbour_count;
+	char neighbours[LIMITS_NEIGHBOURS_MAX][LIMITS_ADDRESS_SIZE + 1];
+	char flasher[FILES_PATH_SIZE + 1];
+	uint32_t environment_count;
+	char environment[COMMAND_ENVIRONMENT_MAX][CONFIG_ENVIRONMENT_SIZE + 1];
+	char board[LIMITS_BOARD_SIZE + 1];     /* "": what the machine says */
+	char version[LIMITS_VERSION_SIZE + 1]; /* the same */
+	char compat_version[16];
+	char config_directory[FILES_PATH_SIZE + 1];
+	char state_directory[FILES_PATH_SIZE + 1];
+	char work_directory[FILES_PATH_SIZE + 1];
+	uint32_t threshold;
+	uint32_t rate_limit_kbit; /* of what goes out over HTTP; 0: none */
+	bool limeapp_projection;
+};
+
+/* False with `problem` naming the member; `*config` is untouched then. */
+__attribute__((warn_unused_result)) bool config_parse(
+	struct config *config, const char *bytes, size_t size, char *problem, size_t capacity);
+
+#endif

@@ -1,0 +1,436 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+#include "io/neighbours.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <net/if.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <event2/event.h>
+
+#include "base/bytes.h"
+#include "base/text.h"
+#include "io/command.h"
+
+static const char magic[] = "LOCKSTEP";
+static const char group_text[] = "ff02::4c:6f63:6b";
+
+enum {
+	MAGIC_SIZE = 8,
+	HELLO_VERSION = 1,
+	HELLO_HEAD_SIZE = MAGIC_SIZE + 1 + 2 + 2 + 8 + 4 + 1,
+	HELLO_SIZE_MAX = HELLO_HEAD_SIZE + LIMITS_NAME_SIZE,
+	HELLOS_A_TURN = 64, /* read at most so many before others get their turn */
+	DISCOVER_DEADLINE_MS = 10000,
+};
+
+enum origin {
+	ORIGIN_LIST = 1,
+	ORIGIN_HELLO,
+	ORIGIN_DISCOVER,
+};
+
+struct place {
+	bool used;
+	bool marked; /* discover: seen in this run */
+	enum origin origin;
+	uint64_t heard_ms;
+	uint32_t interval_ms; /* that it seems to keep */
+	struct neighbour_address address;
+};
+
+struct neighbours {
+	struct neighbours_setup setup;
+	struct neighbours_callbacks callbacks;
+	struct event_base *base;
+	struct event *timer, *readable;
+	struct command *discover;
+	int fd; /* -1: no interfaces */
+	bool active;
+	uint64_t discover_ms;
+	uint8_t mesh_hash[BYTES_HASH_SIZE];
+	bool joined[NEIGHBOURS_INTERFACES_MAX];
+	unsigned indexes[NEIGHBOURS_INTERFACES_MAX];
+	struct place places[LIMITS_NEIGHBOURS_MAX];
+};
+
+static uint64_t now_ms(void)
+{
+	struct timespec now;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+const struct neighbour_address *neighbours_address(
+	const struct neighbours *neighbours, uint32_t number)
+{
+	if (number >= LIMITS_NEIGHBOURS_MAX || !neighbours->places[number].used)
+		return NULL;
+	return &neighbours->places[number].address;
+}
+
+uint32_t neighbours_find(const struct neighbours *neighbours, const char *host)
+{
+	for (uint32_t i = 0; i < LIMITS_NEIGHBOURS_MAX; i++) {
+		if (neighbours->places[i].used &&
+			strcmp(neighbours->places[i].address.host, host) == 0)
+			return i;
+	}
+	return UINT32_MAX;
+}
+
+static uint32_t take_place(struct neighbours *neighbours, const char *host, enum origin origin)
+{
+	uint32_t number = neighbours_find(neighbours, host);
+
+	if (number != UINT32_MAX)
+		return number;
+	for (uint32_t i = 0; i < LIMITS_NEIGHBOURS_MAX; i++) {
+		struct place *place = &neighbours->places[i];
+
+		if (place->used)
+			continue;
+		memset(place, 0, sizeof(*place));
+		place->used = true;
+		place->origin = origin;
+		place->interval_ms = NEIGHBOURS_HELLO_IDLE_MS;
+		place->address.http_port = neighbours->setup.http_port;
+		place->address.gossip_port = neighbours->setup.gossip_port;
+		text_set(place->address.host, sizeof(place->address.host), host);
+		return i;
+	}
+	return UINT32_MAX;
+}
+
+static void give_up(struct neighbours *neighbours, uint32_t number)
+{
+	neighbours->places[number].used = false;
+	neighbours->callbacks.down(neighbours->callbacks.context, number);
+}
+
+/* ---- hellos ---- */
+
+static void put_u64be(uint8_t *bytes, uint64_t value)
+{
+	bytes_put_u32be(bytes, (uint32_t)(value >> 32));
+	bytes_put_u32be(bytes + 4, (uint32_t)value);
+}
+
+static size_t write_hello(const struct neighbours *neighbours, uint8_t hello[static HELLO_SIZE_MAX])
+{
+	const struct neighbours_setup *setup = &neighbours->setup;
+	size_t name_size = strlen(setup->name);
+	uint8_t *at = hello;
+
+	memcpy(at, magic, MAGIC_SIZE);
+	at += MAGIC_SIZE;
+	*at++ = HELLO_VERSION;
+	*at++ = (uint8_t)(setup->http_port >> 8);
+	*at++ = (uint8_t)setup->http_port;
+	*at++ = (uint8_t)(setup->gossip_port >> 8);
+	*at++ = (uint8_t)setup->gossip_port;
+	put_u64be(at, neighbours->callbacks.digest(neighbours->callbacks.context));
+	at += 8;
+	memcpy(at, neighbours->mesh_hash, 4);
+	at += 4;
+	*at++ = (uint8_t)name_size;
+	memcpy(at, setup->name, name_size);
+	return HELLO_HEAD_SIZE + name_size;
+}
+
+/* Interfaces of routers come and go (a radio that restarts): join again when the index changes. */
+static void follow_interface(struct neighbours *neighbours, uint32_t i)
+{
+	unsigned index = if_nametoindex(neighbours->setup.interfaces[i]);
+	struct ipv6_mreq request = { .ipv6mr_interface = index };
+
+	if (index == neighbours->indexes[i] && neighbours->joined[i])
+		return;
+	neighbours->indexes[i] = index;
+	neighbours->joined[i] = false;
+	if (index == 0 || inet_pton(AF_INET6, group_text, &request.ipv6mr_multiaddr) != 1)
+		return;
+	neighbours->joined[i] = setsockopt(neighbours->fd, IPPROTO_IPV6, IPV6_JOIN_GROUP, &request,
+					sizeof(request)) == 0 ||
+				errno == EADDRINUSE;
+}
+
+static void say_hello(struct neighbours *neighbours)
+{
+	uint8_t hello[HELLO_SIZE_MAX];
+	size_t size = write_hello(neighbours, hello);
+
+	for (uint32_t i = 0; i < neighbours->setup.interface_count; i++) {
+		struct sockaddr_in6 to = {
+			.sin6_family = AF_INET6,
+			.sin6_port = htons(neighbours->setup.http_port),
+		};
+
+		follow_interface(neighbours, i);
+		if (neighbours->indexes[i] == 0 ||
+			inet_pton(AF_INET6, group_text, &to.sin6_addr) != 1)
+			continue;
+		to.sin6_scope_id = neighbours->indexes[i];
+		/* A link that is down drops it: then nobody hears us, which is true. */
+		(void)sendto(neighbours->fd, hello, size, 0, (struct sockaddr *)&to, sizeof(to));
+	}
+}
+
+static bool is_our_interface(const struct neighbours *neighbours, unsigned index)
+{
+	for (uint32_t i = 0; i < neighbours->setup.interface_count; i++) {
+		if (neighbours->indexes[i] == index)
+			return index != 0;
+	}
+	return false;
+}
+
+static void hear_hello(struct neighbours *neighbours, const uint8_t *hello, size_t size,
+	const struct sockaddr_in6 *from)
+{
+	char name[LIMITS_NAME_SIZE + 1], address[INET6_ADDRSTRLEN], interface[IF_NAMESIZE];
+	char host[LIMITS_ADDRESS_SIZE + 1];
+	uint64_t digest, at_ms = now_ms();
+	struct place *place;
+	struct text text;
+	uint32_t number;
+
+	if (size < HELLO_HEAD_SIZE || memcmp(hello, magic, MAGIC_SIZE) != 0 ||
+		hello[MAGIC_SIZE] != HELLO_VERSION ||
+		memcmp(hello + 21, neighbours->mesh_hash, 4) != 0 || hello[25] > LIMITS_NAME_SIZE ||
+		size != HELLO_HEAD_SIZE + (size_t)hello[25])
+		return;
+	memcpy(name, hello + HELLO_HEAD_SIZE, hello[25]);
+	name[hello[25]] = '\0';
+	if (!text_is_name(name) || strcmp(name, neighbours->setup.name) == 0 ||
+		!is_our_interface(neighbours, from->sin6_scope_id) ||
+		inet_ntop(AF_INET6, &from->sin6_addr, address, sizeof(address)) == NULL ||
+		if_indextoname(from->sin6_scope_id, interface) == NULL)
+		return;
+	text_init(&text, host, sizeof(host));
+	text_add(&text, address);
+	text_add(&text, "%");
+	text_add(&text, interface);
+	number = take_place(neighbours, host, ORIGIN_HELLO);
+	if (text_cut(&text) || number == UINT32_MAX)
+		return;
+	place = &neighbours->places[number];
+	/* It tells by its hellos which interval it keeps now; a short one only once it was kept. */
+	place->interval_ms =
+		place->heard_ms != 0 && at_ms - place->heard_ms < 2 * NEIGHBOURS_HELLO_ACTIVE_MS
+			? NEIGHBOURS_HELLO_ACTIVE_MS
+			: NEIGHBOURS_HELLO_IDLE_MS;
+	place->heard_ms = at_ms;
+	place->address.http_port = (uint16_t)(hello[9] << 8 | hello[10]);
+	place->address.gossip_port = (uint16_t)(hello[11] << 8 | hello[12]);
+	digest = (uint64_t)bytes_get_u32be(hello + 13) << 32 | bytes_get_u32be(hello + 17);
+	neighbours->callbacks.up(neighbours->callbacks.context, number, name, true, digest);
+}
+
+static void on_readable(evutil_socket_t fd, short what, void *context)
+{
+	struct neighbours *neighbours = context;
+
+	(void)what;
+	for (int i = 0; i < HELLOS_A_TURN; i++) {
+		uint8_t hello[HELLO_SIZE_MAX + 1];
+		struct sockaddr_in6 from;
+		socklen_t from_size = sizeof(from);
+		ssize_t size = recvfrom(fd, hello, sizeof(hello), MSG_DONTWAIT,
+			(struct sockaddr *)&from, &from_size);
+
+		if (size < 0)
+			return;
+		if (from_size == sizeof(from) && from.sin6_family == AF_INET6 &&
+			IN6_IS_ADDR_LINKLOCAL(&from.sin6_addr))
+			hear_hello(neighbours, hello, (size_t)size, &from);
+	}
+}
+
+static int open_socket(const struct neighbours *neighbours)
+{
+	struct sockaddr_in6 any = {
+		.sin6_family = AF_INET6,
+		.sin6_port = htons(neighbours->setup.http_port),
+	};
+	int fd = socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	int yes = 1, no = 0, one_hop = 1;
+
+	if (fd < 0)
+		return -1;
+	(void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes));
+	(void)setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &yes, sizeof(yes));
+	(void)setsockopt(fd, IPPROTO_IPV6, IPV6_MULTICAST_LOOP, &no, sizeof(no));
+	(void)setsockopt(fd, IPPROTO_IPV6, IPV6_MULTICAST_HOPS, &one_hop, sizeof(one_hop));
+	if (bind(fd, (struct sockaddr *)&any, sizeof(any)) == 0)
+		return fd;
+	close(fd);
+	return -1;
+}
+
+/* ---- the discover program: one numeric address a line ---- */
+
+static bool is_numeric(const char *line)
+{
+	char host[LIMITS_ADDRESS_SIZE + 1];
+	struct in6_addr address6;
+	struct in_addr address4;
+
+	if (!text_copy(host, sizeof(host), line))
+		return false;
+	host[strcspn(host, "%")] = '\0';
+	return inet_pton(AF_INET6, host, &address6) == 1 ||
+	       (strchr(line, '%') == NULL && inet_pton(AF_INET, host, &address4) == 1);
+}
+
+static void on_discovered(void *context, int status, const char *output, size_t size)
+{
+	struct neighbours *neighbours = context;
+
+	(void)size;
+	neighbours->discover = NULL;
+	if (status != 0)
+		return;
+	for (uint32_t i = 0; i < LIMITS_NEIGHBOURS_MAX; i++)
+		neighbours->places[i].marked = false;
+	for (const char *line = output; *line != '\0'; line += strcspn(line, "\n")) {
+		char host[LIMITS_ADDRESS_SIZE + 1];
+		uint32_t number;
+
+		line += *line == '\n';
+		text_set(host, sizeof(host), line);
+		host[strcspn(host, "\n")] = '\0';
+		if (!is_numeric(host))
+			continue;
+		number = take_place(neighbours, host, ORIGIN_DISCOVER);
+		if (number == UINT32_MAX)
+			break;
+		neighbours->places[number].marked = true;
+		/* One that also says hello is heard of by its hellos. */
+		if (neighbours->places[number].origin == ORIGIN_DISCOVER)
+			neighbours->callbacks.up(
+				neighbours->callbacks.context, number, "", false, 0);
+	}
+	for (uint32_t i = 0; i < LIMITS_NEIGHBOURS_MAX; i++) {
+		if (neighbours->places[i].used && neighbours->places[i].origin == ORIGIN_DISCOVER &&
+			!neighbours->places[i].marked)
+			give_up(neighbours, i);
+	}
+}
+
+static void run_discover(struct neighbours *neighbours)
+{
+	struct command_request request = {
+		.arguments = { neighbours->setup.discover },
+		.deadline_ms = DISCOVER_DEADLINE_MS,
+		.over = on_discovered,
+		.context = neighbours,
+	};
+
+	if (neighbours->setup.discover[0] == '\0' || neighbours->discover != NULL ||
+		now_ms() < neighbours->discover_ms)
+		return;
+	neighbours->discover_ms = now_ms() + NEIGHBOURS_DISCOVER_MS;
+	neighbours->discover = command_run(neighbours->base, &request);
+}
+
+/* ---- the clock ---- */
+
+static uint32_t interval_ms(const struct neighbours *neighbours)
+{
+	return neighbours->active ? NEIGHBOURS_HELLO_ACTIVE_MS : NEIGHBOURS_HELLO_IDLE_MS;
+}
+
+static void drop_silent(struct neighbours *neighbours)
+{
+	uint64_t at_ms = now_ms();
+
+	for (uint32_t i = 0; i < LIMITS_NEIGHBOURS_MAX; i++) {
+		const struct place *place = &neighbours->places[i];
+
+		if (place->used && place->origin == ORIGIN_HELLO &&
+			at_ms > place->heard_ms + NEIGHBOURS_MISSED_MAX * place->interval_ms)
+			give_up(neighbours, i);
+	}
+}
+
+static void on_timer(evutil_socket_t fd, short what, void *context)
+{
+	struct neighbours *neighbours = context;
+	uint32_t next_ms = interval_ms(neighbours);
+	struct timeval next = { .tv_sec = next_ms / 1000, .tv_usec = next_ms % 1000 * 1000 };
+
+	(void)fd;
+	(void)what;
+	if (neighbours->fd >= 0)
+		say_hello(neighbours);
+	drop_silent(neighbours);
+	run_discover(neighbours);
+	(void)event_add(neighbours->timer, &next);
+}
+
+void neighbours_set_active(struct neighbours *neighbours, bool active)
+{
+	if (neighbours->active == active)
+		return;
+	neighbours->active = active;
+	event_active(neighbours->timer, EV_TIMEOUT, 0);
+}
+
+struct neighbours *neighbours_new(struct event_base *base, const struct neighbours_setup *setup,
+	const struct neighbours_callbacks *callbacks)
+{
+	struct neighbours *neighbours = calloc(1, sizeof(*neighbours));
+
+	if (neighbours == NULL)
+		return NULL;
+	neighbours->setup = *setup;
+	neighbours->callbacks = *callbacks;
+	neighbours->base = base;
+	neighbours->fd = -1;
+	bytes_sha256(neighbours->mesh_hash, setup->mesh, strlen(setup->mesh));
+	neighbours->timer = evtimer_new(base, on_timer, neighbours);
+	if (neighbours->timer == NULL)
+		goto failed;
+	if (setup->interface_count > 0) {
+		neighbours->fd = open_socket(neighbours);
+		if (neighbours->fd >= 0)
+			neighbours->readable = event_new(base, neighbours->fd, EV_READ | EV_PERSIST,
+				on_readable, neighbours);
+		if (neighbours->readable == NULL || event_add(neighbours->readable, NULL) != 0)
+			goto failed;
+	}
+	for (uint32_t i = 0; i < setup->address_count; i++) {
+		uint32_t number = take_place(neighbours, setup->addresses[i], ORIGIN_LIST);
+
+		if (number != UINT32_MAX)
+			callbacks->up(callbacks->context, number, "", false, 0);
+	}
+	event_active(neighbours->timer, EV_TIMEOUT, 0);
+	return neighbours;
+
+failed:
+	neighbours_free(neighbours);
+	return NULL;
+}
+
+void neighbours_free(struct neighbours *neighbours)
+{
+	if (neighbours == NULL)
+		return;
+	if (neighbours->discover != NULL)
+		command_cancel(neighbours->discover);
+	if (neighbours->timer != NULL)
+		event_free(neighbours->timer);
+	if (neighbours->readable != NULL)
+		event_free(neighbours->readable);
+	if (neighbours->fd >= 0)
+		close(neighbours->fd);
+	free(neighbours);
+}
