@@ -367,8 +367,12 @@ enum reason accept_order(struct agent *agent, const struct order_offer *offer,
 						     taken, message, capacity);
 	if (reason != REASON_NONE)
 		*taken = NULL;
-	else
+	else {
 		(*taken)->from = offer->from;
+		agent->active_until_ms = agent->now_ms + ((*taken)->order.kind == ORDER_ABORT
+									 ? AGENT_ACTIVE_STATE_MS
+									 : AGENT_ACTIVE_ORDER_MS);
+	}
 	if (is_final_refusal(reason))
 		remember_refusal(agent, refusal);
 	log_outcome(agent, &head, reason, &signature, offer);

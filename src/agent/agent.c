@@ -258,5 +258,5 @@ enum node_state agent_state(const struct agent *agent)
 
 bool agent_active(const struct agent *agent)
 {
-	return life_is_busy(agent);
+	return life_is_busy(agent) || agent->now_ms < agent->active_until_ms;
 }

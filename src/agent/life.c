@@ -60,6 +60,8 @@ static void set_state(
 	agent->reason = reason;
 	text_set(agent->message, sizeof(agent->message), message);
 	agent->state_since_ms = agent->now_ms;
+	if (agent->active_until_ms < agent->now_ms + AGENT_ACTIVE_STATE_MS)
+		agent->active_until_ms = agent->now_ms + AGENT_ACTIVE_STATE_MS;
 	agent->changed = true;
 	if (is_journalled(state))
 		agent->journal_due = true;

@@ -39,7 +39,9 @@ enum {
 	AGENT_RETRY_MAX_MS = 30000,
 	AGENT_HEARTBEAT_ACTIVE_MS = 10000,
 	AGENT_HEARTBEAT_IDLE_MS = 300000,
-	AGENT_PROGRESS_MS = 1000, /* between two records that differ in progress only */
+	AGENT_PROGRESS_MS = 1000,       /* between two records that differ in progress only */
+	AGENT_ACTIVE_ORDER_MS = 600000, /* after an order: others may need long */
+	AGENT_ACTIVE_STATE_MS = 60000,
 	AGENT_HEALTH_MS = 3000,
 	AGENT_CONFIRM_RETRY_MS = 2000,
 	AGENT_WINDOW_MARGIN_MS = 1000, /* we go back so long before the board does, and say why */
@@ -135,6 +137,8 @@ struct agent {
 	bool flashed;
 	char previous_version[LIMITS_VERSION_SIZE + 1];
 	char journal_boot_id[LIMITS_NAME_SIZE + 1];
+
+	uint64_t active_until_ms; /* the mesh is busy with an upgrade, also where we are not */
 
 	/* Timers of a state, as values */
 	uint64_t state_since_ms;

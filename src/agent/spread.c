@@ -256,7 +256,8 @@ void spread_publish(struct agent *agent)
 								   ? AGENT_HEARTBEAT_ACTIVE_MS
 								   : AGENT_HEARTBEAT_IDLE_MS);
 	agent->changed = true;
-	if (agent->setup.projection && difference == DIFFERENCE_NEWS)
+	/* Also with a heartbeat: its TTL must not run out in a quiet mesh. */
+	if (agent->setup.projection && difference != DIFFERENCE_PROGRESS)
 		publish_projection(agent);
 	/* Our own record counts in every rule: look again with it. */
 	agent_wake_at(agent, difference == DIFFERENCE_NEWS ? agent->now_ms : agent->heartbeat_ms);

@@ -52,6 +52,7 @@ struct neighbours {
 	struct command *discover;
 	int fd; /* -1: no interfaces */
 	bool active;
+	bool announced;
 	uint64_t discover_ms;
 	uint8_t mesh_hash[BYTES_HASH_SIZE];
 	bool joined[NEIGHBOURS_INTERFACES_MAX];
@@ -360,6 +361,23 @@ static void drop_silent(struct neighbours *neighbours)
 	}
 }
 
+/* From the loop and not from neighbours_new(): nobody is called back before he has us. */
+static void announce_list(struct neighbours *neighbours)
+{
+	const struct neighbours_setup *setup = &neighbours->setup;
+
+	if (neighbours->announced)
+		return;
+	neighbours->announced = true;
+	for (uint32_t i = 0; i < setup->address_count; i++) {
+		uint32_t number = take_place(neighbours, setup->addresses[i], ORIGIN_LIST);
+
+		if (number != UINT32_MAX)
+			neighbours->callbacks.up(
+				neighbours->callbacks.context, number, "", false, 0);
+	}
+}
+
 static void on_timer(evutil_socket_t fd, short what, void *context)
 {
 	struct neighbours *neighbours = context;
@@ -368,6 +386,7 @@ static void on_timer(evutil_socket_t fd, short what, void *context)
 
 	(void)fd;
 	(void)what;
+	announce_list(neighbours);
 	if (neighbours->fd >= 0)
 		say_hello(neighbours);
 	drop_silent(neighbours);
@@ -405,12 +424,6 @@ struct neighbours *neighbours_new(struct event_base *base, const struct neighbou
 				on_readable, neighbours);
 		if (neighbours->readable == NULL || event_add(neighbours->readable, NULL) != 0)
 			goto failed;
-	}
-	for (uint32_t i = 0; i < setup->address_count; i++) {
-		uint32_t number = take_place(neighbours, setup->addresses[i], ORIGIN_LIST);
-
-		if (number != UINT32_MAX)
-			callbacks->up(callbacks->context, number, "", false, 0);
 	}
 	event_active(neighbours->timer, EV_TIMEOUT, 0);
 	return neighbours;

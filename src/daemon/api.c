@@ -1,0 +1,258 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+#include "daemon/api.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/json.h"
+#include "daemon/page.h"
+
+static void reply_text(struct http_request *request, const char *type, char *bytes, size_t size)
+{
+	if (bytes == NULL) {
+		http_reply_error(request, 503, "internal", "There is not enough memory.");
+		return;
+	}
+	http_reply(request, 200, type, bytes, size);
+	free(bytes);
+}
+
+static void reply_view(struct node *node, struct http_request *request, node_view *view)
+{
+	size_t size = 0;
+	char *bytes = node_render(node, view, &size);
+
+	reply_text(request, "application/json", bytes, size);
+}
+
+static void get_page(void *context, struct http_request *request)
+{
+	(void)context;
+	http_reply(request, 200, "text/html; charset=utf-8", page_html, strlen(page_html));
+}
+
+static void get_status(void *context, struct http_request *request)
+{
+	reply_view(context, request, agent_view_status);
+}
+
+static void get_mesh(void *context, struct http_request *request)
+{
+	reply_view(context, request, agent_view_mesh);
+}
+
+static void get_events(void *context, struct http_request *request)
+{
+	struct node *node = context;
+	size_t size = 0;
+	char *bytes = node_render(node, agent_view_mesh, &size);
+
+	if (bytes != NULL && http_reply_stream(request))
+		http_stream_send(request, "mesh", bytes, size);
+	else if (bytes == NULL)
+		http_reply_error(request, 503, "internal", "There is not enough memory.");
+	free(bytes);
+}
+
+void api_tell(struct node *node)
+{
+	size_t size = 0;
+	char *bytes;
+
+	if (http_server_stream_count(node->server) == 0)
+		return;
+	bytes = node_render(node, agent_view_mesh, &size);
+	if (bytes != NULL)
+		http_server_send(node->server, "mesh", bytes, size);
+	free(bytes);
+}
+
+static void get_log(void *context, struct http_request *request)
+{
+	struct node *node = context;
+	struct text text;
+	char *bytes;
+
+	text_init(&text, NULL, 0);
+	log_view(node->log, &text);
+	bytes = malloc(text.size + 1);
+	if (bytes != NULL) {
+		text_init(&text, bytes, text.size + 1);
+		log_view(node->log, &text);
+	}
+	reply_text(request, "application/json", bytes, text.size);
+}
+
+static void get_manifest(void *context, struct http_request *request)
+{
+	releases_serve_manifest(((struct node *)context)->releases, request);
+}
+
+static void get_signatures(void *context, struct http_request *request)
+{
+	releases_serve_signatures(((struct node *)context)->releases, request);
+}
+
+static void get_image(void *context, struct http_request *request)
+{
+	images_serve(((struct node *)context)->images, request);
+}
+
+static void get_chunks(void *context, struct http_request *request)
+{
+	images_serve_chunks(((struct node *)context)->images, request);
+}
+
+/* ---- orders ---- */
+
+static uint32_t status_of(enum reason reason)
+{
+	switch (reason) {
+	case REASON_NONE:
+	case REASON_ALREADY_KNOWN:
+		return 202;
+	case REASON_UNTRUSTED_KEY:
+	case REASON_BAD_SIGNATURE:
+		return 403;
+	case REASON_BAD_ORDER:
+	case REASON_WRONG_MESH:
+	case REASON_UNKNOWN_KIND:
+	case REASON_UNKNOWN_WAVE:
+		return 400;
+	default:
+		return 409;
+	}
+}
+
+void api_answer(struct node *node, const struct action *action)
+{
+	struct http_request *request = http_server_find(node->server, action->answer.request);
+	uint32_t status = status_of(action->answer.reason);
+
+	if (request == NULL)
+		return;
+	if (status != 202) {
+		http_reply_error(request, status, reason_word(action->answer.reason),
+			action->answer.message);
+		return;
+	}
+	http_reply(request, 202, "application/json", "{}", 2);
+}
+
+static void post_order(void *context, struct http_request *request)
+{
+	struct node *node = context;
+	struct event event = { .kind = EVENT_ORDER };
+	char signature[USIGN_SIGNATURE_BLOB_TEXT_SIZE + 1] = "";
+	char problem[LIMITS_MESSAGE_SIZE + 1];
+	uint64_t id = http_request_id(request);
+	struct json_reader reader;
+	struct json_object *object;
+	size_t size;
+	const char *body = http_request_body(request, &size);
+
+	object = json_parse(&reader, body, size);
+	event.order.order = json_get_string_view(&reader, object, "order", &event.order.order_size);
+	json_get_string(&reader, object, "signature", signature, sizeof(signature));
+	if (!json_ok(&reader)) {
+		json_explain(&reader, problem, sizeof(problem));
+		http_reply_error(request, 400, "bad_order", problem);
+		json_free(object);
+		return;
+	}
+	event.order.request = id;
+	event.order.signature = signature;
+	node_step(node, &event);
+	json_free(object);
+	/* No answer came: it waited for a journal that could not be written. */
+	request = http_server_find(node->server, id);
+	if (request != NULL)
+		http_reply_error(request, 500, reason_word(REASON_JOURNAL_FAILED),
+			reason_sentence(REASON_JOURNAL_FAILED));
+}
+
+static void post_directory(void *context, struct http_request *request)
+{
+	struct node *node = context;
+	char path[FILES_PATH_SIZE + 1] = "", problem[LIMITS_MESSAGE_SIZE + 1] = "";
+	char reply[BYTES_HASH_TEXT_SIZE + 32], hex[BYTES_HASH_TEXT_SIZE + 1];
+	const struct directory *directory = NULL;
+	struct json_reader reader;
+	struct json_object *object;
+	struct text text;
+	size_t size;
+	const char *body = http_request_body(request, &size);
+
+	object = json_parse(&reader, body, size);
+	json_get_string(&reader, object, "path", path, sizeof(path));
+	json_free(object);
+	if (!json_ok(&reader))
+		json_explain(&reader, problem, sizeof(problem));
+	else if (path[0] != '/')
+		text_set(problem, sizeof(problem), "path must begin with a slash");
+	else
+		directory = node_add_directory(node, path, problem, sizeof(problem));
+	if (directory == NULL) {
+		http_reply_error(request, 400, reason_word(REASON_BAD_RELEASE), problem);
+		return;
+	}
+	bytes_to_hex(hex, directory->release_id, BYTES_HASH_SIZE);
+	text_init(&text, reply, sizeof(reply));
+	text_add_format(&text, "{\"release\":\"%s\"}", hex);
+	http_reply(request, 200, "application/json", reply, text.size);
+}
+
+/* ---- numbers ---- */
+
+static void add_metric(
+	struct text *text, const char *name, const char *type, const char *help, uint64_t value)
+{
+	text_add_format(text,
+		"# HELP lockstep_%s %s\n# TYPE lockstep_%s %s\nlockstep_%s %" PRIu64 "\n", name,
+		help, name, type, name, value);
+}
+
+static void get_metrics(void *context, struct http_request *request)
+{
+	struct node *node = context;
+	const struct gossip_net_counts *counts = gossip_net_counts(node->gossip);
+	char buffer[4096];
+	struct text text;
+
+	text_init(&text, buffer, sizeof(buffer));
+	add_metric(&text, "uptime_seconds", "gauge", "Since the daemon started.",
+		(log_now_ms() - node->started_ms) / 1000);
+	add_metric(&text, "state", "gauge",
+		"The node's state, by its place in docs/state-machine.md.",
+		agent_state(node->agent));
+	add_metric(&text, "upgrade_active", "gauge", "1 while an upgrade is under way.",
+		agent_active(node->agent));
+	add_metric(&text, "exchanges_ok_total", "counter", "Gossip exchanges of ours that worked.",
+		node->exchanges_ok);
+	add_metric(&text, "exchanges_failed_total", "counter",
+		"Gossip exchanges of ours that failed.", node->exchanges_failed);
+	add_metric(&text, "gossip_accepted_total", "counter", "Gossip connections of others.",
+		counts->accepted);
+	add_metric(&text, "gossip_displaced_total", "counter",
+		"Gossip connections that had to give way.", counts->displaced);
+	add_metric(&text, "event_streams", "gauge", "Readers of /v1/events.",
+		http_server_stream_count(node->server));
+	http_reply(request, 200, "text/plain; version=0.0.4", buffer, text.size);
+}
+
+const struct http_route api_routes[] = {
+	{ HTTP_GET, "/", false, get_page },
+	{ HTTP_GET, "/v1/status", false, get_status },
+	{ HTTP_GET, "/v1/mesh", false, get_mesh },
+	{ HTTP_GET, "/v1/events", false, get_events },
+	{ HTTP_GET, "/v1/log", false, get_log },
+	{ HTTP_GET, "/v1/releases/*/release.json", false, get_manifest },
+	{ HTTP_GET, "/v1/releases/*/signatures", false, get_signatures },
+	{ HTTP_GET, "/v1/images/*", false, get_image },
+	{ HTTP_GET, "/v1/images/*/chunks", false, get_chunks },
+	{ HTTP_GET, "/metrics", false, get_metrics },
+	{ HTTP_POST, "/v1/orders", false, post_order },
+	{ HTTP_POST, "/v1/directory", true, post_directory },
+	{ HTTP_OTHER, NULL, false, NULL },
+};

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+#include "daemon/log.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <syslog.h>
+#include <time.h>
+
+static const char *const level_words[] = { "debug", "info", "warning", "error" };
+static const int priorities[] = { LOG_DEBUG, LOG_INFO, LOG_WARNING, LOG_ERR };
+
+uint64_t log_now_ms(void)
+{
+	struct timespec now;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+void log_init(struct log *log, bool to_syslog, enum log_level least)
+{
+	/* The entries are left alone: memory that is never touched costs nothing. */
+	log->to_syslog = to_syslog;
+	log->least = least;
+	log->count = 0;
+	if (to_syslog)
+		openlog("lockstep", LOG_PID, LOG_DAEMON);
+}
+
+void log_write(struct log *log, enum log_level level, const char *code, const char *format, ...)
+{
+	struct log_entry *entry = &log->entries[log->count % LOG_ENTRIES_MAX];
+	va_list arguments;
+
+	if (level < log->least)
+		return;
+	entry->ms = log_now_ms();
+	entry->unix_s = (int64_t)time(NULL);
+	entry->level = level;
+	text_set(entry->code, sizeof(entry->code), code);
+	va_start(arguments, format);
+	vsnprintf(entry->text, sizeof(entry->text), format, arguments);
+	va_end(arguments);
+	log->count++;
+	if (log->to_syslog)
+		syslog(priorities[level], "%s: %s", entry->code, entry->text);
+	else
+		fprintf(stderr, "%" PRIu64 ".%03u %-7s %s: %s\n", entry->ms / 1000,
+			(unsigned)(entry->ms % 1000), level_words[level], entry->code, entry->text);
+}
+
+void log_view(const struct log *log, struct text *text)
+{
+	uint64_t begin = log->count > LOG_ENTRIES_MAX ? log->count - LOG_ENTRIES_MAX : 0;
+
+	text_add(text, "{\"entries\":[");
+	for (uint64_t i = begin; i < log->count; i++) {
+		const struct log_entry *entry = &log->entries[i % LOG_ENTRIES_MAX];
+		time_t seconds = (time_t)entry->unix_s;
+		struct tm broken_down;
+		char stamp[32] = "";
+		bool first = true;
+
+		if (gmtime_r(&seconds, &broken_down) != NULL)
+			(void)strftime(stamp, sizeof(stamp), "%Y-%m-%dT%H:%M:%SZ", &broken_down);
+		text_add(text, i > begin ? ",{" : "{");
+		text_add_member_u64(text, &first, "ms", entry->ms);
+		text_add_member_string(text, &first, "time", stamp);
+		text_add_member_string(text, &first, "level", level_words[entry->level]);
+		text_add_member_string(text, &first, "code", entry->code);
+		text_add_member_string(text, &first, "text", entry->text);
+		text_add(text, "}");
+	}
+	text_add(text, "]}");
+}

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+#ifndef DAEMON_NODE_H
+#define DAEMON_NODE_H
+
+/*
+ * The heart of the daemon: one agent, and the world that it acts on. Performs actions in their
+ * order, turns what comes of them into events, and decides nothing. Everything hangs on one event
+ * loop.
+ */
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "agent/agent.h"
+#include "daemon/config.h"
+#include "daemon/gossip_net.h"
+#include "daemon/images.h"
+#include "daemon/log.h"
+#include "daemon/releases.h"
+#include "flash/flasher.h"
+#include "io/board.h"
+#include "io/http_client.h"
+#include "io/http_server.h"
+#include "io/neighbours.h"
+
+enum {
+	NODE_CHANGED_MS = 500, /* between two looks of those who watch */
+	NODE_HEALTH_HOOKS_MAX = 32,
+};
+
+struct node {
+	struct event_base *base;
+	struct log *log;
+	const struct config *config;
+	struct board board;
+	struct agent *agent;
+	struct actions actions;
+	bool stepping;
+	bool journal_failed;
+	struct event *timer;         /* the agent's own clock */
+	struct event *changed_timer; /* the next look of those who watch */
+	bool changed;
+
+	struct neighbours *neighbours;
+	struct gossip_net *gossip;
+	struct http_server *server;
+	struct http_client *client;
+	struct images *images;
+	struct releases *releases;
+	struct keyring release_keys;
+	char url[LIMITS_ADDRESS_SIZE + 32]; /* of the neighbour that was asked for last */
+
+	/* The flasher: one verb at a time, others wait for their turn */
+	struct flasher_answer probe;
+	bool probed;
+
+	/* Health hooks, one after the other */
+	bool health_running;
+	bool health_ok;
+	uint32_t hook_count, hook_next;
+	char hooks[NODE_HEALTH_HOOKS_MAX][LIMITS_NAME_SIZE + 1];
+	char health_message[LIMITS_MESSAGE_SIZE + 1];
+
+	uint64_t exchanges_ok, exchanges_failed;
+	uint64_t started_ms;
+};
+
+/* Sets everything up; false after having logged what is wrong. node_close() is needed either way.
+ */
+__attribute__((warn_unused_result)) bool node_open(
+	struct node *node, const struct config *config, struct log *log);
+
+/* Runs until a signal ends it. */
+void node_run(struct node *node);
+void node_close(struct node *node);
+
+/* One event in, and all its actions done. */
+void node_step(struct node *node, const struct event *event);
+
+/* A view of the agent as text, in memory that the caller frees; NULL without memory. */
+typedef void node_view(const struct agent *agent, uint64_t now_ms, struct text *text);
+char *node_render(struct node *node, node_view *view, size_t *size);
+
+/* A release directory on this machine: served from now on, also after a restart. NULL, and
+ * `problem` says why, if it holds no release. */
+const struct directory *node_add_directory(
+	struct node *node, const char *path, char *problem, size_t capacity);
+
+#endif
