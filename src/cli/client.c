@@ -169,6 +169,17 @@ struct json_object *client_member(struct json_object *object, const char *member
 	return value;
 }
 
+void client_forget(struct client_answer *answer)
+{
+	free(answer->bytes);
+	answer->bytes = NULL;
+}
+
+const char *client_text(struct json_object *value)
+{
+	return json_object_is_type(value, json_type_string) ? json_object_get_string(value) : "";
+}
+
 const char *client_string(struct json_object *object, const char *member)
 {
 	struct json_object *value = client_member(object, member);

@@ -23,6 +23,8 @@ struct client_answer {
 struct client_answer client_ask(
 	const struct options *options, const char *path, const char *body, size_t body_size);
 
+void client_forget(struct client_answer *answer);
+
 /* GET a URL of anywhere, at most `size_max` bytes. */
 struct client_answer client_fetch(const struct options *options, const char *url, size_t size_max);
 
@@ -32,6 +34,7 @@ struct json_object *client_get(const struct options *options, const char *path, 
 
 /* Members of an answer; what is not there or of another kind is "" or the fallback. */
 const char *client_string(struct json_object *object, const char *member);
+const char *client_text(struct json_object *value); /* of a string itself */
 uint64_t client_u64(struct json_object *object, const char *member, uint64_t fallback);
 bool client_bool(struct json_object *object, const char *member);
 struct json_object *client_member(struct json_object *object, const char *member);
