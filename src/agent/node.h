@@ -30,7 +30,7 @@ enum agent_type { TYPE_NODES = 0, TYPE_ORDERS, TYPE_PROJECTION, TYPE_COUNT };
 /* Milliseconds. */
 enum {
 	AGENT_PUSH_GAP_MS = 30, /* between two exchanges with one neighbour, while active */
-	AGENT_PUSH_GAP_IDLE_MS = 2000,
+	AGENT_PUSH_GAP_IDLE_MS = 500,
 	AGENT_SYNC_ACTIVE_MS = 2000, /* periodic exchange with a neighbour without a digest */
 	AGENT_SYNC_IDLE_MS = 30000,
 	AGENT_SYNC_COUNTDOWN_MS = 5000, /* refreshes the countdown against drifting clocks */

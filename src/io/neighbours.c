@@ -27,6 +27,9 @@ enum {
 	HELLO_SIZE_MAX = HELLO_HEAD_SIZE + LIMITS_NAME_SIZE,
 	HELLOS_A_TURN = 64, /* read at most so many before others get their turn */
 	DISCOVER_DEADLINE_MS = 10000,
+	GREETINGS = 3, /* hellos in quick succession at the start … */
+	GREETING_MS = 500,
+	ANSWER_PAUSE_MS = 250, /* … and one for everybody new, at most so often */
 };
 
 enum origin {
@@ -53,6 +56,8 @@ struct neighbours {
 	int fd; /* -1: no interfaces */
 	bool active;
 	bool announced;
+	uint32_t greetings; /* said */
+	uint64_t said_ms;   /* the last hello */
 	uint64_t discover_ms;
 	uint8_t mesh_hash[BYTES_HASH_SIZE];
 	bool joined[NEIGHBOURS_INTERFACES_MAX];
@@ -167,6 +172,7 @@ static void say_hello(struct neighbours *neighbours)
 	uint8_t hello[HELLO_SIZE_MAX];
 	size_t size = write_hello(neighbours, hello);
 
+	neighbours->said_ms = now_ms();
 	for (uint32_t i = 0; i < neighbours->setup.interface_count; i++) {
 		struct sockaddr_in6 to = {
 			.sin6_family = AF_INET6,
@@ -201,6 +207,7 @@ static void hear_hello(struct neighbours *neighbours, const uint8_t *hello, size
 	struct place *place;
 	struct text text;
 	uint32_t number;
+	bool is_new;
 
 	if (size < HELLO_HEAD_SIZE || memcmp(hello, magic, MAGIC_SIZE) != 0 ||
 		hello[MAGIC_SIZE] != HELLO_VERSION ||
@@ -218,9 +225,13 @@ static void hear_hello(struct neighbours *neighbours, const uint8_t *hello, size
 	text_add(&text, address);
 	text_add(&text, "%");
 	text_add(&text, interface);
+	is_new = neighbours_find(neighbours, host) == UINT32_MAX;
 	number = take_place(neighbours, host, ORIGIN_HELLO);
 	if (text_cut(&text) || number == UINT32_MAX)
 		return;
+	/* Who is new has perhaps not heard us: he need not wait for our next hello. */
+	if (is_new && at_ms >= neighbours->said_ms + ANSWER_PAUSE_MS)
+		say_hello(neighbours);
 	place = &neighbours->places[number];
 	/* It tells by its hellos which interval it keeps now; a short one only once it was kept. */
 	place->interval_ms =
@@ -345,6 +356,8 @@ static void run_discover(struct neighbours *neighbours)
 
 static uint32_t interval_ms(const struct neighbours *neighbours)
 {
+	if (neighbours->greetings < GREETINGS)
+		return GREETING_MS;
 	return neighbours->active ? NEIGHBOURS_HELLO_ACTIVE_MS : NEIGHBOURS_HELLO_IDLE_MS;
 }
 
@@ -387,6 +400,8 @@ static void on_timer(evutil_socket_t fd, short what, void *context)
 	(void)fd;
 	(void)what;
 	announce_list(neighbours);
+	if (neighbours->greetings < GREETINGS)
+		neighbours->greetings++;
 	if (neighbours->fd >= 0)
 		say_hello(neighbours);
 	drop_silent(neighbours);
