@@ -1,0 +1,136 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Builds twice (plain, and with the address and undefined-behaviour sanitizers) and runs every test:
+checks of the tree, unit tests in both builds, and tests in the lab. What ./test runs."""
+import argparse
+import os
+import pathlib
+import re
+import subprocess
+import sys
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+LOGS = ROOT / "build/test-logs"
+UNIT_TIMEOUT_S = 300
+FILE_TIMEOUT_S = 1200
+
+
+class Tally:
+    def __init__(self):
+        self.passed = self.failed = self.skipped = 0
+        self.broken = []
+
+    def add(self, name, passed, failed, skipped=0, seconds=0.0):
+        self.passed += passed
+        self.failed += failed
+        self.skipped += skipped
+        if failed:
+            self.broken.append(name)
+        print(f"{'FAIL' if failed else ' ok '} {name}: {passed} passed, {failed} failed"
+              f"{f', {skipped} skipped' if skipped else ''} ({seconds:.0f} s)", flush=True)
+
+
+def run(command, log, timeout_s, env=None):
+    """Exit status and output; the output goes to the log too."""
+    begin = time.monotonic()
+    try:
+        result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=timeout_s,
+                                errors="replace", env={**os.environ, **(env or {})})
+        status, output = result.returncode, result.stdout + result.stderr
+    except subprocess.TimeoutExpired as error:
+        status = 124
+        output = (error.stdout or b"").decode(errors="replace") + "\ntimed out\n"
+    (LOGS / f"{log}.log").write_text(output)
+    return status, output, time.monotonic() - begin
+
+
+def build(directory, *options):
+    for command in (["cmake", "-S", ".", "-B", directory, "-G", "Ninja", "-DLOCKSTEP_WERROR=ON", *options],
+                    ["cmake", "--build", directory]):
+        result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+        if result.returncode:
+            print(result.stdout[-6000:] + result.stderr[-6000:])
+            return False
+    return True
+
+
+def run_unit(tally, directory, label, pattern):
+    for program in sorted((ROOT / directory / "tests").glob("test_*")):
+        if program.is_dir() or program.suffix or not os.access(program, os.X_OK):
+            continue
+        name = f"{label}: {program.name}"
+        if pattern and pattern not in name:
+            continue
+        status, output, seconds = run([str(program)], f"{label}-{program.name}", UNIT_TIMEOUT_S,
+                                      {"CMOCKA_MESSAGE_OUTPUT": "tap",
+                                       "ASAN_OPTIONS": "detect_leaks=1", "UBSAN_OPTIONS": "print_stacktrace=1"})
+        skipped = len(re.findall(r"^ok .*# SKIP", output, re.M))
+        passed = len(re.findall(r"^ok ", output, re.M)) - skipped
+        failed = len(re.findall(r"^not ok ", output, re.M))
+        if status and not failed:
+            failed = 1
+        tally.add(name, passed, failed, skipped, seconds)
+        if failed:
+            print(output[-4000:])
+
+
+def run_python(tally, path, label, pattern, env=None):
+    name = f"{label}: {path.relative_to(ROOT)}"
+    if pattern and pattern not in name:
+        return
+    status, output, seconds = run([sys.executable, str(path), "-v"], f"{label}-{path.stem}", FILE_TIMEOUT_S,
+                                  env)
+    count = re.search(r"^Ran (\d+) tests?", output, re.M)
+    ran = int(count.group(1)) if count else 0
+    failed = sum(int(number) for number in re.findall(r"(?:failures|errors)=(\d+)", output))
+    skipped = sum(int(number) for number in re.findall(r"skipped=(\d+)", output))
+    if status and not failed:
+        failed = 1
+    tally.add(name, max(ran - failed - skipped, 0), failed, skipped, seconds)
+    if failed:
+        print(output[-8000:])
+
+
+def run_check(tally, name, command, pattern):
+    if pattern and pattern not in f"check: {name}":
+        return
+    status, output, seconds = run(command, f"check-{name}", UNIT_TIMEOUT_S)
+    tally.add(f"check: {name}", int(status == 0), int(status != 0), 0, seconds)
+    if status:
+        print(output[-4000:])
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="./test", description=__doc__)
+    parser.add_argument("pattern", nargs="?", default="",
+                        help="only tests whose line holds this, such as 'unit', 'lab' or 'test_agent'")
+    parser.add_argument("--fast", action="store_true", help="without the sanitizers")
+    arguments = parser.parse_args()
+    LOGS.mkdir(parents=True, exist_ok=True)
+    tally = Tally()
+    print("Building ...", flush=True)
+    if not build("build"):
+        tally.add("build", 0, 1)
+    elif not arguments.fast and not build("build-sanitized", "-DLOCKSTEP_SANITIZE=ON", "-DCMAKE_BUILD_TYPE=Debug"):
+        tally.add("build with sanitizers", 0, 1)
+    else:
+        for check in sorted((ROOT / "dev").glob("check-*")):
+            command = [str(check)] + (["build"] if check.name == "check-pure" else [])
+            run_check(tally, check.name.removeprefix("check-"), command, arguments.pattern)
+        run_unit(tally, "build", "unit", arguments.pattern)
+        if not arguments.fast:
+            run_unit(tally, "build-sanitized", "sanitized", arguments.pattern)
+        for path in sorted((ROOT / "tests").glob("*/test_*.py")):
+            run_python(tally, path, "lab" if path.parent.name == "lab" else "python", arguments.pattern)
+        if not arguments.fast:
+            run_python(tally, ROOT / "tests/lab/test_upgrade.py", "lab sanitized", arguments.pattern,
+                       {"LOCKSTEP": str(ROOT / "build-sanitized/lockstep"), "LAB_QUICK": "1"})
+    for name in tally.broken:
+        print(f"failed: {name}; its output is in build/test-logs")
+    print(f"{tally.passed} passed, {tally.failed} failed"
+          f"{f', {tally.skipped} skipped' if tally.skipped else ''}")
+    return 1 if tally.failed or not tally.passed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
