@@ -149,7 +149,8 @@ static void test_two_waves(void **state)
 	}
 	assert_int_equal(
 		world_schedule(world, 0, 0, COUNTDOWN_MS + 1, WINDOW_S), REASON_ALREADY_SCHEDULED);
-	assert_int_equal(world_schedule(world, 0, 2, COUNTDOWN_MS + 1, WINDOW_S), REASON_UNKNOWN_WAVE);
+	assert_int_equal(
+		world_schedule(world, 0, 2, COUNTDOWN_MS + 1, WINDOW_S), REASON_UNKNOWN_WAVE);
 	assert_int_equal(world_schedule(world, 0, 1, COUNTDOWN_MS, WINDOW_S), REASON_NONE);
 	world_run(world, COUNTDOWN_MS + 1000);
 	assert_true(world_until_state(world, STATE_UPDATED, WINDOW_S * 1000));
