@@ -224,7 +224,7 @@ static enum reason read_head(struct json_reader *reader, struct json_object *obj
 	struct order *order, const char *mesh)
 {
 	uint64_t format;
-	char word[16] = "";
+	char word[LIMITS_NAME_SIZE + 1] = "";
 
 	format = json_get_u64(reader, object, "lockstep", 0, EPOCH_MAX);
 	if (!json_ok(reader))
@@ -241,7 +241,9 @@ static enum reason read_head(struct json_reader *reader, struct json_object *obj
 		return REASON_WRONG_MESH;
 	}
 	json_get_string(reader, object, "kind", word, sizeof(word));
-	for (unsigned kind = 0; json_ok(reader) && kind < ORDER_KIND_COUNT; kind++) {
+	if (!json_ok(reader))
+		return REASON_BAD_ORDER;
+	for (unsigned kind = 0; kind < ORDER_KIND_COUNT; kind++) {
 		if (strcmp(word, kind_words[kind]) == 0) {
 			order->kind = (enum order_kind)kind;
 			return REASON_NONE;
