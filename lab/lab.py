@@ -263,10 +263,13 @@ class Node:
 
     def start_daemon(self):
         log = open(self.directory / "log/daemon.log", "ab")
+        environment = {**os.environ, "LAB_DEVICE": str(self.device)}
+        if self.server.preload:
+            environment["LD_PRELOAD"] = self.server.preload
         self.daemon = subprocess.Popen(
             self.inside(str(self.server.binary), "daemon", "--config",
                         str(self.directory / "lockstep.json"), *self.server.daemon_options),
-            stdout=log, stderr=log, stdin=subprocess.DEVNULL)
+            stdout=log, stderr=log, stdin=subprocess.DEVNULL, env=environment)
         log.close()
         self.note("daemon_start", pid=self.daemon.pid)
 
@@ -319,6 +322,7 @@ class Server:
         self.images = dict(item.split("=", 1) for item in arguments.image)
         self.extra_config = json.loads(arguments.config)
         self.daemon_options = ["--debug"] if arguments.debug else []
+        self.preload = arguments.preload
         self.lock = threading.RLock()
         names, links, settings = parse_topology(arguments.topology)
         self.links_down = set()
@@ -584,7 +588,7 @@ class Lab:
     """Starts a lab and ends it with the block: with Lab(topology="grid:3x3", …) as lab: …"""
 
     def __init__(self, topology, binary=None, directory=None, boards=("demo,alpha",), rate="",
-                 slots=2, boot_s=2.0, keys=None, images=None, config=None, debug=False):
+                 slots=2, boot_s=2.0, keys=None, images=None, config=None, debug=False, preload=None):
         self.topology = topology
         self.binary = pathlib.Path(binary or os.environ.get("LOCKSTEP", ROOT / "build/lockstep"))
         self.own_directory = directory is None
@@ -599,6 +603,8 @@ class Lab:
             self.arguments += ["--image", f"{board}={image}"]
         if debug:
             self.arguments += ["--debug"]
+        if preload:
+            self.arguments += ["--preload", str(preload)]
         self.process = None
         self.nodes = {}
 
@@ -721,6 +727,7 @@ def add_setup(parser):
                         help="what is flashed at first")
     parser.add_argument("--config", default="{}", help="more members for every lockstep.json")
     parser.add_argument("--debug", action="store_true")
+    parser.add_argument("--preload", default="", help="a library to preload into every daemon")
 
 
 def attach(directory):

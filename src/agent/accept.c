@@ -185,7 +185,8 @@ static enum reason accept_start(struct agent *agent, struct order *order,
 		reason = life_signal(agent, SIGNAL_START, &facts, REASON_NONE, "");
 	else if (was_in)
 		reason = life_signal(agent, SIGNAL_SUPERSEDE, &facts, REASON_SUPERSEDED, "");
-	else if (order->start.sequence > agent->release_sequence && agent->release_sequence != 0)
+	else if (order->start.sequence > agent->release_sequence &&
+		 strcmp(order->start.version, agent->setup.version) != 0)
 		(void)life_signal(agent, SIGNAL_NEWER_RELEASE, &facts, REASON_NONE, "");
 	assert(reason == REASON_NONE);
 	if (named)
@@ -344,14 +345,18 @@ enum reason accept_order(struct agent *agent, const struct order_offer *offer,
 		return REASON_BAD_ORDER;
 	}
 	order_id(id, offer->text, offer->text_size);
-	*taken = book_find(&agent->book, id);
-	if (*taken != NULL)
-		return REASON_ALREADY_KNOWN;
 	refusal_id(refusal, offer);
 	if (!offer->posted && was_refused(agent, refusal))
 		return REASON_BAD_ORDER;
+	*taken = book_find(&agent->book, id);
+	/* Gossip brings every order again and again; whoever posts one hears what his is worth. */
+	if (*taken != NULL && !offer->posted)
+		return REASON_ALREADY_KNOWN;
 
 	reason = verify(agent, offer, &signature);
+	if (reason == REASON_NONE && *taken != NULL)
+		return REASON_ALREADY_KNOWN;
+	*taken = NULL;
 	if (reason == REASON_NONE)
 		reason = order_decode(&order, offer->text, offer->text_size, agent->setup.mesh,
 			message, capacity);

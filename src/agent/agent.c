@@ -122,6 +122,7 @@ static void answer_order(struct agent *agent, const struct event *event)
 
 	assert(action != NULL);
 	action->answer.request = event->order.request;
+	order_id(action->answer.id, event->order.order, event->order.order_size);
 	action->answer.reason = reason;
 	text_set(action->answer.message, sizeof(action->answer.message),
 		message[0] != '\0' ? message : reason_sentence(reason));

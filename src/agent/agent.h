@@ -253,6 +253,7 @@ struct action {
 			enum reason reason; /* NONE: accepted (202); ALREADY_KNOWN is not an error
 					       either */
 			char message[LIMITS_MESSAGE_SIZE + 1];
+			uint8_t id[BYTES_HASH_SIZE]; /* of the order */
 		} answer;
 		struct {
 			struct agent_source source;

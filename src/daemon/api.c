@@ -2,6 +2,7 @@
 #include "daemon/api.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -129,6 +130,7 @@ void api_answer(struct node *node, const struct action *action)
 {
 	struct http_request *request = http_server_find(node->server, action->answer.request);
 	uint32_t status = status_of(action->answer.reason);
+	char id[BYTES_HASH_TEXT_SIZE + 1], body[BYTES_HASH_TEXT_SIZE + 16];
 
 	if (request == NULL)
 		return;
@@ -137,7 +139,9 @@ void api_answer(struct node *node, const struct action *action)
 			action->answer.message);
 		return;
 	}
-	http_reply(request, 202, "application/json", "{}", 2);
+	bytes_to_hex(id, action->answer.id, BYTES_HASH_SIZE);
+	snprintf(body, sizeof(body), "{\"id\":\"%s\"}", id);
+	http_reply(request, 202, "application/json", body, strlen(body));
 }
 
 static void post_order(void *context, struct http_request *request)
