@@ -1,0 +1,377 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "agent/roster.h"
+
+#define COUNT(rows) (sizeof(rows) / sizeof((rows)[0]))
+#define TEN(word) word word word word word word word word word word
+
+enum {
+	NOW_MS = 100000,
+	ENVELOPE_SIZE = 4096,
+};
+
+static struct usign_secret secret_of(uint8_t node)
+{
+	const uint8_t seed[USIGN_SEED_SIZE] = { node };
+	struct usign_secret secret;
+
+	usign_from_seed(&secret, seed);
+	return secret;
+}
+
+static struct usign_public key_of(uint8_t node)
+{
+	struct usign_secret secret = secret_of(node);
+	struct usign_public key;
+
+	usign_public_of(&key, &secret);
+	return key;
+}
+
+/* What the node that holds this key would send under this name. */
+static size_t make(char envelope[ENVELOPE_SIZE], const char *name, uint8_t key,
+	uint64_t incarnation, uint64_t sequence, const char *mesh)
+{
+	struct usign_secret secret = secret_of(key);
+	struct record record = { .incarnation = incarnation, .sequence = sequence };
+	struct roster roster;
+	size_t size;
+
+	snprintf(record.name, sizeof(record.name), "%s", name);
+	snprintf(record.version, sizeof(record.version), "Demo \"1.0\"");
+	roster_init(&roster);
+	assert_true(roster_put_own(&roster, &record, mesh, &secret, NOW_MS));
+	size = roster.entries[0]->envelope_size;
+	assert_in_range(size, 1, ENVELOPE_SIZE - 1);
+	memcpy(envelope, roster.entries[0]->envelope, size);
+	envelope[size] = '\0';
+	roster_free(&roster);
+	return size;
+}
+
+static struct roster_offer offer_of(const char *name, const char *envelope, size_t size)
+{
+	return (struct roster_offer){ .mesh = "demo",
+		.name = name,
+		.envelope = envelope,
+		.envelope_size = size,
+		.ttl_s = 600,
+		.from = 3,
+		.now_ms = NOW_MS };
+}
+
+/* Offers alpha's record of this age, signed by this key. */
+static enum roster_news take(struct roster *roster, uint8_t key, uint64_t incarnation,
+	uint64_t sequence, const uint8_t *pinned)
+{
+	char envelope[ENVELOPE_SIZE], problem[160];
+	size_t size = make(envelope, "alpha", key, incarnation, sequence, "demo");
+	struct roster_offer offer = offer_of("alpha", envelope, size);
+
+	offer.pinned = pinned;
+	return roster_take(roster, &offer, problem, sizeof(problem));
+}
+
+static void test_a_record_is_taken_as_it_came(void **state)
+{
+	char envelope[ENVELOPE_SIZE], problem[160];
+	size_t size = make(envelope, "alpha", 1, 2, 5, "demo");
+	struct roster_offer offer = offer_of("alpha", envelope, size);
+	struct usign_public key = key_of(1);
+	struct roster roster;
+	const struct roster_entry *entry;
+
+	(void)state;
+	roster_init(&roster);
+	assert_null(roster_find(&roster, "alpha"));
+	assert_int_equal(roster_take(&roster, &offer, problem, sizeof(problem)), ROSTER_NEWS);
+	entry = roster_find(&roster, "alpha");
+	assert_non_null(entry);
+	assert_string_equal(entry->record.version, "Demo \"1.0\"");
+	assert_int_equal(entry->envelope_size, size);
+	assert_memory_equal(entry->envelope, envelope, size);
+	assert_memory_equal(entry->key.key, key.key, USIGN_KEY_SIZE);
+	assert_true(entry->seen_ms == NOW_MS && entry->expires_ms == NOW_MS + 600000);
+	assert_int_equal(entry->from, 3);
+	/* A recording of somebody who is gone looks just like this. */
+	assert_false(entry->moved);
+	roster_free(&roster);
+}
+
+/* What is known: incarnation 2, sequence 5, by key 1. What comes, and what is known then. */
+static struct news_case {
+	const char *name;
+	uint8_t key;
+	uint64_t incarnation;
+	uint64_t sequence;
+	uint8_t pinned; /* 0: no key is */
+	enum roster_news news;
+	bool moved;
+} news_cases[] = {
+	{ "news: the same again", 1, 2, 5, 0, ROSTER_SAME, false },
+	{ "news: the next", 1, 2, 6, 0, ROSTER_NEWS, true },
+	{ "news: after a restart", 1, 3, 0, 0, ROSTER_NEWS, true },
+	{ "news: the one before", 1, 2, 4, 0, ROSTER_OLDER, false },
+	{ "news: of an earlier life", 1, 1, 900, 0, ROSTER_OLDER, false },
+	{ "news: newer by another key", 2, 9, 0, 0, ROSTER_REFUSED, false },
+	{ "news: older by another key", 2, 1, 0, 0, ROSTER_REFUSED, false },
+	{ "news: newer by the pinned key", 1, 2, 6, 1, ROSTER_NEWS, true },
+	{ "news: newer, while another key is pinned", 1, 2, 6, 2, ROSTER_REFUSED, false },
+	{ "news: pinned key takes the name back", 2, 1, 0, 2, ROSTER_NEWS, false },
+};
+
+static void test_news(void **state)
+{
+	const struct news_case *c = *state;
+	struct usign_public pinned = key_of(c->pinned);
+	struct roster roster;
+	const struct roster_entry *entry;
+	uint64_t change, digest;
+	bool taken = c->news == ROSTER_NEWS;
+
+	roster_init(&roster);
+	assert_int_equal(take(&roster, 1, 2, 5, NULL), ROSTER_NEWS);
+	change = roster.change;
+	digest = roster_digest(&roster);
+	assert_int_equal(take(&roster, c->key, c->incarnation, c->sequence,
+				 c->pinned != 0 ? pinned.key : NULL),
+		c->news);
+	assert_int_equal(roster.count, 1);
+	entry = roster_find(&roster, "alpha");
+	assert_true(entry->record.incarnation == (taken ? c->incarnation : 2));
+	assert_true(entry->record.sequence == (taken ? c->sequence : 5));
+	assert_int_equal(entry->moved, c->moved);
+	assert_int_equal(roster.change > change, taken);
+	assert_int_equal(roster_digest(&roster) != digest, taken);
+	roster_free(&roster);
+}
+
+/* A sound envelope with one thing in another's place; both in the escaped form of the wire. */
+static struct refusal_case {
+	const char *name;
+	const char *find;
+	const char *replace;
+	const char *problem;
+} refusal_cases[] = {
+	{ "refused: nothing", NULL, "", "the document" },
+	{ "refused: a list", NULL, "[]", "the document" },
+	{ "refused: no record", "\"record\"", "\"rekord\"", "record is missing" },
+	{ "refused: record is an object", "\"record\":", "\"record\":{},\"x\":", "record" },
+	{ "refused: no key", "\"key\"", "\"keys\"", "key is missing" },
+	{ "refused: key too long", "\"key\":\"", "\"key\":\"" TEN("RWQAAA"), "key" },
+	{ "refused: no usign key", "\"key\":\"RW", "\"key\":\"UV", "key is not a usign key" },
+	{ "refused: no signature", "\"signature\"", "\"sig\"", "signature is missing" },
+	{ "refused: no usign signature", "\"signature\":\"RW", "\"signature\":\"UV",
+		"signature does not fit" },
+	{ "refused: another version signed", "Demo", "Dema", "signature does not fit" },
+	{ "refused: another state signed", "UPDATED", "ABORTED", "signature does not fit" },
+	{ "refused: a blank more than was signed", "{\\\"lockstep", "{ \\\"lockstep",
+		"signature does not fit" },
+	{ "refused: not UTF-8", "Demo", "D\xffmo", "the document is not UTF-8" },
+};
+
+static void test_refusal(void **state)
+{
+	const struct refusal_case *c = *state;
+	char envelope[ENVELOPE_SIZE], changed[ENVELOPE_SIZE], problem[160] = "";
+	const char *at = envelope;
+	struct roster roster;
+	struct roster_offer offer;
+
+	make(envelope, "alpha", 1, 2, 5, "demo");
+	at = c->find != NULL ? strstr(envelope, c->find) : envelope;
+	assert_non_null(at);
+	snprintf(changed, sizeof(changed), "%.*s%s%s", (int)(at - envelope), envelope, c->replace,
+		c->find != NULL ? at + strlen(c->find) : "");
+	roster_init(&roster);
+	offer = offer_of("alpha", changed, strlen(changed));
+	assert_int_equal(roster_take(&roster, &offer, problem, sizeof(problem)), ROSTER_REFUSED);
+	assert_non_null(strstr(problem, c->problem));
+	assert_int_equal(roster.count, 0);
+	assert_true(roster.change == 0);
+	roster_free(&roster);
+}
+
+/* Signed well, and still not what it is offered as. */
+static void test_a_sound_envelope_in_the_wrong_place(void **state)
+{
+	char envelope[ENVELOPE_SIZE], problem[160];
+	size_t size = make(envelope, "alpha", 1, 2, 5, "demo");
+	struct roster_offer offer = offer_of("beta", envelope, size);
+	struct roster roster;
+	char *long_one = malloc(8192);
+
+	(void)state;
+	roster_init(&roster);
+	assert_int_equal(roster_take(&roster, &offer, problem, sizeof(problem)), ROSTER_REFUSED);
+	assert_string_equal(problem, "name is not the one it was sent under");
+	size = make(envelope, "alpha", 1, 2, 5, "emod");
+	offer = offer_of("alpha", envelope, size);
+	assert_int_equal(roster_take(&roster, &offer, problem, sizeof(problem)), ROSTER_REFUSED);
+	assert_string_equal(problem, "mesh is another mesh");
+	/* Blanks change nothing, but nobody shall make us keep thousands. */
+	assert_non_null(long_one);
+	memset(long_one, ' ', 8192);
+	size = make(envelope, "alpha", 1, 2, 5, "demo");
+	memcpy(long_one, envelope, size);
+	offer = offer_of("alpha", long_one, 8192);
+	assert_int_equal(roster_take(&roster, &offer, problem, sizeof(problem)), ROSTER_REFUSED);
+	assert_string_equal(problem, "record is too long");
+	free(long_one);
+	assert_int_equal(roster.count, 0);
+	roster_free(&roster);
+}
+
+/* No TTL that a peer says makes an entry immortal, or dead at once. */
+static struct ttl_case {
+	const char *name;
+	int64_t ttl_s;
+	uint64_t believed_ms;
+} ttl_cases[] = {
+	{ "TTL: usual", 2400, 2400000 },
+	{ "TTL: one second", 1, 1000 },
+	{ "TTL: zero", 0, 1000 },
+	{ "TTL: negative", -5, 1000 },
+	{ "TTL: lowest", INT64_MIN, 1000 },
+	{ "TTL: the most we believe", ROSTER_TTL_MAX_S, 7200000 },
+	{ "TTL: more", ROSTER_TTL_MAX_S + 1, 7200000 },
+	{ "TTL: highest", INT64_MAX, 7200000 },
+};
+
+static void test_ttl(void **state)
+{
+	const struct ttl_case *c = *state;
+	char envelope[ENVELOPE_SIZE], problem[160];
+	size_t size = make(envelope, "alpha", 1, 2, 5, "demo");
+	struct roster_offer offer = offer_of("alpha", envelope, size);
+	struct roster roster;
+
+	roster_init(&roster);
+	offer.ttl_s = c->ttl_s;
+	assert_int_equal(roster_take(&roster, &offer, problem, sizeof(problem)), ROSTER_NEWS);
+	assert_true(roster_find(&roster, "alpha")->expires_ms == NOW_MS + c->believed_ms);
+	/* Heard again later it lives longer, and never shorter. */
+	offer.now_ms += 500;
+	assert_int_equal(roster_take(&roster, &offer, problem, sizeof(problem)), ROSTER_SAME);
+	assert_true(roster_find(&roster, "alpha")->expires_ms == NOW_MS + c->believed_ms + 500);
+	offer.now_ms -= 400;
+	assert_int_equal(roster_take(&roster, &offer, problem, sizeof(problem)), ROSTER_SAME);
+	assert_true(roster_find(&roster, "alpha")->expires_ms == NOW_MS + c->believed_ms + 500);
+	roster_free(&roster);
+}
+
+/* A plain peer keeps what has the larger TTL, so ours must be above that of an older copy. */
+static void test_an_older_copy_is_outlived(void **state)
+{
+	char envelope[ENVELOPE_SIZE], problem[160];
+	struct roster_offer offer;
+	struct roster roster;
+
+	(void)state;
+	roster_init(&roster);
+	assert_int_equal(take(&roster, 1, 2, 5, NULL), ROSTER_NEWS);
+	offer = offer_of("alpha", envelope, make(envelope, "alpha", 1, 2, 4, "demo"));
+	offer.ttl_s = 2000;
+	assert_int_equal(roster_take(&roster, &offer, problem, sizeof(problem)), ROSTER_OLDER);
+	assert_true(roster_find(&roster, "alpha")->expires_ms > NOW_MS + 2000000);
+	roster_free(&roster);
+}
+
+static bool keeps(const void *context, const char *name)
+{
+	return context != NULL && strcmp(context, name) == 0;
+}
+
+static void test_expiry(void **state)
+{
+	static const char *const names[] = { "delta", "alpha", "charlie", "bravo" };
+	char envelope[ENVELOPE_SIZE], problem[160];
+	struct roster roster;
+
+	(void)state;
+	roster_init(&roster);
+	for (uint8_t i = 0; i < COUNT(names); i++) {
+		size_t size = make(envelope, names[i], i, 1, 1, "demo");
+		struct roster_offer offer = offer_of(names[i], envelope, size);
+
+		offer.ttl_s = 10 + i;
+		assert_int_equal(
+			roster_take(&roster, &offer, problem, sizeof(problem)), ROSTER_NEWS);
+	}
+	for (uint32_t i = 1; i < roster.count; i++)
+		assert_true(strcmp(roster.entries[i - 1]->record.name,
+				    roster.entries[i]->record.name) < 0);
+	assert_true(roster_expire(&roster, NOW_MS + 9999, keeps, NULL) == NOW_MS + 10000);
+	assert_int_equal(roster.count, 4);
+	assert_true(roster_expire(&roster, NOW_MS + 10000, keeps, NULL) == NOW_MS + 11000);
+	assert_null(roster_find(&roster, "delta"));
+	assert_true(roster_expire(&roster, NOW_MS + 12000, keeps, "alpha") == NOW_MS + 13000);
+	assert_null(roster_find(&roster, "charlie"));
+	assert_non_null(roster_find(&roster, "alpha"));
+	assert_non_null(roster_find(&roster, "bravo"));
+	assert_true(roster_expire(&roster, UINT64_MAX, keeps, NULL) == UINT64_MAX);
+	assert_int_equal(roster.count, 0);
+	/* A name that expired is anybody's again. */
+	assert_int_equal(take(&roster, 9, 1, 1, NULL), ROSTER_NEWS);
+	roster_free(&roster);
+}
+
+static void test_the_roster_is_bounded(void **state)
+{
+	struct usign_secret secret = secret_of(1);
+	struct record record = { .incarnation = 1 };
+	struct roster roster;
+
+	(void)state;
+	roster_init(&roster);
+	for (uint32_t i = 0; i < LIMITS_NODES_MAX; i++) {
+		snprintf(record.name, sizeof(record.name), "node-%04u", i * 7 % LIMITS_NODES_MAX);
+		assert_true(roster_put_own(&roster, &record, "demo", &secret, NOW_MS));
+	}
+	assert_int_equal(roster.count, LIMITS_NODES_MAX);
+	assert_int_equal(take(&roster, 2, 1, 1, NULL), ROSTER_REFUSED);
+	assert_null(roster_find(&roster, "alpha"));
+	/* Those who are known still have news. */
+	record.sequence = 1;
+	assert_true(roster_put_own(&roster, &record, "demo", &secret, NOW_MS));
+	assert_true(roster_find(&roster, record.name)->record.sequence == 1);
+	roster_free(&roster);
+}
+
+int main(void)
+{
+	static const struct CMUnitTest others[] = {
+		cmocka_unit_test(test_a_record_is_taken_as_it_came),
+		cmocka_unit_test(test_a_sound_envelope_in_the_wrong_place),
+		cmocka_unit_test(test_an_older_copy_is_outlived),
+		cmocka_unit_test(test_expiry),
+		cmocka_unit_test(test_the_roster_is_bounded),
+	};
+	static struct CMUnitTest
+		tests[COUNT(news_cases) + COUNT(refusal_cases) + COUNT(ttl_cases) + COUNT(others)];
+	size_t count = 0;
+
+	for (size_t i = 0; i < COUNT(news_cases); i++)
+		tests[count++] = (struct CMUnitTest){ .name = news_cases[i].name,
+			.test_func = test_news,
+			.initial_state = &news_cases[i] };
+	for (size_t i = 0; i < COUNT(refusal_cases); i++)
+		tests[count++] = (struct CMUnitTest){ .name = refusal_cases[i].name,
+			.test_func = test_refusal,
+			.initial_state = &refusal_cases[i] };
+	for (size_t i = 0; i < COUNT(ttl_cases); i++)
+		tests[count++] = (struct CMUnitTest){ .name = ttl_cases[i].name,
+			.test_func = test_ttl,
+			.initial_state = &ttl_cases[i] };
+	memcpy(tests + count, others, sizeof(others));
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
