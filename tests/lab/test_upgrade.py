@@ -76,13 +76,14 @@ class Images(MeshCase):
         self.upgrade(3)
 
     def test_one_node_without_an_image_for_its_board(self):
-        """The board changed after the operator looked, so the node itself has to refuse."""
+        """The board is another one than what the mesh knows, so the node itself has to refuse."""
         self.start_mesh("chain:3", boards=(ALPHA,))
         node3 = self.nodes["node3"]
+        node3.power_off()
         (node3.device / "board").write_text(BETA + "\n")
         self.start_upgrade("alpha-only", "--confirm", "auto", "--hold", "3s")
         self.wait_ready(["node1", "node2"])
-        node3.kill_daemon()
+        node3.power_on()
         self.wait_state("UPGRADE_CHECK_FAILED", ["node3"])
         self.assert_reason("no_image_for_board", ["node3"])
         refused = self.schedule(check=False)
