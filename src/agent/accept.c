@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "agent/node.h"
+#include "base/ensure.h"
 
 /* Refused whatever happens later: not worth a second verification. */
 static bool is_final_refusal(enum reason reason)
@@ -188,7 +188,7 @@ static enum reason accept_start(struct agent *agent, struct order *order,
 	else if (order->start.sequence > agent->release_sequence &&
 		 strcmp(order->start.version, agent->setup.version) != 0)
 		(void)life_signal(agent, SIGNAL_NEWER_RELEASE, &facts, REASON_NONE, "");
-	assert(reason == REASON_NONE);
+	ensure(reason == REASON_NONE);
 	if (named)
 		download_start(agent);
 	return REASON_NONE;

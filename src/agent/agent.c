@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 #include "agent/agent.h"
 
-#include <assert.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "agent/node.h"
+#include "base/ensure.h"
 
 enum {
 	/* Room that is kept for the journal, the answer and the log, which must never be lost. */
@@ -79,8 +79,8 @@ void agent_init(struct agent *agent, const struct agent_setup *setup, uint64_t n
 {
 	struct journal journal = { 0 };
 
-	assert(text_is_name(setup->name));
-	assert(setup->release_threshold >= 1);
+	ensure(text_is_name(setup->name));
+	ensure(setup->release_threshold >= 1);
 
 	memset(agent, 0, sizeof(*agent));
 	agent->setup = *setup;
@@ -120,7 +120,7 @@ static void answer_order(struct agent *agent, const struct event *event)
 	enum reason reason = accept_order(agent, &offer, &taken, message, sizeof(message));
 	struct action *action = agent_act(agent, ACTION_ANSWER);
 
-	assert(action != NULL);
+	ensure(action != NULL);
 	action->answer.request = event->order.request;
 	order_id(action->answer.id, event->order.order, event->order.order_size);
 	action->answer.reason = reason;
@@ -213,7 +213,7 @@ static void write_journal(struct agent *agent)
 	free(agent->journal_bytes);
 	agent->journal_bytes = bytes;
 	action = agent_act(agent, ACTION_JOURNAL);
-	assert(action != NULL);
+	ensure(action != NULL);
 	memmove(&actions->list[1], &actions->list[0],
 		(actions->count - 1) * sizeof(actions->list[0]));
 	actions->list[0].kind = ACTION_JOURNAL;

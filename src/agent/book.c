@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 #include "agent/book.h"
 
-#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "base/ensure.h"
 
 void book_init(struct book *book)
 {
@@ -30,7 +31,7 @@ struct book_order *book_add(struct book *book, struct order *order, const char *
 {
 	struct book_order *slot;
 
-	assert((book->count == 0) == (order->kind == ORDER_START));
+	ensure((book->count == 0) == (order->kind == ORDER_START));
 
 	slot = book->count < LIMITS_ORDERS_MAX ? calloc(1, sizeof(*slot)) : NULL;
 	if (slot != NULL)

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-#include <assert.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "agent/node.h"
+#include "base/ensure.h"
 #include "release/verdict.h"
 
 void download_start(struct agent *agent)
@@ -236,7 +236,7 @@ static void image_opened(struct agent *agent, const struct event *event)
 	struct download *download = &agent->download;
 	struct chunkmap held;
 
-	assert(download->outstanding.open > 0);
+	ensure(download->outstanding.open > 0);
 	download->outstanding.open--;
 	if (download->phase != DOWNLOAD_OPENING || download->outstanding.open > 0)
 		return;
@@ -270,7 +270,7 @@ static void write_chunk(struct agent *agent, const struct event *event)
 	/* The event is the first thing of its step: there is room. */
 	struct action *action = agent_act(agent, ACTION_IMAGE_WRITE);
 
-	assert(action != NULL);
+	ensure(action != NULL);
 	action->image_write.chunk = event->chunk.chunk;
 	action->image_write.offset = (uint64_t)event->chunk.chunk * download->image.chunk_size;
 	action->image_write.bytes = event->chunk.bytes;
@@ -353,7 +353,7 @@ static void ask_for_chunks(struct agent *agent)
 		}
 		if (ask.kind == PLANNER_ASK_MAP) {
 			action = agent_act(agent, ACTION_FETCH_CHUNKMAP);
-			assert(action != NULL);
+			ensure(action != NULL);
 			action->fetch_chunkmap.source = source;
 			memcpy(action->fetch_chunkmap.sha256, download->image.sha256,
 				BYTES_HASH_SIZE);
@@ -362,7 +362,7 @@ static void ask_for_chunks(struct agent *agent)
 			continue;
 		}
 		action = agent_act(agent, ACTION_FETCH_CHUNK);
-		assert(action != NULL);
+		ensure(action != NULL);
 		action->fetch_chunk.source = source;
 		memcpy(action->fetch_chunk.sha256, download->image.sha256, BYTES_HASH_SIZE);
 		action->fetch_chunk.chunk = ask.chunk;
@@ -387,7 +387,7 @@ static void image_hashed(struct agent *agent, const struct event *event)
 	struct download *download = &agent->download;
 	struct action *action;
 
-	assert(download->outstanding.hash > 0);
+	ensure(download->outstanding.hash > 0);
 	download->outstanding.hash--;
 	if (download->phase != DOWNLOAD_HASHING || download->outstanding.hash > 0)
 		return;
@@ -404,7 +404,7 @@ static void image_hashed(struct agent *agent, const struct event *event)
 		return;
 	}
 	action = agent_act(agent, ACTION_FLASHER);
-	assert(action != NULL);
+	ensure(action != NULL);
 	action->flasher.verb = FLASHER_CHECK;
 	action->flasher.window_s = 0;
 	download->phase = DOWNLOAD_CHECKING;
@@ -464,7 +464,7 @@ void download_event(struct agent *agent, const struct event *event)
 		image_hashed(agent, event);
 		break;
 	default:
-		assert(false);
+		ensure(false);
 	}
 }
 

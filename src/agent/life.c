@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-#include <assert.h>
 #include <inttypes.h>
 #include <string.h>
 

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 #include "agent/roster.h"
 
-#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/ensure.h"
 #include "base/json.h"
 #include "base/text.h"
 
@@ -68,7 +68,7 @@ static struct roster_entry *add_entry(struct roster *roster, const char *name)
 	uint32_t position = position_of(roster, name, &found);
 	struct roster_entry *entry;
 
-	assert(!found);
+	ensure(!found);
 	if (roster->count == LIMITS_NODES_MAX)
 		return NULL;
 	if (roster->count == roster->capacity) {
@@ -257,7 +257,7 @@ bool roster_put_own(struct roster *roster, const struct record *record, const ch
 	text_add_member_string(&text, &first, "signature", blob);
 	text_add(&text, "}");
 	/* Our own text holds printable characters only: quotes and backslashes double, no more. */
-	assert(!text_cut(&text));
+	ensure(!text_cut(&text));
 
 	if (entry == NULL) {
 		entry = add_entry(roster, record->name);

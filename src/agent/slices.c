@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-#include <assert.h>
 #include <inttypes.h>
 #include <string.h>
 
 #include "agent/node.h"
+#include "base/ensure.h"
 #include "base/json.h"
 #include "gossip/slice.h"
 
@@ -183,7 +183,7 @@ void agent_slice_for(const struct agent *agent, uint64_t now_ms, uint32_t neighb
 {
 	enum agent_type found;
 
-	assert(neighbour < LIMITS_NEIGHBOURS_MAX);
+	ensure(neighbour < LIMITS_NEIGHBOURS_MAX);
 
 	write_slice(agent, now_ms, type,
 		slices_find_type(type, &found)

@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-#include <assert.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "agent/node.h"
+#include "base/ensure.h"
 
 const struct order_start *sources_start(const struct agent *agent)
 {
 	const struct book_order *start = book_start(&agent->book);
 
-	assert(start != NULL);
+	ensure(start != NULL);
 	return &start->order.start;
 }
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-#include <assert.h>
 #include <string.h>
 
 #include "agent/node.h"
+#include "base/ensure.h"
 
 /* ---- neighbours ---- */
 
@@ -32,7 +32,7 @@ static void neighbour_up(struct agent *agent, const struct event *event)
 	struct neighbour *neighbour = &agent->neighbours[event->neighbour_up.neighbour];
 	bool was_up = neighbour->up;
 
-	assert(event->neighbour_up.neighbour < LIMITS_NEIGHBOURS_MAX);
+	ensure(event->neighbour_up.neighbour < LIMITS_NEIGHBOURS_MAX);
 
 	if (was_up && strcmp(neighbour->name, event->neighbour_up.name) != 0)
 		was_up = false;
@@ -60,7 +60,7 @@ static void neighbour_down(struct agent *agent, const struct event *event)
 {
 	struct neighbour *neighbour = &agent->neighbours[event->neighbour_down.neighbour];
 
-	assert(event->neighbour_down.neighbour < LIMITS_NEIGHBOURS_MAX);
+	ensure(event->neighbour_down.neighbour < LIMITS_NEIGHBOURS_MAX);
 
 	if (!neighbour->up)
 		return;
@@ -144,7 +144,7 @@ void spread_event(struct agent *agent, const struct event *event)
 		exchange_over(agent, event);
 		break;
 	default:
-		assert(false);
+		ensure(false);
 	}
 }
 

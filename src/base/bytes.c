@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 #include "base/bytes.h"
 
-#include <assert.h>
 #include <string.h>
 
 #include <sodium.h>
+
+#include "base/ensure.h"
 
 uint32_t bytes_get_u32be(const uint8_t bytes[static 4])
 {
@@ -63,7 +64,7 @@ void bytes_to_base64(char *text, const uint8_t *bytes, size_t size)
 	char *end = sodium_bin2base64(
 		text, bytes_base64_size(size) + 1, bytes, size, sodium_base64_VARIANT_ORIGINAL);
 
-	assert(end != NULL);
+	ensure(end != NULL);
 }
 
 static int base64_value(char c)

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 #include "base/json.h"
 
-#include <assert.h>
 #include <limits.h>
 #include <string.h>
 
 #include <json-c/json.h>
 
 #include "base/bytes.h"
+#include "base/ensure.h"
 #include "base/limits.h"
 #include "base/text.h"
 
@@ -131,7 +131,7 @@ void json_get_string(struct json_reader *reader, struct json_object *object, con
 void json_get_optional_string(struct json_reader *reader, struct json_object *object,
 	const char *member, char *buffer, size_t capacity)
 {
-	assert(capacity > 0);
+	ensure(capacity > 0);
 
 	if (json_has(object, member))
 		json_get_string(reader, object, member, buffer, capacity);

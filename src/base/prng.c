@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 #include "base/prng.h"
 
-#include <assert.h>
+#include "base/ensure.h"
 
 void prng_init(struct prng *prng, uint64_t seed)
 {
@@ -20,7 +20,7 @@ uint64_t prng_next(struct prng *prng)
 
 uint32_t prng_below(struct prng *prng, uint32_t below)
 {
-	assert(below >= 1);
+	ensure(below >= 1);
 
 	/* The high half times `below`, high half of that: even to one part in 2^32 / below. */
 	return (uint32_t)(((prng_next(prng) >> 32) * below) >> 32);

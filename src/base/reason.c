@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 #include "base/reason.h"
 
-#include <assert.h>
 #include <string.h>
+
+#include "base/ensure.h"
 
 static const char *const words[REASON_COUNT] = {
 #define REASON_WORD(name, word, sentence) word,
@@ -18,14 +19,14 @@ static const char *const sentences[REASON_COUNT] = {
 
 const char *reason_word(enum reason reason)
 {
-	assert((unsigned)reason < REASON_COUNT);
+	ensure((unsigned)reason < REASON_COUNT);
 
 	return words[reason];
 }
 
 const char *reason_sentence(enum reason reason)
 {
-	assert((unsigned)reason < REASON_COUNT);
+	ensure((unsigned)reason < REASON_COUNT);
 
 	return sentences[reason];
 }

@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 #include "base/text.h"
 
-#include <assert.h>
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "base/ensure.h"
 #include "base/limits.h"
 
 void text_init(struct text *text, char *buffer, size_t capacity)
 {
-	assert(capacity == 0 || buffer != NULL);
+	ensure(capacity == 0 || buffer != NULL);
 
 	text->buffer = buffer;
 	text->capacity = capacity;
@@ -67,7 +67,7 @@ void text_add_format(struct text *text, const char *format, ...)
 	va_start(arguments, format);
 	size = vsnprintf(room > 0 ? text->buffer + text->size : NULL, room, format, arguments);
 	va_end(arguments);
-	assert(size >= 0);
+	ensure(size >= 0);
 	text->size += (size_t)size;
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 #include "core/machine.h"
 
-#include <assert.h>
+#include "base/ensure.h"
 
 static enum reason guard_supersedes(const struct machine_facts *facts)
 {
@@ -179,14 +179,14 @@ const char *machine_guard_sentence(machine_guard *guard)
 
 const char *signal_name(enum signal signal)
 {
-	assert((unsigned)signal < SIGNAL_COUNT);
+	ensure((unsigned)signal < SIGNAL_COUNT);
 
 	return signal_names[signal];
 }
 
 const char *signal_sentence(enum signal signal)
 {
-	assert((unsigned)signal < SIGNAL_COUNT);
+	ensure((unsigned)signal < SIGNAL_COUNT);
 
 	return signal_sentences[signal];
 }

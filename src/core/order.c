@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 #include "core/order.h"
 
-#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/ensure.h"
 #include "base/json.h"
 #include "base/text.h"
 
@@ -18,7 +18,7 @@ static const char *const kind_words[ORDER_KIND_COUNT] = { "start", "schedule", "
 
 const char *order_kind_word(enum order_kind kind)
 {
-	assert((unsigned)kind < ORDER_KIND_COUNT);
+	ensure((unsigned)kind < ORDER_KIND_COUNT);
 
 	return kind_words[kind];
 }
@@ -420,7 +420,7 @@ size_t order_encode(const struct order *order, char *buffer, size_t capacity)
 		text_add_member_string(&text, &first, "reason", order->abort.reason);
 		break;
 	case ORDER_KIND_COUNT:
-		assert(false);
+		ensure(false);
 	}
 	text_add(&text, "}");
 	return text_cut(&text) || text.size > LIMITS_ORDER_SIZE ? 0 : text.size;

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 #include "core/record.h"
 
-#include <assert.h>
 #include <string.h>
 
+#include "base/ensure.h"
 #include "base/json.h"
 #include "base/text.h"
 
@@ -180,6 +180,6 @@ size_t record_encode(
 		text_init(&text, buffer, LIMITS_RECORD_SIZE + 1);
 		write_record(&text, &shorter, mesh);
 	}
-	assert(!text_cut(&text));
+	ensure(!text_cut(&text));
 	return text.size;
 }

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 #include "core/state.h"
 
-#include <assert.h>
 #include <string.h>
+
+#include "base/ensure.h"
 
 static const char *const names[STATE_COUNT] = {
 #define STATE_NAME(name) #name,
@@ -12,7 +13,7 @@ static const char *const names[STATE_COUNT] = {
 
 const char *state_name(enum node_state state)
 {
-	assert((unsigned)state < STATE_COUNT);
+	ensure((unsigned)state < STATE_COUNT);
 
 	return names[state];
 }

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 #include "core/upgrade.h"
 
-#include <assert.h>
 #include <string.h>
+
+#include "base/ensure.h"
 
 bool upgrade_is_of(const struct upgrade_question *question, const struct record *record)
 {
@@ -71,7 +72,7 @@ void upgrade_count(struct upgrade_count *count, const struct upgrade_question *q
 {
 	const struct order_start *start = question->start;
 
-	assert(start->participant_count <= LIMITS_PARTICIPANTS_MAX);
+	ensure(start->participant_count <= LIMITS_PARTICIPANTS_MAX);
 
 	memset(count, 0, sizeof(*count));
 	for (uint32_t i = 0; i < start->participant_count; i++) {

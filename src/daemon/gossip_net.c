@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 #include "daemon/gossip_net.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <netinet/in.h>
 #include <stdlib.h>
@@ -10,6 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/ensure.h"
 #include "base/limits.h"
 #include "gossip/session.h"
 #include "io/stream.h"
@@ -91,7 +91,7 @@ static void drop_link(struct link *link)
 
 	while (net->links[i] != link)
 		i++;
-	assert(i < net->link_count);
+	ensure(i < net->link_count);
 	net->link_count--;
 	memmove(net->links + i, net->links + i + 1, (net->link_count - i) * sizeof(struct link *));
 	stream_close(link->stream);
@@ -159,7 +159,7 @@ static void displace(struct gossip_net *net, size_t (*weigh)(const struct link *
 			heaviest = link;
 		}
 	}
-	assert(heaviest != NULL);
+	ensure(heaviest != NULL);
 	net->counts.displaced += !heaviest->outgoing;
 	heaviest->error = -ENOBUFS;
 	end_link(heaviest);
@@ -308,7 +308,7 @@ static struct link *add_link(struct gossip_net *net, bool outgoing)
 	link->net = net;
 	link->outgoing = outgoing;
 	link->neighbour = UINT32_MAX;
-	assert(net->link_count < LINKS_MAX);
+	ensure(net->link_count < LINKS_MAX);
 	net->links[net->link_count++] = link;
 	return link;
 }
@@ -365,7 +365,7 @@ void gossip_net_free(struct gossip_net *net)
 
 int gossip_net_listen(struct gossip_net *net, const char *address, uint16_t port)
 {
-	assert(net->listener == NULL);
+	ensure(net->listener == NULL);
 
 	return stream_listen(&net->listener, net->base, address, port, on_accepted, net);
 }

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 #include "daemon/images.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -15,6 +14,7 @@
 #include <event2/event.h>
 
 #include "base/bytes.h"
+#include "base/ensure.h"
 #include "base/text.h"
 #include "io/image_file.h"
 #include "io/memory.h"
@@ -79,7 +79,7 @@ static void post(struct images *images, const struct event *event, uint8_t *byte
 
 	/* An answer that gets lost would leave the agent waiting for ever; the supervisor's restart
 	 * does not. */
-	assert(pending != NULL);
+	ensure(pending != NULL);
 	*pending = (struct pending){ .event = *event, .bytes = bytes };
 	while (*link != NULL)
 		link = &(*link)->next;
@@ -155,7 +155,7 @@ static void answer_opened(struct images *images, int result, bool local)
 		size_t size = chunkmap_wire_size(images->held.chunk_count);
 
 		bytes = malloc(size);
-		assert(bytes != NULL);
+		ensure(bytes != NULL);
 		memcpy(bytes, images->held.bits, size);
 		event.image_opened.held = bytes;
 		event.image_opened.held_size = size;

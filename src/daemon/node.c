@@ -14,6 +14,7 @@
 #include <event2/event.h>
 #include <sodium.h>
 
+#include "base/ensure.h"
 #include "base/text.h"
 #include "daemon/api.h"
 #include "daemon/health.h"
@@ -267,7 +268,7 @@ void node_step(struct node *node, const struct event *event)
 	uint64_t wake_ms, now_ms;
 
 	/* Everything that answers an action does so from the loop. */
-	assert(!node->stepping);
+	ensure(!node->stepping);
 
 	node->stepping = true;
 	wake_ms = step_once(node, event);

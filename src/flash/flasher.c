@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 #include "flash/flasher.h"
 
-#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "base/ensure.h"
 #include "base/json.h"
 #include "base/text.h"
 
@@ -22,14 +22,14 @@ static const struct {
 
 uint32_t flasher_deadline_ms(enum flasher_verb verb)
 {
-	assert((unsigned)verb < FLASHER_VERB_COUNT);
+	ensure((unsigned)verb < FLASHER_VERB_COUNT);
 
 	return verbs[verb].deadline_ms;
 }
 
 const char *flasher_verb_word(enum flasher_verb verb)
 {
-	assert((unsigned)verb < FLASHER_VERB_COUNT);
+	ensure((unsigned)verb < FLASHER_VERB_COUNT);
 
 	return verbs[verb].word;
 }

@@ -4,6 +4,7 @@
 #include <assert.h>
 #include <string.h>
 
+#include "base/ensure.h"
 #include "base/limits.h"
 
 enum {
@@ -299,8 +300,8 @@ bool scan_at_end(struct scan *scan)
 
 struct scan scan_inside(const struct scan_span *span)
 {
-	assert(span->kind == SCAN_OBJECT || span->kind == SCAN_LIST);
-	assert(span->size >= 2);
+	ensure(span->kind == SCAN_OBJECT || span->kind == SCAN_LIST);
+	ensure(span->size >= 2);
 
 	return (struct scan){ .at = span->at + 1, .end = span->at + span->size - 1, .sound = true };
 }
@@ -384,7 +385,7 @@ size_t scan_text(const struct scan_span *string, char *buffer, size_t capacity)
 	size_t size = 0, n;
 	char bytes[4];
 
-	assert(string->kind == SCAN_STRING);
+	ensure(string->kind == SCAN_STRING);
 	while ((n = scan_character(&scan, bytes)) > 0) {
 		for (size_t i = 0; i < n; i++, size++) {
 			if (size < capacity)

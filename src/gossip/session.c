@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/bytes.h"
+#include "base/ensure.h"
 
 enum {
 	PROTOCOL_VERSION = 1,
@@ -363,7 +364,7 @@ const void *session_output(const struct session *session, size_t *size)
 
 void session_sent(struct session *session, size_t size)
 {
-	assert(size <= session->out_ready - session->out_sent);
+	ensure(size <= session->out_ready - session->out_sent);
 
 	session->out_sent += size;
 	if (session->out_sent < session->out_size)
@@ -401,9 +402,9 @@ void session_answer(struct session *session, const char *data, size_t data_size)
 {
 	char *at;
 
-	assert(session->wants == SESSION_ANSWER);
-	assert(session->type[0] != '\0');
-	assert(data_size >= DATA_SIZE_MIN);
+	ensure(session->wants == SESSION_ANSWER);
+	ensure(session->type[0] != '\0');
+	ensure(data_size >= DATA_SIZE_MIN);
 
 	if (data_size > LIMITS_SLICE_SIZE) {
 		if (put_ack(session, 0) != NULL)
@@ -420,7 +421,7 @@ void session_answer(struct session *session, const char *data, size_t data_size)
 
 void session_refuse(struct session *session)
 {
-	assert(session->wants == SESSION_ANSWER);
+	ensure(session->wants == SESSION_ANSWER);
 
 	if (put_ack(session, 0) != NULL)
 		finish(session, SESSION_UNKNOWN_TYPE);
@@ -428,7 +429,7 @@ void session_refuse(struct session *session)
 
 void session_taken(struct session *session)
 {
-	assert(session->wants == SESSION_TAKE);
+	ensure(session->wants == SESSION_TAKE);
 
 	if (put_ack(session, 0) != NULL)
 		finish(session, SESSION_OK);

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 #include "gossip/slice.h"
 
-#include <assert.h>
 #include <string.h>
 
 #include "gossip/scan.h"

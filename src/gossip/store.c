@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 #include "gossip/store.h"
 
-#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/ensure.h"
 #include "gossip/same.h"
 
 struct store_entry {
@@ -228,7 +228,7 @@ bool store_put(struct store *store, const char *key, const char *author, int64_t
 		    text_copy(entry.author, sizeof(entry.author), author);
 	size_t old_size = known ? store->entries[at]->written : 0;
 
-	assert(fits);
+	ensure(fits);
 	news = !known || !same_data(store->entries[at], data, data_size);
 	if (known && store->entries[at]->seen_ttl_s >= ttl_s) {
 		entry.ttl_s = store->entries[at]->seen_ttl_s;

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 #include "io/http_client.h"
 
-#include <assert.h>
 #include <inttypes.h>
 #include <netdb.h>
 #include <netinet/in.h>
@@ -17,6 +16,7 @@
 #include <event2/dns.h>
 #include <event2/event.h>
 
+#include "base/ensure.h"
 #include "base/limits.h"
 #include "base/text.h"
 #include "io/http_head.h"
@@ -129,7 +129,7 @@ static void finish(struct job *job, const struct http_result *result)
 {
 	struct http_client *client = job->client;
 
-	assert(job->connection == NULL);
+	ensure(job->connection == NULL);
 	unlink_job(job);
 	event_del(job->timer);
 	job->fetch.done(job->fetch.context, job->fetch.token, result);
@@ -614,8 +614,8 @@ bool http_client_get(struct http_client *client, const struct http_fetch *fetch)
 	struct job **link = &client->jobs;
 	struct job *job;
 
-	assert(fetch->done != NULL);
-	assert(!fetch->ranged || fetch->size > 0);
+	ensure(fetch->done != NULL);
+	ensure(!fetch->ranged || fetch->size > 0);
 	if (client->job_count >= HTTP_CLIENT_FETCHES_MAX)
 		return false;
 	job = job_new(client, fetch);

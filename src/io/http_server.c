@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 #include "io/http_server.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <netdb.h>
 #include <netinet/in.h>
@@ -19,6 +18,7 @@
 #include <event2/event.h>
 #include <event2/listener.h>
 
+#include "base/ensure.h"
 #include "base/text.h"
 
 enum {
@@ -122,7 +122,7 @@ static void write_head(
 {
 	struct evbuffer *output = output_of(request);
 
-	assert(request->state == HANDLING);
+	ensure(request->state == HANDLING);
 	evbuffer_add_printf(output, "HTTP/1.1 %u %s\r\nContent-Type: %s\r\n", (unsigned)status,
 		status_text(status), content_type);
 	if (size == UINT64_MAX)
@@ -155,7 +155,7 @@ void http_add_header(struct http_request *request, const char *line)
 {
 	size_t used = strlen(request->extra_headers);
 
-	assert(used + strlen(line) + 2 <= HTTP_EXTRA_HEADERS_SIZE);
+	ensure(used + strlen(line) + 2 <= HTTP_EXTRA_HEADERS_SIZE);
 	snprintf(request->extra_headers + used, sizeof(request->extra_headers) - used, "%s\r\n",
 		line);
 }
@@ -181,7 +181,7 @@ void http_reply_error(
 	text_add(&text, ",\"message\":");
 	text_add_json_string(&text, message, strlen(message));
 	text_add(&text, "}}");
-	assert(!text_cut(&text));
+	ensure(!text_cut(&text));
 	http_reply(request, status, "application/json", buffer, text.size);
 }
 
@@ -231,7 +231,7 @@ void http_stream_send(
 {
 	struct evbuffer *output = output_of(request);
 
-	assert(request->state == STREAMING);
+	ensure(request->state == STREAMING);
 	evbuffer_add_printf(output, "event: %s\n", event);
 	while (size > 0) {
 		const char *end = memchr(data, '\n', size);
@@ -286,7 +286,7 @@ const char *http_request_path(const struct http_request *request)
 
 const char *http_request_parameter(const struct http_request *request, uint32_t index)
 {
-	assert(index < HTTP_PARAMETERS_MAX);
+	ensure(index < HTTP_PARAMETERS_MAX);
 	return request->parameters[index];
 }
 
@@ -339,7 +339,7 @@ static bool fits(struct http_request *request, const char *pattern)
 				return false;
 			continue;
 		}
-		assert(index < HTTP_PARAMETERS_MAX);
+		ensure(index < HTTP_PARAMETERS_MAX);
 		if (size == 0 || size > HTTP_PARAMETER_SIZE)
 			return false;
 		memcpy(request->parameters[index], path, size);
@@ -608,7 +608,7 @@ int http_server_listen(struct http_server *server, const char *address, uint16_t
 	char service[8];
 	int fd, result = 0;
 
-	assert(server->listener == NULL);
+	ensure(server->listener == NULL);
 	snprintf(service, sizeof(service), "%u", (unsigned)port);
 	if (getaddrinfo(address, service, &hints, &found) != 0)
 		return -EINVAL;
@@ -638,7 +638,7 @@ int http_server_listen_control(struct http_server *server, const char *path)
 	mode_t mask;
 	int fd, result = 0;
 
-	assert(server->control_listener == NULL);
+	ensure(server->control_listener == NULL);
 	if (!text_copy(address.sun_path, sizeof(address.sun_path), path))
 		return -ENAMETOOLONG;
 	if (lstat(path, &old) == 0 && S_ISSOCK(old.st_mode))
@@ -680,7 +680,7 @@ bool http_server_limit_rate(struct http_server *server, uint32_t bytes_per_s)
 
 	if (bytes_per_s == 0)
 		return true;
-	assert(server->rate_group == NULL);
+	ensure(server->rate_group == NULL);
 	server->rate = ev_token_bucket_cfg_new(
 		EV_RATE_LIMIT_MAX, EV_RATE_LIMIT_MAX, rate, rate * 2, &tick);
 	if (server->rate != NULL)

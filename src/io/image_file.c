@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 #include "io/image_file.h"
 
-#include <assert.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -9,6 +8,8 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include "base/ensure.h"
 
 void image_file_init(struct image_file *file)
 {
@@ -66,8 +67,8 @@ int image_file_open(struct image_file *file, const char *work_directory,
 	char name[BYTES_HASH_TEXT_SIZE + 1];
 	int result;
 
-	assert(file->fd < 0);
-	assert(size > 0);
+	ensure(file->fd < 0);
+	ensure(size > 0);
 	bytes_to_hex(name, sha256, BYTES_HASH_SIZE);
 	if (snprintf(opened.path, sizeof(opened.path), "%s/images", work_directory) >=
 		(int)(sizeof(opened.path) - sizeof(name) - 1))
@@ -141,8 +142,8 @@ int image_file_write(struct image_file *file, uint64_t offset, const void *bytes
 {
 	const uint8_t *from = bytes;
 
-	assert(file->fd >= 0);
-	assert(offset <= file->size && size <= file->size - offset);
+	ensure(file->fd >= 0);
+	ensure(offset <= file->size && size <= file->size - offset);
 	while (size > 0) {
 		ssize_t done = pwrite(file->fd, from, size, (off_t)offset);
 
@@ -161,8 +162,8 @@ int image_file_read(const struct image_file *file, uint64_t offset, void *bytes,
 {
 	uint8_t *to = bytes;
 
-	assert(file->fd >= 0);
-	assert(offset <= file->size && size <= file->size - offset);
+	ensure(file->fd >= 0);
+	ensure(offset <= file->size && size <= file->size - offset);
 	while (size > 0) {
 		ssize_t done = pread(file->fd, to, size, (off_t)offset);
 

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 #include "release/usign.h"
 
-#include <assert.h>
 #include <string.h>
 
 #include <sodium.h>
 
 #include "base/bytes.h"
+#include "base/ensure.h"
 #include "base/text.h"
 
 static const char comment_prefix[] = "untrusted comment: ";
@@ -73,9 +73,9 @@ static size_t write_file(
 	char encoded[SECRET_SIZE * 2];
 	struct text text;
 
-	assert(capacity >= USIGN_FILE_SIZE_MAX);
-	assert(strlen(comment) <= COMMENT_SIZE_MAX - sizeof(comment_prefix));
-	assert(strchr(comment, '\n') == NULL);
+	ensure(capacity >= USIGN_FILE_SIZE_MAX);
+	ensure(strlen(comment) <= COMMENT_SIZE_MAX - sizeof(comment_prefix));
+	ensure(strchr(comment, '\n') == NULL);
 
 	bytes_to_base64(encoded, blob, blob_size);
 	text_init(&text, file, capacity);

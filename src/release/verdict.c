@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 #include "release/verdict.h"
 
-#include <assert.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/ensure.h"
 #include "base/text.h"
 
 static void split_compat(const char *text, uint64_t *major, uint64_t *minor)
@@ -64,7 +64,7 @@ enum reason verdict_give(const struct verdict_question *question, struct manifes
 	enum reason reason = REASON_NONE;
 	uint32_t signers;
 
-	assert(question->threshold >= 1);
+	ensure(question->threshold >= 1);
 
 	text_init(&detail, detail_buffer, detail_capacity);
 	bytes_sha256(hash, question->manifest_bytes, question->manifest_size);

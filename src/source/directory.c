@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 #include "source/directory.h"
 
-#include <assert.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -12,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/bytes.h"
+#include "base/ensure.h"
 #include "base/text.h"
 
 enum {
@@ -96,7 +96,7 @@ static int index_images(struct directory *directory, char *problem, size_t capac
 	if (!manifest_decode(
 		    &manifest, directory->manifest, directory->manifest_size, problem, capacity))
 		return -EBADMSG;
-	assert(manifest.image_count <= LIMITS_IMAGES_MAX);
+	ensure(manifest.image_count <= LIMITS_IMAGES_MAX);
 	image = malloc(sizeof(*image));
 	if (image == NULL)
 		return -ENOMEM;

@@ -3,6 +3,8 @@
 
 #include <assert.h>
 
+#include "base/ensure.h"
+
 static_assert(LIMITS_CHUNKS_MAX % 8 == 0, "the largest map fills its last byte");
 
 static uint8_t bit_of(uint32_t chunk)
@@ -12,15 +14,15 @@ static uint8_t bit_of(uint32_t chunk)
 
 void chunkmap_init(struct chunkmap *map, uint32_t chunk_count)
 {
-	assert(chunk_count > 0);
-	assert(chunk_count <= LIMITS_CHUNKS_MAX);
+	ensure(chunk_count > 0);
+	ensure(chunk_count <= LIMITS_CHUNKS_MAX);
 
 	*map = (struct chunkmap){ .chunk_count = chunk_count };
 }
 
 bool chunkmap_has(const struct chunkmap *map, uint32_t chunk)
 {
-	assert(chunk < map->chunk_count);
+	ensure(chunk < map->chunk_count);
 
 	return (map->bits[chunk / 8] & bit_of(chunk)) != 0;
 }
@@ -32,7 +34,7 @@ bool chunkmap_add(struct chunkmap *map, uint32_t chunk)
 
 	map->bits[chunk / 8] |= bit_of(chunk);
 	map->held_count++;
-	assert(map->held_count <= map->chunk_count);
+	ensure(map->held_count <= map->chunk_count);
 	return true;
 }
 

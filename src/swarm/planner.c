@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 #include "swarm/planner.h"
 
-#include <assert.h>
 #include <string.h>
+
+#include "base/ensure.h"
 
 static struct planner_peer *find_peer(struct planner *planner, uint32_t id)
 {
@@ -52,8 +53,8 @@ static void land_flight(struct planner *planner, uint32_t index)
 {
 	struct planner_peer *peer = find_peer(planner, planner->flights[index].peer);
 
-	assert(peer != NULL);
-	assert(peer->in_flight > 0);
+	ensure(peer != NULL);
+	ensure(peer->in_flight > 0);
 	peer->in_flight--;
 	planner->flights[index] = planner->flights[--planner->flight_count];
 }
@@ -350,7 +351,7 @@ void planner_map_over(
 		peer->map_next_ms = now_ms;
 		return;
 	}
-	assert(map->chunk_count == planner->held.chunk_count);
+	ensure(map->chunk_count == planner->held.chunk_count);
 	if (peer->rank == PLANNER_NEIGHBOUR) {
 		if (map->held_count > peer->map.held_count && has_news(planner, map))
 			wait_ms = PLANNER_FAR_WAIT_MS;
