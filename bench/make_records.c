@@ -19,8 +19,11 @@ static void write_entry(uint32_t number, const char *mesh)
 {
 	char key_blob[USIGN_PUBLIC_BLOB_TEXT_SIZE + 1], blob[USIGN_SIGNATURE_BLOB_TEXT_SIZE + 1];
 	char signed_text[LIMITS_RECORD_SIZE + 1], escaped[6 * LIMITS_RECORD_SIZE];
-	struct record record = { .incarnation = 1, .sequence = 1, .slots = 2,
-		.release_sequence = 1, .state = STATE_UPDATED };
+	struct record record = { .incarnation = 1,
+		.sequence = 1,
+		.slots = 2,
+		.release_sequence = 1,
+		.state = STATE_UPDATED };
 	uint8_t seed[USIGN_SEED_SIZE];
 	struct usign_secret secret;
 	struct usign_public key;
