@@ -13,7 +13,8 @@
 
 enum {
 	STATUS_NOT_RUN = 255,
-	REAP_MS = 20, /* between two looks whether a process that closed its output has ended */
+	LAST_READS = 128, /* a full pipe */
+	REAP_MS = 20,     /* between two looks whether a process that closed its output has ended */
 };
 
 struct command {
@@ -80,7 +81,19 @@ static void become(
 	_exit(STATUS_NOT_RUN);
 }
 
-/* Our environment with the request's additions in front: the first of a name counts. */
+static bool is_set_by(const struct command_request *request, const char *variable)
+{
+	size_t size = strcspn(variable, "=") + 1;
+
+	for (size_t i = 0; request->environment[i] != NULL; i++) {
+		if (strncmp(request->environment[i], variable, size) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* The request's environment, and of ours what it does not set: of a name that is there twice some
+ * shells take the first, some the last. */
 static char **make_environment(const struct command_request *request)
 {
 	size_t ours = 0, more = 0;
@@ -95,8 +108,48 @@ static char **make_environment(const struct command_request *request)
 		return NULL;
 	for (size_t i = 0; i < more; i++)
 		environment[i] = (char *)(uintptr_t)request->environment[i];
-	memcpy(environment + more, environ, ours * sizeof(*environment));
+	for (size_t i = 0; i < ours; i++) {
+		if (!is_set_by(request, environ[i]))
+			environment[more++] = environ[i];
+	}
 	return environment;
+}
+
+static void end_line(struct command *command)
+{
+	command->line[command->line_size] = '\0';
+	if (command->line_size > 0 && command->request.line != NULL)
+		command->request.line(command->request.context, command->line);
+	command->line_size = 0;
+}
+
+/* False if there is nothing more, for now or for ever. */
+static bool read_lines(struct command *command)
+{
+	char bytes[512];
+	ssize_t got = read(command->line_fd, bytes, sizeof(bytes));
+
+	if (got < 0 && (errno == EAGAIN || errno == EINTR))
+		return false;
+	if (got <= 0) {
+		end_line(command);
+		event_del(command->line_event);
+		return false;
+	}
+	for (ssize_t i = 0; i < got; i++) {
+		if (bytes[i] == '\n')
+			end_line(command);
+		else if (command->line_size < COMMAND_LINE_SIZE)
+			command->line[command->line_size++] = bytes[i];
+	}
+	return true;
+}
+
+static void on_line(evutil_socket_t fd, short what, void *context)
+{
+	(void)fd;
+	(void)what;
+	(void)read_lines(context);
 }
 
 static void finish(struct command *command)
@@ -115,6 +168,10 @@ static void finish(struct command *command)
 		result = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 	/* What it left behind in its group has no business any more. */
 	(void)kill(-command->pid, SIGKILL);
+	/* Its last words often say why it failed. */
+	for (int i = 0; i < LAST_READS && read_lines(command); i++)
+		continue;
+	end_line(command);
 	command->output[command->size] = '\0';
 	request.over(request.context, result, command->output, command->size);
 	free_command(command);
@@ -157,36 +214,6 @@ static void on_output(evutil_socket_t fd, short what, void *context)
 	}
 	event_del(command->out_event);
 	finish(command);
-}
-
-static void end_line(struct command *command)
-{
-	command->line[command->line_size] = '\0';
-	if (command->line_size > 0 && command->request.line != NULL)
-		command->request.line(command->request.context, command->line);
-	command->line_size = 0;
-}
-
-static void on_line(evutil_socket_t fd, short what, void *context)
-{
-	struct command *command = context;
-	char bytes[512];
-	ssize_t got = read(fd, bytes, sizeof(bytes));
-
-	(void)what;
-	if (got < 0 && (errno == EAGAIN || errno == EINTR))
-		return;
-	if (got <= 0) {
-		end_line(command);
-		event_del(command->line_event);
-		return;
-	}
-	for (ssize_t i = 0; i < got; i++) {
-		if (bytes[i] == '\n')
-			end_line(command);
-		else if (command->line_size < COMMAND_LINE_SIZE)
-			command->line[command->line_size++] = bytes[i];
-	}
 }
 
 static bool watch(struct command *command)
