@@ -137,12 +137,11 @@ static void fill_with_earlier(struct store *store, const struct golden *golden)
 	while (slice_reader_next(&reader, &entry)) {
 		char buffer[2048];
 		struct text text;
-		bool first = true;
 
 		text_init(&text, buffer, sizeof(buffer));
 		slice_write_begin(&text);
-		slice_write_entry(&text, &first, entry.key, entry.author, entry.ttl_s, entry.data,
-			entry.data_size);
+		slice_write_entry(
+			&text, entry.key, entry.author, entry.ttl_s, entry.data, entry.data_size);
 		slice_write_end(&text);
 		if (!contains(golden->sent, golden->sent_size, buffer, text.size))
 			(void)store_merge(store, buffer, text.size, "test", true);

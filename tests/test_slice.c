@@ -256,7 +256,6 @@ static void test_entries_are_counted(void **state)
 	struct slice_reader reader;
 	struct slice_entry entry;
 	struct text text;
-	bool first = true;
 	uint32_t count = 0;
 
 	(void)state;
@@ -265,7 +264,7 @@ static void test_entries_are_counted(void **state)
 	slice_write_begin(&text);
 	for (int i = 0; i < ENTRIES; i++) {
 		snprintf(key, sizeof(key), "%d", i);
-		slice_write_entry(&text, &first, key, "", 1, "0", 1);
+		slice_write_entry(&text, key, "", 1, "0", 1);
 	}
 	slice_write_end(&text);
 	assert_false(text_cut(&text));
@@ -284,13 +283,12 @@ static void test_written_is_compact_and_reads_the_same(void **state)
 	struct slice_reader reader;
 	struct slice_entry entry;
 	struct text text;
-	bool first = true;
 
 	(void)state;
 	text_init(&text, buffer, sizeof(buffer));
 	slice_write_begin(&text);
-	slice_write_entry(&text, &first, key, "node\t1", INT64_MIN, TEXT("{\"a\": 1.0}"));
-	slice_write_entry(&text, &first, "b", "", 7, TEXT("null"));
+	slice_write_entry(&text, key, "node\t1", INT64_MIN, TEXT("{\"a\": 1.0}"));
+	slice_write_entry(&text, "b", "", 7, TEXT("null"));
 	slice_write_end(&text);
 	assert_string_equal(buffer,
 		"{\"stateSlice\":[{\"key\":\"cl\xc3\xa9 "

@@ -26,13 +26,12 @@ static bool merge_rows(struct store *store, const struct row *rows, size_t count
 {
 	static char buffer[8192];
 	struct text text;
-	bool first = true;
 
 	text_init(&text, buffer, sizeof(buffer));
 	slice_write_begin(&text);
 	for (size_t i = 0; i < count && rows[i].key != NULL; i++)
-		slice_write_entry(&text, &first, rows[i].key, rows[i].author, rows[i].ttl_s,
-			rows[i].data, strlen(rows[i].data));
+		slice_write_entry(&text, rows[i].key, rows[i].author, rows[i].ttl_s, rows[i].data,
+			strlen(rows[i].data));
 	slice_write_end(&text);
 	assert_false(text_cut(&text));
 	return store_merge(store, buffer, text.size, HERE, remote);
@@ -241,13 +240,12 @@ static void fill(struct store *store, size_t data_size, uint32_t count, int64_t 
 	for (uint32_t i = 0; i < count; i++) {
 		char *buffer = malloc(data_size + 512);
 		struct text text;
-		bool first = true;
 
 		assert_non_null(buffer);
 		snprintf(key, sizeof(key), "%05u", (unsigned)i);
 		text_init(&text, buffer, data_size + 512);
 		slice_write_begin(&text);
-		slice_write_entry(&text, &first, key, "", ttl_s + i, data, data_size);
+		slice_write_entry(&text, key, "", ttl_s + i, data, data_size);
 		slice_write_end(&text);
 		(void)store_merge(store, buffer, text.size, HERE, true);
 		free(buffer);

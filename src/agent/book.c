@@ -121,6 +121,17 @@ struct book_order *book_confirm(const struct book *book, uint32_t wave, uint32_t
 	return NULL;
 }
 
+void book_write_order(const struct book_order *slot, struct text *text)
+{
+	char blob[USIGN_SIGNATURE_BLOB_TEXT_SIZE + 1];
+
+	text_add(text, "{");
+	text_add_member(text, "order");
+	text_add_json_string(text, slot->text, slot->text_size);
+	usign_signature_to_blob(blob, &slot->signature);
+	text_add_member_string(text, "signature", blob);
+}
+
 uint64_t book_digest(const struct book *book)
 {
 	uint64_t digest = 0;

@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/text.h"
 #include "core/order.h"
 #include "release/usign.h"
 
@@ -62,6 +63,9 @@ uint32_t book_last_wave(const struct book *book);
 
 /* Confirm order number `nth` (0…) for a wave; NULL if there are not so many. */
 struct book_order *book_confirm(const struct book *book, uint32_t wave, uint32_t nth);
+
+/* `{"order":…,"signature":…`, as the order travels and is kept: the caller goes on and closes. */
+void book_write_order(const struct book_order *slot, struct text *text);
 
 uint64_t book_digest(const struct book *book);
 

@@ -16,41 +16,26 @@ enum {
 	HEAD_SIZE = MAGIC_SIZE + BYTES_HASH_TEXT_SIZE + 1, /* and the line's end */
 };
 
-static void write_orders(struct text *text, const struct book *book)
-{
-	char blob[USIGN_SIGNATURE_BLOB_TEXT_SIZE + 1];
-
-	for (uint32_t i = 0; i < book->count; i++) {
-		const struct book_order *slot = book->orders[i];
-		bool first = true;
-
-		text_add(text, i > 0 ? ",{" : "{");
-		text_add_member(text, &first, "order");
-		text_add_json_string(text, slot->text, slot->text_size);
-		usign_signature_to_blob(blob, &slot->signature);
-		text_add_member_string(text, &first, "signature", blob);
-		text_add(text, "}");
-	}
-}
-
 static void write_journal(struct text *text, const struct journal *journal, const struct book *book)
 {
-	bool first = true;
-
 	text_add(text, "{");
-	text_add_member_u64(text, &first, "epoch", journal->highest_epoch);
-	text_add_member_u64(text, &first, "incarnation", journal->incarnation);
-	text_add_member_string(text, &first, "state", state_name(journal->state));
-	text_add_member_string(text, &first, "reason", reason_word(journal->reason));
-	text_add_member_string(text, &first, "message", journal->message);
-	text_add_member_string(text, &first, "boot_id", journal->boot_id);
-	text_add_member_bool(text, &first, "flashed", journal->flashed);
-	text_add_member_u64(text, &first, "window_s", journal->window_s);
-	text_add_member_string(text, &first, "previous_version", journal->previous_version);
-	text_add_member_u64(text, &first, "release_sequence", journal->release_sequence);
-	text_add_member(text, &first, "orders");
+	text_add_member_u64(text, "epoch", journal->highest_epoch);
+	text_add_member_u64(text, "incarnation", journal->incarnation);
+	text_add_member_string(text, "state", state_name(journal->state));
+	text_add_member_string(text, "reason", reason_word(journal->reason));
+	text_add_member_string(text, "message", journal->message);
+	text_add_member_string(text, "boot_id", journal->boot_id);
+	text_add_member_bool(text, "flashed", journal->flashed);
+	text_add_member_u64(text, "window_s", journal->window_s);
+	text_add_member_string(text, "previous_version", journal->previous_version);
+	text_add_member_u64(text, "release_sequence", journal->release_sequence);
+	text_add_member(text, "orders");
 	text_add(text, "[");
-	write_orders(text, book);
+	for (uint32_t i = 0; i < book->count; i++) {
+		text_add_comma(text);
+		book_write_order(book->orders[i], text);
+		text_add(text, "}");
+	}
 	text_add(text, "]}\n");
 }
 

@@ -71,8 +71,6 @@ static bool slice_is_full(const struct text *text, size_t more)
 static void write_nodes(const struct agent *agent, uint64_t now_ms, uint64_t after_change,
 	uint32_t not_from, struct text *text)
 {
-	bool first = true;
-
 	slice_write_begin(text);
 	for (uint32_t i = 0; i < agent->roster.count; i++) {
 		const struct roster_entry *entry = agent->roster.entries[i];
@@ -82,50 +80,29 @@ static void write_nodes(const struct agent *agent, uint64_t now_ms, uint64_t aft
 			continue;
 		if (slice_is_full(text, entry->envelope_size))
 			break;
-		slice_write_entry(text, &first, entry->record.name, entry->record.name,
+		slice_write_entry(text, entry->record.name, entry->record.name,
 			ttl_left_s(entry->expires_ms, now_ms), entry->envelope,
 			entry->envelope_size);
 	}
 	slice_write_end(text);
 }
 
+/* An order can have 64 KiB: it is written where it goes. */
 static void write_order(const struct agent *agent, const struct book_order *slot, uint64_t now_ms,
 	struct text *text)
-{
-	char blob[USIGN_SIGNATURE_BLOB_TEXT_SIZE + 1];
-	bool first = true;
-
-	(void)agent;
-	usign_signature_to_blob(blob, &slot->signature);
-	text_add(text, "{");
-	text_add_member(text, &first, "order");
-	text_add_json_string(text, slot->text, slot->text_size);
-	text_add_member_string(text, &first, "signature", blob);
-	if (slot->countdown_known) {
-		text_add_member_u64(text, &first, "hops", slot->hops);
-		text_add_member_u64(text, &first, "remaining_ms",
-			slot->deadline_ms > now_ms ? slot->deadline_ms - now_ms : 0);
-	}
-	text_add(text, "}");
-}
-
-/*
- * An entry is a key, an author, a TTL and a value; slice_write_entry() takes the value as bytes. An
- * order's value is written in place instead, because it can have 64 KiB.
- */
-static void write_order_entry(const struct agent *agent, const struct book_order *slot,
-	uint64_t now_ms, bool *first, struct text *text)
 {
 	char key[BYTES_HASH_TEXT_SIZE + 1];
 
 	bytes_to_hex(key, slot->id, BYTES_HASH_SIZE);
-	text_add_format(text,
-		"%s{\"key\":\"%s\",\"value\":{\"mAuthor\":\"%s\",\"mTtl\":{\"xint64\":%" PRId64
-		",\"xstr64\":\"%" PRId64 "\"},\"mData\":",
-		*first ? "" : ",", key, agent->setup.name, slot->ttl_floor_s, slot->ttl_floor_s);
-	write_order(agent, slot, now_ms, text);
-	text_add(text, "}}");
-	*first = false;
+	slice_write_entry_begin(text, key, agent->setup.name, slot->ttl_floor_s);
+	book_write_order(slot, text);
+	if (slot->countdown_known) {
+		text_add_member_u64(text, "hops", slot->hops);
+		text_add_member_u64(text, "remaining_ms",
+			slot->deadline_ms > now_ms ? slot->deadline_ms - now_ms : 0);
+	}
+	text_add(text, "}");
+	slice_write_entry_end(text);
 }
 
 static void write_orders(const struct agent *agent, uint64_t now_ms, uint64_t after_change,
@@ -134,7 +111,6 @@ static void write_orders(const struct agent *agent, uint64_t now_ms, uint64_t af
 	/* Sent sorted by key, as shared-state does. There are few. */
 	const struct book_order *sorted[LIMITS_ORDERS_MAX];
 	uint32_t count = 0;
-	bool first = true;
 
 	for (uint32_t i = 0; i < agent->book.count; i++) {
 		const struct book_order *slot = agent->book.orders[i];
@@ -152,7 +128,7 @@ static void write_orders(const struct agent *agent, uint64_t now_ms, uint64_t af
 	}
 	slice_write_begin(text);
 	for (uint32_t i = 0; i < count && !slice_is_full(text, sorted[i]->text_size * 2); i++)
-		write_order_entry(agent, sorted[i], now_ms, &first, text);
+		write_order(agent, sorted[i], now_ms, text);
 	slice_write_end(text);
 }
 

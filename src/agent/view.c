@@ -8,8 +8,7 @@ enum {
 	WAITING_NAMES_MAX = 64,
 };
 
-static void add_hex(
-	struct text *text, bool *first, const char *name, const uint8_t *bytes, size_t size)
+static void add_hex(struct text *text, const char *name, const uint8_t *bytes, size_t size)
 {
 	char hex[BYTES_HASH_TEXT_SIZE + 1];
 	bool zero = true;
@@ -17,44 +16,43 @@ static void add_hex(
 	for (size_t i = 0; i < size; i++)
 		zero = zero && bytes[i] == 0;
 	bytes_to_hex(hex, bytes, size);
-	text_add_member_string(text, first, name, zero ? "" : hex);
+	text_add_member_string(text, name, zero ? "" : hex);
 }
 
 static void write_record(
-	struct text *text, bool *first, const struct record *record, const struct usign_public *key)
+	struct text *text, const struct record *record, const struct usign_public *key)
 {
 	char blob[USIGN_PUBLIC_BLOB_TEXT_SIZE + 1];
 
-	text_add_member_string(text, first, "state", state_name(record->state));
-	text_add_member_string(text, first, "reason", reason_word(record->reason));
-	text_add_member_string(text, first, "message", record->message);
-	text_add_member_u64(text, first, "epoch", record->epoch);
-	add_hex(text, first, "upgrade", record->upgrade, ORDER_UPGRADE_SIZE);
-	add_hex(text, first, "order", record->order, BYTES_HASH_SIZE);
-	text_add_member_u64(text, first, "wave", record->wave);
-	text_add_member_bool(text, first, "flashed", record->flashed);
-	text_add_member_bool(text, first, "healthy", record->healthy);
-	text_add_member_bool(text, first, "source", record->source);
-	text_add_member_u64(text, first, "held_bytes", record->held_bytes);
-	text_add_member_u64(text, first, "image_bytes", record->image_bytes);
-	text_add_member_string(text, first, "version", record->version);
-	text_add_member_u64(text, first, "release_sequence", record->release_sequence);
-	text_add_member_string(text, first, "board", record->board);
-	text_add_member_u64(text, first, "slots", record->slots);
-	text_add_member_u64(text, first, "window_s", record->window_s);
-	text_add_member_string(text, first, "address", record->address);
-	text_add_member_u64(text, first, "incarnation", record->incarnation);
-	text_add_member_u64(text, first, "sequence", record->sequence);
-	text_add_member_u64(text, first, "highest_epoch", record->highest_epoch);
+	text_add_member_string(text, "state", state_name(record->state));
+	text_add_member_string(text, "reason", reason_word(record->reason));
+	text_add_member_string(text, "message", record->message);
+	text_add_member_u64(text, "epoch", record->epoch);
+	add_hex(text, "upgrade", record->upgrade, ORDER_UPGRADE_SIZE);
+	add_hex(text, "order", record->order, BYTES_HASH_SIZE);
+	text_add_member_u64(text, "wave", record->wave);
+	text_add_member_bool(text, "flashed", record->flashed);
+	text_add_member_bool(text, "healthy", record->healthy);
+	text_add_member_bool(text, "source", record->source);
+	text_add_member_u64(text, "held_bytes", record->held_bytes);
+	text_add_member_u64(text, "image_bytes", record->image_bytes);
+	text_add_member_string(text, "version", record->version);
+	text_add_member_u64(text, "release_sequence", record->release_sequence);
+	text_add_member_string(text, "board", record->board);
+	text_add_member_u64(text, "slots", record->slots);
+	text_add_member_u64(text, "window_s", record->window_s);
+	text_add_member_string(text, "address", record->address);
+	text_add_member_u64(text, "incarnation", record->incarnation);
+	text_add_member_u64(text, "sequence", record->sequence);
+	text_add_member_u64(text, "highest_epoch", record->highest_epoch);
 	usign_public_to_blob(blob, key);
-	text_add_member_string(text, first, "key", blob);
+	text_add_member_string(text, "key", blob);
 }
 
 void agent_view_status(const struct agent *agent, uint64_t now_ms, struct text *text)
 {
 	struct usign_public key;
 	struct record record = agent->published;
-	bool first = true;
 
 	(void)now_ms;
 	usign_public_of(&key, &agent->setup.node_key);
@@ -62,10 +60,10 @@ void agent_view_status(const struct agent *agent, uint64_t now_ms, struct text *
 	if (agent->download.phase >= DOWNLOAD_CHUNKS)
 		record.held_bytes = download_held_bytes(agent);
 	text_add(text, "{");
-	text_add_member_string(text, &first, "name", agent->setup.name);
-	text_add_member_string(text, &first, "mesh", agent->setup.mesh);
-	write_record(text, &first, &record, &key);
-	text_add_member_string(text, &first, "lockstep", LOCKSTEP_VERSION);
+	text_add_member_string(text, "name", agent->setup.name);
+	text_add_member_string(text, "mesh", agent->setup.mesh);
+	write_record(text, &record, &key);
+	text_add_member_string(text, "lockstep", LOCKSTEP_VERSION);
 	text_add(text, "}");
 }
 
@@ -139,12 +137,11 @@ static bool set_scene(const struct agent *agent, struct scene *scene)
 	return true;
 }
 
-static void write_waiting(struct text *text, bool *first, const struct scene *scene)
+static void write_waiting(struct text *text, const struct scene *scene)
 {
 	const struct order_start *start = scene->question.start;
 	enum upgrade_step step = UPGRADE_STEP_READY;
 	uint32_t names = 0;
-	bool inner = true;
 
 	if (strcmp(scene->phase, "scheduled") == 0)
 		step = UPGRADE_STEP_SCHEDULED;
@@ -152,15 +149,14 @@ static void write_waiting(struct text *text, bool *first, const struct scene *sc
 		step = scene->count.running < scene->count.participants ? UPGRADE_STEP_RUNNING
 									: UPGRADE_STEP_HEALTHY;
 	else if (strcmp(scene->phase, "open") != 0) {
-		text_add_member(text, first, "waiting");
+		text_add_member(text, "waiting");
 		text_add(text, "null");
 		return;
 	}
-	text_add_member(text, first, "waiting");
+	text_add_member(text, "waiting");
 	text_add(text, "{");
-	text_add_member_string(
-		text, &inner, "reason", reason_word(REASON_WAITING_FOR_PARTICIPANTS));
-	text_add_member(text, &inner, "names");
+	text_add_member_string(text, "reason", reason_word(REASON_WAITING_FOR_PARTICIPANTS));
+	text_add_member(text, "names");
 	text_add(text, "[");
 	for (uint32_t i = 0; i < start->participant_count && names < WAITING_NAMES_MAX; i++) {
 		const struct order_participant *participant = &start->participants[i];
@@ -168,16 +164,17 @@ static void write_waiting(struct text *text, bool *first, const struct scene *sc
 		if (participant->wave != scene->question.wave ||
 			upgrade_has_done(&scene->question, scene->records[i], step))
 			continue;
-		text_add(text, names++ > 0 ? "," : "");
+		names++;
+		text_add_comma(text);
 		text_add_json_string(text, participant->name, strlen(participant->name));
 	}
 	text_add(text, "]}");
 }
 
-static void write_remaining(struct text *text, bool *first, const char *name, bool known,
-	uint64_t end_ms, uint64_t now_ms)
+static void write_remaining(
+	struct text *text, const char *name, bool known, uint64_t end_ms, uint64_t now_ms)
 {
-	text_add_member(text, first, name);
+	text_add_member(text, name);
 	if (known)
 		text_add_u64(text, end_ms > now_ms ? end_ms - now_ms : 0);
 	else
@@ -190,37 +187,36 @@ static void write_upgrade(
 	const struct order_start *start = &scene->start->order.start;
 	const struct book_order *schedule = scene->schedule;
 	char fingerprint[USIGN_FINGERPRINT_TEXT_SIZE + 1];
-	bool first = true;
 
 	text_add(text, "{");
-	add_hex(text, &first, "id", scene->start->order.upgrade, ORDER_UPGRADE_SIZE);
-	text_add_member_u64(text, &first, "epoch", scene->start->order.epoch);
-	add_hex(text, &first, "start", scene->start->id, BYTES_HASH_SIZE);
-	add_hex(text, &first, "release", start->release_id, BYTES_HASH_SIZE);
-	text_add_member_string(text, &first, "version", start->version);
-	text_add_member_u64(text, &first, "sequence", start->sequence);
-	text_add_member_string(text, &first, "confirm",
-		start->confirm == ORDER_CONFIRM_AUTO ? "auto" : "operator");
+	add_hex(text, "id", scene->start->order.upgrade, ORDER_UPGRADE_SIZE);
+	text_add_member_u64(text, "epoch", scene->start->order.epoch);
+	add_hex(text, "start", scene->start->id, BYTES_HASH_SIZE);
+	add_hex(text, "release", start->release_id, BYTES_HASH_SIZE);
+	text_add_member_string(text, "version", start->version);
+	text_add_member_u64(text, "sequence", start->sequence);
 	text_add_member_string(
-		text, &first, "policy", start->policy == ORDER_ATOMIC ? "atomic" : "best-effort");
-	text_add_member_u64(text, &first, "quorum", start->quorum_percent);
-	text_add_member_u64(text, &first, "waves", start->wave_count);
-	text_add_member_bool(text, &first, "allow_single_slot", start->allow_single_slot);
-	text_add_member_bool(text, &first, "allow_downgrade", start->allow_downgrade);
-	text_add_member_string(text, &first, "phase", scene->phase);
-	text_add_member_u64(text, &first, "wave", scene->question.wave);
-	add_hex(text, &first, "schedule", scene->question.schedule_id, BYTES_HASH_SIZE);
-	write_remaining(text, &first, "countdown_ms",
+		text, "confirm", start->confirm == ORDER_CONFIRM_AUTO ? "auto" : "operator");
+	text_add_member_string(
+		text, "policy", start->policy == ORDER_ATOMIC ? "atomic" : "best-effort");
+	text_add_member_u64(text, "quorum", start->quorum_percent);
+	text_add_member_u64(text, "waves", start->wave_count);
+	text_add_member_bool(text, "allow_single_slot", start->allow_single_slot);
+	text_add_member_bool(text, "allow_downgrade", start->allow_downgrade);
+	text_add_member_string(text, "phase", scene->phase);
+	text_add_member_u64(text, "wave", scene->question.wave);
+	add_hex(text, "schedule", scene->question.schedule_id, BYTES_HASH_SIZE);
+	write_remaining(text, "countdown_ms",
 		strcmp(scene->phase, "scheduled") == 0 && schedule->countdown_known,
 		schedule != NULL ? schedule->deadline_ms : 0, now_ms);
-	text_add_member_u64(text, &first, "confirm_window_s",
+	text_add_member_u64(text, "confirm_window_s",
 		schedule != NULL ? schedule->order.schedule.confirm_window_s : 0);
-	write_remaining(text, &first, "window_remaining_ms",
+	write_remaining(text, "window_remaining_ms",
 		agent->state == STATE_CONFIRMATION_PENDING && agent->window_known,
 		agent->window_end_ms, now_ms);
 	usign_fingerprint(fingerprint, scene->start->signature.keynum);
-	text_add_member_string(text, &first, "signed_by", fingerprint);
-	write_waiting(text, &first, scene);
+	text_add_member_string(text, "signed_by", fingerprint);
+	write_waiting(text, scene);
 	text_add(text, "}");
 }
 
@@ -233,16 +229,14 @@ static bool is_neighbour(const struct agent *agent, const char *name)
 
 static void write_unseen(struct text *text, const struct order_participant *participant)
 {
-	bool first = true;
-
 	text_add(text, "{");
-	text_add_member_string(text, &first, "name", participant->name);
-	text_add_member_bool(text, &first, "participant", true);
-	text_add_member_bool(text, &first, "here", false);
-	text_add_member_bool(text, &first, "neighbour", false);
-	text_add_member(text, &first, "seen_ms");
+	text_add_member_string(text, "name", participant->name);
+	text_add_member_bool(text, "participant", true);
+	text_add_member_bool(text, "here", false);
+	text_add_member_bool(text, "neighbour", false);
+	text_add_member(text, "seen_ms");
 	text_add(text, "null");
-	text_add_member_u64(text, &first, "wave", participant->wave);
+	text_add_member_u64(text, "wave", participant->wave);
 	text_add(text, "}");
 }
 
@@ -252,15 +246,14 @@ static void write_seen(const struct agent *agent, uint64_t now_ms, struct text *
 	const struct record *record = &entry->record;
 	bool here = strcmp(record->name, agent->setup.name) == 0;
 	uint64_t seen_ms = here || now_ms < entry->seen_ms ? 0 : now_ms - entry->seen_ms;
-	bool first = true;
 
 	text_add(text, "{");
-	text_add_member_string(text, &first, "name", record->name);
-	text_add_member_bool(text, &first, "participant", participant);
-	text_add_member_bool(text, &first, "here", here);
-	text_add_member_bool(text, &first, "neighbour", is_neighbour(agent, record->name));
-	text_add_member_u64(text, &first, "seen_ms", seen_ms);
-	write_record(text, &first, record, &entry->key);
+	text_add_member_string(text, "name", record->name);
+	text_add_member_bool(text, "participant", participant);
+	text_add_member_bool(text, "here", here);
+	text_add_member_bool(text, "neighbour", is_neighbour(agent, record->name));
+	text_add_member_u64(text, "seen_ms", seen_ms);
+	write_record(text, record, &entry->key);
 	text_add(text, "}");
 }
 
@@ -272,7 +265,7 @@ static void write_nodes(
 	uint32_t participants = start != NULL ? start->participant_count : 0;
 	uint32_t p = 0, r = 0;
 
-	for (uint32_t written = 0; p < participants || r < agent->roster.count; written++) {
+	while (p < participants || r < agent->roster.count) {
 		const struct roster_entry *entry =
 			r < agent->roster.count ? agent->roster.entries[r] : NULL;
 		int order = entry == NULL ? -1
@@ -280,7 +273,7 @@ static void write_nodes(
 				    ? 1
 				    : strcmp(start->participants[p].name, entry->record.name);
 
-		text_add(text, written > 0 ? "," : "");
+		text_add_comma(text);
 		if (order < 0) {
 			write_unseen(text, &start->participants[p++]);
 			continue;
@@ -295,19 +288,18 @@ void agent_view_mesh(const struct agent *agent, uint64_t now_ms, struct text *te
 {
 	struct scene scene = { 0 };
 	bool known = set_scene(agent, &scene);
-	bool first = true;
 
 	text_add(text, "{");
-	text_add_member_string(text, &first, "lockstep", LOCKSTEP_VERSION);
-	text_add_member_string(text, &first, "mesh", agent->setup.mesh);
-	text_add_member_string(text, &first, "node", agent->setup.name);
-	text_add_member_u64(text, &first, "highest_epoch", agent->highest_epoch);
-	text_add_member(text, &first, "upgrade");
+	text_add_member_string(text, "lockstep", LOCKSTEP_VERSION);
+	text_add_member_string(text, "mesh", agent->setup.mesh);
+	text_add_member_string(text, "node", agent->setup.name);
+	text_add_member_u64(text, "highest_epoch", agent->highest_epoch);
+	text_add_member(text, "upgrade");
 	if (known)
 		write_upgrade(agent, now_ms, text, &scene);
 	else
 		text_add(text, "null");
-	text_add_member(text, &first, "nodes");
+	text_add_member(text, "nodes");
 	text_add(text, "[");
 	write_nodes(agent, now_ms, text, known ? &scene : NULL);
 	text_add(text, "]}");
@@ -347,15 +339,15 @@ static const char *projected_download(const struct agent *agent)
 	}
 }
 
-static void add_seconds(struct text *text, bool *first, const char *name, bool known,
-	uint64_t end_ms, uint64_t now_ms)
+static void add_seconds(
+	struct text *text, const char *name, bool known, uint64_t end_ms, uint64_t now_ms)
 {
-	text_add_member(text, first, name);
+	text_add_member(text, name);
 	text_add_i64(text, !known ? -1 : end_ms > now_ms ? (int64_t)((end_ms - now_ms) / 1000) : 0);
 }
 
 /* LimeApp's two pages spell the timers differently: both spellings are there. */
-static void add_timers(const struct agent *agent, struct text *text, bool *first)
+static void add_timers(const struct agent *agent, struct text *text)
 {
 	const struct book_order *schedule = book_schedule(&agent->book, agent->wave);
 	bool counting = agent->state == STATE_UPGRADE_SCHEDULED && schedule != NULL &&
@@ -363,16 +355,14 @@ static void add_timers(const struct agent *agent, struct text *text, bool *first
 	bool pending = agent->state == STATE_CONFIRMATION_PENDING && agent->window_known;
 	uint64_t deadline_ms = counting ? schedule->deadline_ms : 0;
 
-	add_seconds(
-		text, first, "safeupgrade_start_remining", counting, deadline_ms, agent->now_ms);
-	add_seconds(
-		text, first, "safeupgrade_start_remaining", counting, deadline_ms, agent->now_ms);
-	add_seconds(text, first, "confirm_remining", pending, agent->window_end_ms, agent->now_ms);
-	add_seconds(text, first, "confirm_remaining", pending, agent->window_end_ms, agent->now_ms);
+	add_seconds(text, "safeupgrade_start_remining", counting, deadline_ms, agent->now_ms);
+	add_seconds(text, "safeupgrade_start_remaining", counting, deadline_ms, agent->now_ms);
+	add_seconds(text, "confirm_remining", pending, agent->window_end_ms, agent->now_ms);
+	add_seconds(text, "confirm_remaining", pending, agent->window_end_ms, agent->now_ms);
 }
 
 /* node_ip is an address alone, without port or brackets. */
-static void add_node_ip(const struct agent *agent, struct text *text, bool *first)
+static void add_node_ip(const struct agent *agent, struct text *text)
 {
 	char host[LIMITS_ADDRESS_SIZE + 1];
 	const char *from =
@@ -385,32 +375,30 @@ static void add_node_ip(const struct agent *agent, struct text *text, bool *firs
 		end = strchr(host, ':');
 	if (end != NULL)
 		*end = '\0';
-	text_add_member_string(text, first, "node_ip", host);
+	text_add_member_string(text, "node_ip", host);
 }
 
 void view_write_projection(const struct agent *agent, struct text *text)
 {
 	const struct book_order *start = book_start(&agent->book);
-	bool first = true;
 
 	text_add(text, "{");
-	text_add_member_string(text, &first, "upgrade_state", projected_states[agent->state]);
-	text_add_member_string(
-		text, &first, "main_node", agent->local_release ? "MAIN_NODE" : "NO");
-	text_add_member_string(text, &first, "eupgradestate", projected_download(agent));
-	text_add_member_string(text, &first, "error", reason_word(agent->reason));
+	text_add_member_string(text, "upgrade_state", projected_states[agent->state]);
+	text_add_member_string(text, "main_node", agent->local_release ? "MAIN_NODE" : "NO");
+	text_add_member_string(text, "eupgradestate", projected_download(agent));
+	text_add_member_string(text, "error", reason_word(agent->reason));
 	if (start != NULL && agent->participant) {
-		text_add_member_string(text, &first, "candidate_fw", start->order.start.version);
-		text_add_member_u64(text, &first, "timestamp", start->order.epoch);
+		text_add_member_string(text, "candidate_fw", start->order.start.version);
+		text_add_member_u64(text, "timestamp", start->order.epoch);
 	} else {
-		text_add_member_u64(text, &first, "timestamp", 0);
+		text_add_member_u64(text, "timestamp", 0);
 	}
-	text_add_member_u64(text, &first, "retry_count", 0);
-	text_add_member_string(text, &first, "board_name", agent->setup.board);
-	text_add_member_string(text, &first, "current_fw", agent->setup.version);
-	add_node_ip(agent, text, &first);
-	text_add_member_u64(text, &first, "safeupgrade_start_mark", 0);
-	text_add_member_u64(text, &first, "su_start_time_out", 0);
-	add_timers(agent, text, &first);
+	text_add_member_u64(text, "retry_count", 0);
+	text_add_member_string(text, "board_name", agent->setup.board);
+	text_add_member_string(text, "current_fw", agent->setup.version);
+	add_node_ip(agent, text);
+	text_add_member_u64(text, "safeupgrade_start_mark", 0);
+	text_add_member_u64(text, "su_start_time_out", 0);
+	add_timers(agent, text);
 	text_add(text, "}");
 }

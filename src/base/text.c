@@ -16,6 +16,7 @@ void text_init(struct text *text, char *buffer, size_t capacity)
 	text->buffer = buffer;
 	text->capacity = capacity;
 	text->size = 0;
+	text->opened = false;
 	if (capacity > 0)
 		buffer[0] = '\0';
 }
@@ -35,27 +36,13 @@ void text_add_bytes(struct text *text, const char *bytes, size_t size)
 		text->buffer[text->size + fits] = '\0';
 	}
 	text->size += size;
+	if (size > 0)
+		text->opened = bytes[size - 1] == '{' || bytes[size - 1] == '[';
 }
 
 void text_add(struct text *text, const char *string)
 {
 	text_add_bytes(text, string, strlen(string));
-}
-
-void text_add_u64(struct text *text, uint64_t value)
-{
-	char digits[21];
-
-	snprintf(digits, sizeof(digits), "%" PRIu64, value);
-	text_add(text, digits);
-}
-
-void text_add_i64(struct text *text, int64_t value)
-{
-	char digits[22];
-
-	snprintf(digits, sizeof(digits), "%" PRId64, value);
-	text_add(text, digits);
 }
 
 void text_add_format(struct text *text, const char *format, ...)
@@ -69,6 +56,17 @@ void text_add_format(struct text *text, const char *format, ...)
 	va_end(arguments);
 	ensure(size >= 0);
 	text->size += (size_t)size;
+	text->opened = false;
+}
+
+void text_add_u64(struct text *text, uint64_t value)
+{
+	text_add_format(text, "%" PRIu64, value);
+}
+
+void text_add_i64(struct text *text, int64_t value)
+{
+	text_add_format(text, "%" PRId64, value);
 }
 
 /* Bytes of the UTF-8 character at `bytes`; 0 if there is none. */
@@ -131,30 +129,57 @@ void text_add_json_string(struct text *text, const char *bytes, size_t size)
 	text_add(text, "\"");
 }
 
-void text_add_member(struct text *text, bool *first, const char *name)
+void text_add_comma(struct text *text)
 {
-	text_add(text, *first ? "\"" : ",\"");
-	text_add(text, name);
-	text_add(text, "\":");
-	*first = false;
+	if (!text->opened)
+		text_add(text, ",");
 }
 
-void text_add_member_string(struct text *text, bool *first, const char *name, const char *value)
+void text_add_member(struct text *text, const char *name)
 {
-	text_add_member(text, first, name);
+	text_add_comma(text);
+	text_add(text, "\"");
+	text_add(text, name);
+	text_add(text, "\":");
+}
+
+void text_add_member_string(struct text *text, const char *name, const char *value)
+{
+	text_add_member(text, name);
 	text_add_json_string(text, value, strlen(value));
 }
 
-void text_add_member_u64(struct text *text, bool *first, const char *name, uint64_t value)
+void text_add_member_u64(struct text *text, const char *name, uint64_t value)
 {
-	text_add_member(text, first, name);
+	text_add_member(text, name);
 	text_add_u64(text, value);
 }
 
-void text_add_member_bool(struct text *text, bool *first, const char *name, bool value)
+void text_add_member_bool(struct text *text, const char *name, bool value)
 {
-	text_add_member(text, first, name);
+	text_add_member(text, name);
 	text_add(text, value ? "true" : "false");
+}
+
+void text_add_member_hex(struct text *text, const char *name, const uint8_t *bytes, size_t size)
+{
+	text_add_member(text, name);
+	text_add(text, "\"");
+	for (size_t i = 0; i < size; i++)
+		text_add_format(text, "%02x", bytes[i]);
+	text_add(text, "\"");
+}
+
+void text_add_member_strings(
+	struct text *text, const char *name, const char *strings, size_t stride, size_t count)
+{
+	text_add_member(text, name);
+	text_add(text, "[");
+	for (size_t i = 0; i < count; i++, strings += stride) {
+		text_add_comma(text);
+		text_add_json_string(text, strings, strlen(strings));
+	}
+	text_add(text, "]");
 }
 
 bool text_copy(char *to, size_t capacity, const char *from)

@@ -14,6 +14,7 @@ struct text {
 	char *buffer;    /* the caller's; NULL if capacity is 0, to measure only */
 	size_t capacity; /* bytes at `buffer`, terminator included */
 	size_t size; /* bytes that the whole text needs, without terminator; may exceed capacity */
+	bool opened; /* the last byte began an object or a list of JSON: no comma comes next */
 };
 
 void text_init(struct text *text, char *buffer, size_t capacity);
@@ -29,14 +30,18 @@ __attribute__((format(printf, 2, 3))) void text_add_format(
 /* A JSON string with its quotes. Bytes that are not UTF-8 become U+FFFD. */
 void text_add_json_string(struct text *text, const char *bytes, size_t size);
 
-/*
- * Members of a JSON object, with the comma before all but the first: text_add_member(t, &first,
- * "name") writes `,"name":`. `first` starts as true.
- */
-void text_add_member(struct text *text, bool *first, const char *name);
-void text_add_member_string(struct text *text, bool *first, const char *name, const char *value);
-void text_add_member_u64(struct text *text, bool *first, const char *name, uint64_t value);
-void text_add_member_bool(struct text *text, bool *first, const char *name, bool value);
+/* The comma before an element of a JSON list, but none before the first: after "[" or "{". */
+void text_add_comma(struct text *text);
+
+/* Members of a JSON object, with that comma: text_add_member(t, "name") writes `,"name":`. */
+void text_add_member(struct text *text, const char *name);
+void text_add_member_string(struct text *text, const char *name, const char *value);
+void text_add_member_u64(struct text *text, const char *name, uint64_t value);
+void text_add_member_bool(struct text *text, const char *name, bool value);
+void text_add_member_hex(struct text *text, const char *name, const uint8_t *bytes, size_t size);
+/* A list of `count` strings that lie `stride` bytes apart. */
+void text_add_member_strings(
+	struct text *text, const char *name, const char *strings, size_t stride, size_t count);
 
 /* Copies all of `from` with its terminator, or leaves `to` untouched and returns false. */
 __attribute__((warn_unused_result)) bool text_copy(char *to, size_t capacity, const char *from);

@@ -26,15 +26,12 @@ enum {
 struct findings {
 	struct text json;
 	char buffer[65536];
-	bool first;
 	unsigned count;
 };
 
 static void find(struct findings *findings, const struct options *options, const char *kind,
 	const char *node, const char *what)
 {
-	bool first = true;
-
 	findings->count++;
 	if (!options->json) {
 		options_print_safe(node);
@@ -42,11 +39,11 @@ static void find(struct findings *findings, const struct options *options, const
 		options_print_safe(what);
 		puts("");
 	}
-	text_add(&findings->json, findings->first ? "{" : ",{");
-	findings->first = false;
-	text_add_member_string(&findings->json, &first, "kind", kind);
-	text_add_member_string(&findings->json, &first, "node", node);
-	text_add_member_string(&findings->json, &first, "message", what);
+	text_add_comma(&findings->json);
+	text_add(&findings->json, "{");
+	text_add_member_string(&findings->json, "kind", kind);
+	text_add_member_string(&findings->json, "node", node);
+	text_add_member_string(&findings->json, "message", what);
 	text_add(&findings->json, "}");
 }
 
@@ -101,12 +98,12 @@ int check_main(int argc, char **argv)
 	if (mesh == NULL)
 		return status;
 	nodes = client_member(mesh, "nodes");
-	findings.first = true;
 	text_init(&findings.json, findings.buffer, sizeof(findings.buffer));
+	text_add(&findings.json, "[");
 	for (size_t i = 0; i < client_count(nodes); i++)
 		look_at(&findings, &options, client_at(nodes, i), place != NULL ? &release : NULL);
 	if (options.json)
-		printf("{\"nodes\":%zu,\"findings\":[%s],\"not_known\":[\"slow_links\",\"cut_"
+		printf("{\"nodes\":%zu,\"findings\":%s],\"not_known\":[\"slow_links\",\"cut_"
 		       "nodes\","
 		       "\"download_time\"]}\n",
 			client_count(nodes), findings.buffer);

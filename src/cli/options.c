@@ -88,12 +88,11 @@ int options_fail(const struct options *options, const char *reason, const char *
 	if (options->json) {
 		char document[4096];
 		struct text text;
-		bool first = true;
 
 		text_init(&text, document, sizeof(document));
 		text_add(&text, "{\"error\":{");
-		text_add_member_string(&text, &first, "reason", reason);
-		text_add_member_string(&text, &first, "message", message);
+		text_add_member_string(&text, "reason", reason);
+		text_add_member_string(&text, "message", message);
 		text_add(&text, "}}");
 		puts(document);
 	} else {

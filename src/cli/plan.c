@@ -134,7 +134,6 @@ int plan_post(const struct options *options, const struct order *order, const ch
 	struct usign_signature signature;
 	struct usign_secret secret;
 	struct text text;
-	bool first = true;
 	int status = CLI_DONE;
 
 	if (size == 0 || body == NULL)
@@ -148,9 +147,9 @@ int plan_post(const struct options *options, const struct order *order, const ch
 		usign_signature_to_blob(blob, &signature);
 		text_init(&text, body, LIMITS_HTTP_BODY_SIZE + 1);
 		text_add(&text, "{");
-		text_add_member(&text, &first, "order");
+		text_add_member(&text, "order");
 		text_add_json_string(&text, signed_text, size);
-		text_add_member_string(&text, &first, "signature", blob);
+		text_add_member_string(&text, "signature", blob);
 		text_add(&text, "}");
 		answer = client_ask(options, "/v1/orders", body, text.size);
 		status = answer.status;

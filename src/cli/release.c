@@ -143,7 +143,7 @@ static void name_image(struct image *image, const char *path, uint32_t number)
 }
 
 static int add_image(const struct options *options, const struct arguments *arguments,
-	struct text *text, bool *first, uint32_t number)
+	struct text *text, uint32_t number)
 {
 	struct image *image = calloc(1, sizeof(*image));
 	const char *argument = arguments->images[number];
@@ -176,7 +176,7 @@ static int add_image(const struct options *options, const struct arguments *argu
 		if (error != 0)
 			status = options_fail(
 				options, "internal", "%s: %s", target, strerror(-error));
-		manifest_write_image(text, first, image);
+		manifest_write_image(text, image);
 	}
 	free(bytes);
 	free(image);
@@ -220,7 +220,6 @@ static int create(const struct options *options, const struct arguments *argumen
 	time_t now = time(NULL);
 	struct tm broken_down;
 	struct text text;
-	bool first = true;
 	int status = CLI_DONE, error;
 
 	if (arguments->version == NULL || arguments->sequence == NULL || arguments->out == NULL ||
@@ -246,7 +245,7 @@ static int create(const struct options *options, const struct arguments *argumen
 	text_init(&text, buffer, LIMITS_MANIFEST_SIZE + 1);
 	manifest_write_begin(&text, &manifest);
 	for (uint32_t i = 0; i < arguments->image_count && status == CLI_DONE; i++)
-		status = add_image(options, arguments, &text, &first, i);
+		status = add_image(options, arguments, &text, i);
 	manifest_write_end(&text);
 	if (status == CLI_DONE)
 		status = write_release(options, arguments, &text);
@@ -449,38 +448,31 @@ static void print_text(const struct directory *directory, const struct manifest 
 
 static void print_json(const struct directory *directory, const struct manifest *manifest)
 {
-	char hex[BYTES_HASH_TEXT_SIZE + 1], fingerprint[USIGN_FINGERPRINT_TEXT_SIZE + 1];
+	char fingerprint[USIGN_FINGERPRINT_TEXT_SIZE + 1];
 	struct image *image = malloc(sizeof(*image));
 	char buffer[16384];
 	struct text text;
-	bool first = true;
 
 	text_init(&text, buffer, sizeof(buffer));
-	bytes_to_hex(hex, directory->release_id, BYTES_HASH_SIZE);
 	text_add(&text, "{");
-	text_add_member_string(&text, &first, "id", hex);
-	text_add_member_string(&text, &first, "version", manifest->version);
-	text_add_member_u64(&text, &first, "sequence", manifest->sequence);
-	text_add_member_string(&text, &first, "created", manifest->created);
-	text_add_member(&text, &first, "images");
+	text_add_member_hex(&text, "id", directory->release_id, BYTES_HASH_SIZE);
+	text_add_member_string(&text, "version", manifest->version);
+	text_add_member_u64(&text, "sequence", manifest->sequence);
+	text_add_member_string(&text, "created", manifest->created);
+	text_add_member(&text, "images");
 	fputs(buffer, stdout);
 	for (uint32_t i = 0; image != NULL && i < directory->image_count; i++) {
 		if (!manifest_image(image, i, directory->manifest, directory->manifest_size))
 			continue;
 		text_init(&text, buffer, sizeof(buffer));
-		first = true;
 		text_add(&text, i > 0 ? ",{" : "[{");
-		text_add_member_string(&text, &first, "file", image->file);
-		text_add_member_u64(&text, &first, "size", image->size);
-		bytes_to_hex(hex, image->sha256, BYTES_HASH_SIZE);
-		text_add_member_string(&text, &first, "sha256", hex);
-		text_add_member_string(&text, &first, "compat_version", image->compat_version);
-		text_add_member(&text, &first, "boards");
-		for (uint32_t j = 0; j < image->board_count; j++) {
-			text_add(&text, j > 0 ? "," : "[");
-			text_add_json_string(&text, image->boards[j], strlen(image->boards[j]));
-		}
-		text_add(&text, "]}");
+		text_add_member_string(&text, "file", image->file);
+		text_add_member_u64(&text, "size", image->size);
+		text_add_member_hex(&text, "sha256", image->sha256, BYTES_HASH_SIZE);
+		text_add_member_string(&text, "compat_version", image->compat_version);
+		text_add_member_strings(&text, "boards", image->boards[0], sizeof(image->boards[0]),
+			image->board_count);
+		text_add(&text, "}");
 		fputs(buffer, stdout);
 	}
 	free(image);

@@ -213,7 +213,6 @@ static int offer_directory(const struct options *options, const struct plan_rele
 	char body[LIMITS_URL_SIZE * 6 + 32];
 	struct client_answer answer;
 	struct text text;
-	bool first = true;
 
 	if (!release->is_directory)
 		return CLI_DONE;
@@ -225,7 +224,7 @@ static int offer_directory(const struct options *options, const struct plan_rele
 			release->place);
 	text_init(&text, body, sizeof(body));
 	text_add(&text, "{");
-	text_add_member_string(&text, &first, "path", release->place);
+	text_add_member_string(&text, "path", release->place);
 	text_add(&text, "}");
 	answer = client_ask(options, "/v1/directory", body, text.size);
 	client_forget(&answer);

@@ -326,58 +326,51 @@ bool order_is_without(const struct order_confirmation *confirm, const char *name
 	return false;
 }
 
-static void write_start(struct text *text, bool *first, const struct order_start *start)
+static void write_start(struct text *text, const struct order_start *start)
 {
 	char encoded[BYTES_HASH_TEXT_SIZE + 1];
-	bool inner = true;
 
-	text_add_member(text, first, "release");
+	text_add_member(text, "release");
 	text_add(text, "{");
 	bytes_to_hex(encoded, start->release_id, BYTES_HASH_SIZE);
-	text_add_member_string(text, &inner, "id", encoded);
-	text_add_member_string(text, &inner, "version", start->version);
-	text_add_member_u64(text, &inner, "sequence", start->sequence);
-	text_add_member(text, &inner, "urls");
-	text_add(text, "[");
-	for (uint32_t i = 0; i < start->url_count; i++) {
-		text_add(text, i > 0 ? "," : "");
-		text_add_json_string(text, start->urls[i], strlen(start->urls[i]));
-	}
-	text_add(text, "]}");
-	text_add_member(text, first, "policy");
-	text_add(text, "{");
-	inner = true;
-	text_add_member_string(text, &inner, "confirm",
-		start->confirm == ORDER_CONFIRM_AUTO ? "auto" : "operator");
-	text_add_member_string(
-		text, &inner, "kind", start->policy == ORDER_ATOMIC ? "atomic" : "best-effort");
-	text_add_member_u64(text, &inner, "quorum", start->quorum_percent);
-	text_add_member_u64(text, &inner, "hold_ms", start->hold_ms);
-	text_add_member_bool(text, &inner, "allow_single_slot", start->allow_single_slot);
-	text_add_member_bool(text, &inner, "allow_downgrade", start->allow_downgrade);
-	text_add_member_bool(text, &inner, "catch_up", start->catch_up);
+	text_add_member_string(text, "id", encoded);
+	text_add_member_string(text, "version", start->version);
+	text_add_member_u64(text, "sequence", start->sequence);
+	text_add_member_strings(
+		text, "urls", start->urls[0], sizeof(start->urls[0]), start->url_count);
 	text_add(text, "}");
-	text_add_member(text, first, "participants");
+	text_add_member(text, "policy");
+	text_add(text, "{");
+	text_add_member_string(
+		text, "confirm", start->confirm == ORDER_CONFIRM_AUTO ? "auto" : "operator");
+	text_add_member_string(
+		text, "kind", start->policy == ORDER_ATOMIC ? "atomic" : "best-effort");
+	text_add_member_u64(text, "quorum", start->quorum_percent);
+	text_add_member_u64(text, "hold_ms", start->hold_ms);
+	text_add_member_bool(text, "allow_single_slot", start->allow_single_slot);
+	text_add_member_bool(text, "allow_downgrade", start->allow_downgrade);
+	text_add_member_bool(text, "catch_up", start->catch_up);
+	text_add(text, "}");
+	text_add_member(text, "participants");
 	text_add(text, "[");
 	for (uint32_t i = 0; i < start->participant_count; i++) {
 		const struct order_participant *participant = &start->participants[i];
 
-		inner = true;
 		text_add(text, i > 0 ? ",{" : "{");
-		text_add_member_string(text, &inner, "name", participant->name);
+		text_add_member_string(text, "name", participant->name);
 		bytes_to_base64(encoded, participant->key, ORDER_KEY_SIZE);
-		text_add_member_string(text, &inner, "key", encoded);
+		text_add_member_string(text, "key", encoded);
 		if (participant->wave != 0)
-			text_add_member_u64(text, &inner, "wave", participant->wave);
+			text_add_member_u64(text, "wave", participant->wave);
 		text_add(text, "}");
 	}
 	text_add(text, "]");
 }
 
-static void write_confirm(struct text *text, bool *first, const struct order_confirmation *confirm)
+static void write_confirm(struct text *text, const struct order_confirmation *confirm)
 {
-	text_add_member_u64(text, first, "wave", confirm->wave);
-	text_add_member(text, first, "without");
+	text_add_member_u64(text, "wave", confirm->wave);
+	text_add_member(text, "without");
 	text_add(text, "[");
 	for (uint32_t i = 0; i < confirm->without_count; i++) {
 		text_add(text, i > 0 ? "," : "");
@@ -390,34 +383,32 @@ size_t order_encode(const struct order *order, char *buffer, size_t capacity)
 {
 	struct text text;
 	char encoded[BYTES_HASH_TEXT_SIZE + 1];
-	bool first = true;
 
 	text_init(&text, buffer, capacity);
 	text_add(&text, "{");
-	text_add_member_u64(&text, &first, "lockstep", ORDER_FORMAT);
-	text_add_member_string(&text, &first, "mesh", order->mesh);
-	text_add_member_string(&text, &first, "kind", order_kind_word(order->kind));
+	text_add_member_u64(&text, "lockstep", ORDER_FORMAT);
+	text_add_member_string(&text, "mesh", order->mesh);
+	text_add_member_string(&text, "kind", order_kind_word(order->kind));
 	bytes_to_hex(encoded, order->upgrade, ORDER_UPGRADE_SIZE);
-	text_add_member_string(&text, &first, "upgrade", encoded);
-	text_add_member_u64(&text, &first, "epoch", order->epoch);
-	text_add_member_string(&text, &first, "issued", order->issued);
+	text_add_member_string(&text, "upgrade", encoded);
+	text_add_member_u64(&text, "epoch", order->epoch);
+	text_add_member_string(&text, "issued", order->issued);
 	switch (order->kind) {
 	case ORDER_START:
-		write_start(&text, &first, &order->start);
+		write_start(&text, &order->start);
 		break;
 	case ORDER_SCHEDULE:
 		bytes_to_hex(encoded, order->schedule.start_id, BYTES_HASH_SIZE);
-		text_add_member_string(&text, &first, "start", encoded);
-		text_add_member_u64(&text, &first, "wave", order->schedule.wave);
-		text_add_member_u64(&text, &first, "countdown_ms", order->schedule.countdown_ms);
-		text_add_member_u64(
-			&text, &first, "confirm_window_s", order->schedule.confirm_window_s);
+		text_add_member_string(&text, "start", encoded);
+		text_add_member_u64(&text, "wave", order->schedule.wave);
+		text_add_member_u64(&text, "countdown_ms", order->schedule.countdown_ms);
+		text_add_member_u64(&text, "confirm_window_s", order->schedule.confirm_window_s);
 		break;
 	case ORDER_CONFIRM:
-		write_confirm(&text, &first, &order->confirm);
+		write_confirm(&text, &order->confirm);
 		break;
 	case ORDER_ABORT:
-		text_add_member_string(&text, &first, "reason", order->abort.reason);
+		text_add_member_string(&text, "reason", order->abort.reason);
 		break;
 	case ORDER_KIND_COUNT:
 		ensure(false);

@@ -110,52 +110,51 @@ static void write_record(struct text *text, const struct record *record, const c
 {
 	char hex[BYTES_HASH_TEXT_SIZE + 1];
 	static const uint8_t no_order[BYTES_HASH_SIZE];
-	bool first = true;
 
 	text_add(text, "{");
-	text_add_member_u64(text, &first, "lockstep", RECORD_FORMAT);
-	text_add_member_string(text, &first, "mesh", mesh);
-	text_add_member_string(text, &first, "name", record->name);
-	text_add_member_u64(text, &first, "incarnation", record->incarnation);
-	text_add_member_u64(text, &first, "sequence", record->sequence);
-	text_add_member_string(text, &first, "state", state_name(record->state));
+	text_add_member_u64(text, "lockstep", RECORD_FORMAT);
+	text_add_member_string(text, "mesh", mesh);
+	text_add_member_string(text, "name", record->name);
+	text_add_member_u64(text, "incarnation", record->incarnation);
+	text_add_member_u64(text, "sequence", record->sequence);
+	text_add_member_string(text, "state", state_name(record->state));
 	if (record->reason != REASON_NONE)
-		text_add_member_string(text, &first, "reason", reason_word(record->reason));
+		text_add_member_string(text, "reason", reason_word(record->reason));
 	if (record->message[0] != '\0')
-		text_add_member_string(text, &first, "message", record->message);
+		text_add_member_string(text, "message", record->message);
 	if (record->highest_epoch != 0)
-		text_add_member_u64(text, &first, "highest_epoch", record->highest_epoch);
+		text_add_member_u64(text, "highest_epoch", record->highest_epoch);
 	if (record->epoch != 0) {
-		text_add_member_u64(text, &first, "epoch", record->epoch);
+		text_add_member_u64(text, "epoch", record->epoch);
 		bytes_to_hex(hex, record->upgrade, ORDER_UPGRADE_SIZE);
-		text_add_member_string(text, &first, "upgrade", hex);
+		text_add_member_string(text, "upgrade", hex);
 	}
 	if (memcmp(record->order, no_order, sizeof(no_order)) != 0) {
 		bytes_to_hex(hex, record->order, BYTES_HASH_SIZE);
-		text_add_member_string(text, &first, "order", hex);
+		text_add_member_string(text, "order", hex);
 	}
 	if (record->wave != 0)
-		text_add_member_u64(text, &first, "wave", record->wave);
+		text_add_member_u64(text, "wave", record->wave);
 	if (record->flashed)
-		text_add_member_bool(text, &first, "flashed", true);
+		text_add_member_bool(text, "flashed", true);
 	if (record->healthy)
-		text_add_member_bool(text, &first, "healthy", true);
+		text_add_member_bool(text, "healthy", true);
 	if (record->source)
-		text_add_member_bool(text, &first, "source", true);
+		text_add_member_bool(text, "source", true);
 	if (record->held_bytes != 0)
-		text_add_member_u64(text, &first, "held_bytes", record->held_bytes);
+		text_add_member_u64(text, "held_bytes", record->held_bytes);
 	if (record->image_bytes != 0)
-		text_add_member_u64(text, &first, "image_bytes", record->image_bytes);
+		text_add_member_u64(text, "image_bytes", record->image_bytes);
 	if (record->release_sequence != 0)
-		text_add_member_u64(text, &first, "release_sequence", record->release_sequence);
+		text_add_member_u64(text, "release_sequence", record->release_sequence);
 	if (record->slots != 0)
-		text_add_member_u64(text, &first, "slots", record->slots);
+		text_add_member_u64(text, "slots", record->slots);
 	if (record->window_s != 0)
-		text_add_member_u64(text, &first, "window_s", record->window_s);
-	text_add_member_string(text, &first, "version", record->version);
-	text_add_member_string(text, &first, "board", record->board);
+		text_add_member_u64(text, "window_s", record->window_s);
+	text_add_member_string(text, "version", record->version);
+	text_add_member_string(text, "board", record->board);
 	if (record->address[0] != '\0')
-		text_add_member_string(text, &first, "address", record->address);
+		text_add_member_string(text, "address", record->address);
 	text_add(text, "}");
 }
 

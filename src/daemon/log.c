@@ -61,16 +61,15 @@ void log_view(const struct log *log, struct text *text)
 		time_t seconds = (time_t)entry->unix_s;
 		struct tm broken_down;
 		char stamp[32] = "";
-		bool first = true;
 
 		if (gmtime_r(&seconds, &broken_down) != NULL)
 			(void)strftime(stamp, sizeof(stamp), "%Y-%m-%dT%H:%M:%SZ", &broken_down);
 		text_add(text, i > begin ? ",{" : "{");
-		text_add_member_u64(text, &first, "ms", entry->ms);
-		text_add_member_string(text, &first, "time", stamp);
-		text_add_member_string(text, &first, "level", level_words[entry->level]);
-		text_add_member_string(text, &first, "code", entry->code);
-		text_add_member_string(text, &first, "text", entry->text);
+		text_add_member_u64(text, "ms", entry->ms);
+		text_add_member_string(text, "time", stamp);
+		text_add_member_string(text, "level", level_words[entry->level]);
+		text_add_member_string(text, "code", entry->code);
+		text_add_member_string(text, "text", entry->text);
 		text_add(text, "}");
 	}
 	text_add(text, "]}");

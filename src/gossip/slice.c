@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 #include "gossip/slice.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 #include "gossip/scan.h"
@@ -139,21 +140,29 @@ static void write_string(struct text *text, const char *string)
 	text_add(text, "\"");
 }
 
-void slice_write_entry(struct text *text, bool *first, const char *key, const char *author,
-	int64_t ttl_s, const char *data, size_t data_size)
+void slice_write_entry_begin(struct text *text, const char *key, const char *author, int64_t ttl_s)
 {
-	text_add(text, *first ? "{\"key\":" : ",{\"key\":");
-	*first = false;
+	text_add_comma(text);
+	text_add(text, "{\"key\":");
 	write_string(text, key);
 	text_add(text, ",\"value\":{\"mAuthor\":");
 	write_string(text, author);
-	text_add(text, ",\"mTtl\":{\"xint64\":");
-	text_add_i64(text, ttl_s);
-	text_add(text, ",\"xstr64\":\"");
-	text_add_i64(text, ttl_s);
-	text_add(text, "\"},\"mData\":");
-	text_add_bytes(text, data, data_size);
+	text_add_format(text,
+		",\"mTtl\":{\"xint64\":%" PRId64 ",\"xstr64\":\"%" PRId64 "\"},\"mData\":", ttl_s,
+		ttl_s);
+}
+
+void slice_write_entry_end(struct text *text)
+{
 	text_add(text, "}}");
+}
+
+void slice_write_entry(struct text *text, const char *key, const char *author, int64_t ttl_s,
+	const char *data, size_t data_size)
+{
+	slice_write_entry_begin(text, key, author, ttl_s);
+	text_add_bytes(text, data, data_size);
+	slice_write_entry_end(text);
 }
 
 void slice_write_end(struct text *text)

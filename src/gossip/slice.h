@@ -45,11 +45,14 @@ void slice_reader_init(struct slice_reader *reader, const char *bytes, size_t si
 __attribute__((warn_unused_result)) bool slice_reader_next(
 	struct slice_reader *reader, struct slice_entry *entry);
 
-/* Writing: begin, add…, end. Compact JSON. `data` is one JSON value, written as it is; so are the
- * bytes of key and author, UTF-8 or not. `first` starts as true. */
+/* Writing: begin, entry…, end. An entry's data may also be written between its own begin and end.
+ * Compact JSON. `data` is one JSON value, written as it is; so are the bytes of key and author,
+ * UTF-8 or not. */
 void slice_write_begin(struct text *text);
-void slice_write_entry(struct text *text, bool *first, const char *key, const char *author,
-	int64_t ttl_s, const char *data, size_t data_size);
+void slice_write_entry(struct text *text, const char *key, const char *author, int64_t ttl_s,
+	const char *data, size_t data_size);
+void slice_write_entry_begin(struct text *text, const char *key, const char *author, int64_t ttl_s);
+void slice_write_entry_end(struct text *text);
 void slice_write_end(struct text *text);
 
 #endif

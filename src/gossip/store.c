@@ -38,11 +38,10 @@ void store_free(struct store *store)
 static size_t written_size(const struct slice_entry *entry)
 {
 	struct text text;
-	bool first = false;
 
 	text_init(&text, NULL, 0);
 	slice_write_entry(
-		&text, &first, entry->key, entry->author, INT64_MIN, entry->data, entry->data_size);
+		&text, entry->key, entry->author, INT64_MIN, entry->data, entry->data_size);
 	return text.size;
 }
 
@@ -264,14 +263,12 @@ void store_age(struct store *store, uint32_t seconds)
 
 void store_write(const struct store *store, struct text *text)
 {
-	bool first = true;
-
 	slice_write_begin(text);
 	for (uint32_t i = 0; i < store->entry_count; i++) {
 		const struct store_entry *entry = store->entries[i];
 
-		slice_write_entry(text, &first, entry->bytes, entry->author, entry->ttl_s,
-			entry->data, entry->data_size);
+		slice_write_entry(text, entry->bytes, entry->author, entry->ttl_s, entry->data,
+			entry->data_size);
 	}
 	slice_write_end(text);
 }

@@ -8,7 +8,7 @@
 
 /* Begin with the head, then every image, then the end. */
 void manifest_write_begin(struct text *text, const struct manifest *manifest);
-void manifest_write_image(struct text *text, bool *first, const struct image *image);
+void manifest_write_image(struct text *text, const struct image *image);
 void manifest_write_end(struct text *text);
 
 /* Fills size, hashes and chunks of `image` from the bytes of the file. False if it is empty or has
