@@ -375,6 +375,7 @@ int main(void)
 				       COUNT(deadline_cases) + COUNT(others)];
 	size_t count = 0;
 
+	(void)signal(SIGPIPE, SIG_IGN); /* as the daemon does */
 	ADD(status_cases, test_status);
 	ADD(start_cases, test_start);
 	ADD(bound_cases, test_bound);
