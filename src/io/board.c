@@ -89,44 +89,44 @@ void board_read(struct board *board, const char *root)
 		take_line(board->boot_id, sizeof(board->boot_id), text);
 }
 
-/* Columns: interface, destination, gateway, flags, …, mask; a default route has destination 0. */
-static bool has_ipv4_default(const char *root)
+/* Line by line, because the table of a whole mesh is long and its default route may be the last. */
+static bool any_line(const char *root, const char *path, bool (*matches)(const char *line))
 {
-	char text[SMALL_FILE_SIZE + 1];
+	char whole[256], line[256];
+	bool found = false;
+	FILE *file;
 
-	if (!read_small(root, "/proc/net/route", text))
+	snprintf(whole, sizeof(whole), "%s%s", root, path);
+	file = fopen(whole, "re");
+	if (file == NULL)
 		return false;
-	for (const char *line = strchr(text, '\n'); line != NULL; line = strchr(line + 1, '\n')) {
-		char interface[32], destination[16];
-
-		if (sscanf(line + 1, "%31s %15s", interface, destination) == 2 &&
-			strcmp(destination, "00000000") == 0)
-			return true;
-	}
-	return false;
+	while (!found && fgets(line, sizeof(line), file) != NULL)
+		found = matches(line);
+	fclose(file);
+	return found;
 }
 
-static bool has_ipv6_default(const char *root)
+/* Columns: interface, destination, gateway, flags, …, mask; a default route has destination 0. */
+static bool is_ipv4_default(const char *line)
+{
+	char interface[32], destination[16];
+
+	return sscanf(line, "%31s %15s", interface, destination) == 2 &&
+	       strcmp(destination, "00000000") == 0;
+}
+
+static bool is_ipv6_default(const char *line)
 {
 	static const char all_zero[] = "00000000000000000000000000000000 00 ";
-	char text[SMALL_FILE_SIZE + 1];
+	size_t size = strcspn(line, "\n");
 
-	if (!read_small(root, "/proc/net/ipv6_route", text))
-		return false;
-	for (const char *line = text; line != NULL && *line != '\0';) {
-		const char *end = strchr(line, '\n');
-		size_t size = end != NULL ? (size_t)(end - line) : strlen(line);
-
-		/* Every network namespace has an unreachable default on lo. */
-		if (strncmp(line, all_zero, sizeof(all_zero) - 1) == 0 && size > 2 &&
-			strncmp(line + size - 2, "lo", 2) != 0)
-			return true;
-		line = end != NULL ? end + 1 : NULL;
-	}
-	return false;
+	/* Every network namespace has an unreachable default on lo. */
+	return strncmp(line, all_zero, sizeof(all_zero) - 1) == 0 &&
+	       strncmp(line + size - 2, "lo", 2) != 0;
 }
 
 bool board_has_gateway(const char *root)
 {
-	return has_ipv4_default(root) || has_ipv6_default(root);
+	return any_line(root, "/proc/net/route", is_ipv4_default) ||
+	       any_line(root, "/proc/net/ipv6_route", is_ipv6_default);
 }
