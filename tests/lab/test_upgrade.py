@@ -191,6 +191,7 @@ class Forgery(MeshCase):
         self.start_upgrade("release-2", "--hold", "2s")
         self.wait_state("UPGRADE_CHECK_FAILED", ["node3"])
         self.wait_state("UPGRADE_READY", ["node1", "node2"])
+        self.wait_seen("UPGRADE_CHECK_FAILED", ["node3"], "node2")
         records = self.gossip("node1", "node2", "lockstep_nodes", {})
         own, victim = records["node1"], records["node3"]
         lie = victim["record"].replace("UPGRADE_CHECK_FAILED", "UPGRADE_SCHEDULED")
