@@ -15,7 +15,7 @@ static void print_signals_between(
 		if (rows[i].from != from || rows[i].to != to)
 			continue;
 		printf("%s%s%s", separator, signal_name(rows[i].signal),
-			rows[i].guard != NULL ? "?" : "");
+			rows[i].guard != GUARD_NONE ? "?" : "");
 		separator = ", ";
 	}
 }
@@ -50,11 +50,9 @@ static void print_table(const struct machine_row *rows, size_t count)
 {
 	puts("| from | signal | to | only if |\n| --- | --- | --- | --- |");
 	for (size_t i = 0; i < count; i++) {
-		const char *sentence =
-			rows[i].guard != NULL ? machine_guard_sentence(rows[i].guard) : "";
-
 		printf("| `%s` | `%s` | `%s` | %s |\n", state_name(rows[i].from),
-			signal_name(rows[i].signal), state_name(rows[i].to), sentence);
+			signal_name(rows[i].signal), state_name(rows[i].to),
+			machine_guard_sentence(rows[i].guard));
 	}
 	putchar('\n');
 }

@@ -100,8 +100,8 @@ static void test_no_row_stands_twice(void **state)
 		for (size_t b = a + 1; b < count; b++)
 			assert_false(
 				rows[a].from == rows[b].from && rows[a].signal == rows[b].signal);
-		assert_true(
-			rows[a].guard == NULL || machine_guard_sentence(rows[a].guard)[0] != '\0');
+		assert_true(rows[a].guard == GUARD_NONE ||
+			    machine_guard_sentence(rows[a].guard)[0] != '\0');
 	}
 }
 

@@ -66,6 +66,8 @@ static struct refusal_case {
 		"upgrade" },
 	{ "head: upgrade too short", 3, "0011223344556677", "00112233445566", REASON_BAD_ORDER,
 		"upgrade" },
+	{ "head: upgrade zero", 3, "0011223344556677", "0000000000000000", REASON_BAD_ORDER,
+		"upgrade" },
 	{ "head: epoch 0", 3, "\"epoch\":7", "\"epoch\":0", REASON_BAD_ORDER, "epoch" },
 	{ "head: epoch 7.0", 3, "\"epoch\":7", "\"epoch\":7.0", REASON_BAD_ORDER, "epoch" },
 	{ "head: epoch 2^53", 3, "\"epoch\":7", "\"epoch\":9007199254740992", REASON_BAD_ORDER,

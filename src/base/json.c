@@ -263,3 +263,17 @@ void json_array_string(struct json_reader *reader, struct json_object *array, co
 	else
 		copy_string(reader, member, value, buffer, capacity);
 }
+
+uint32_t json_get_strings(struct json_reader *reader, struct json_object *object,
+	const char *member, char *strings, size_t stride, uint32_t count_max)
+{
+	struct json_object *list = json_get_array(reader, object, member, count_max);
+	uint32_t count = (uint32_t)json_array_count(list);
+
+	for (uint32_t i = 0; i < count && json_ok(reader); i++, strings += stride) {
+		json_array_string(reader, list, member, i, strings, stride);
+		if (json_ok(reader) && !text_is_printable(strings, stride - 1))
+			json_fail(reader, member, "must be printable");
+	}
+	return json_ok(reader) ? count : 0;
+}

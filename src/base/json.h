@@ -74,5 +74,9 @@ struct json_object *json_array_object(
 /* Element `index` as a string of at most capacity-1 bytes. */
 void json_array_string(struct json_reader *reader, struct json_object *array, const char *member,
 	size_t index, char *buffer, size_t capacity);
+/* A list of at most `count_max` printable strings of at most stride-1 bytes, `stride` bytes apart;
+ * returns how many. */
+uint32_t json_get_strings(struct json_reader *reader, struct json_object *object,
+	const char *member, char *strings, size_t stride, uint32_t count_max);
 
 #endif

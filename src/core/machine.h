@@ -8,6 +8,7 @@
  */
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/reason.h"
 #include "core/state.h"
@@ -57,18 +58,34 @@ struct machine_facts {
 	bool catch_up;        /* the policy lets late nodes catch up */
 };
 
-typedef enum reason machine_guard(const struct machine_facts *facts);
+/* clang-format off */
+#define GUARDS(X) \
+	X(NONE, "") \
+	X(SUPERSEDES, "the new one has a higher epoch, or the lower id before any schedule") \
+	X(SCHEDULED, "refused: already_scheduled") \
+	X(TOO_LATE, "refused: too_late") \
+	X(COMMIT, "every participant of the wave (or the quorum) was seen scheduled for this very order, or one of them is past the flash") \
+	X(NOBODY_PAST, "nobody of the wave is past the flash") \
+	X(CONFIRM, "ordered and every participant that was not named away runs the new firmware; or healthy and another one confirmed; or automatic and the whole wave is healthy") \
+	X(REJOIN, "the policy says catch_up, and a participant of the wave has confirmed")
+/* clang-format on */
+
+enum machine_guard {
+#define GUARD_ENUM(name, sentence) GUARD_##name,
+	GUARDS(GUARD_ENUM)
+#undef GUARD_ENUM
+};
 
 struct machine_row {
-	enum node_state from;
-	enum signal signal;
-	machine_guard *guard; /* NULL: no objection ever */
-	enum node_state to;
+	uint8_t from;   /* enum node_state */
+	uint8_t signal; /* enum signal */
+	uint8_t guard;  /* enum machine_guard; NONE: no objection ever */
+	uint8_t to;     /* enum node_state */
 };
 
 /* The table, for tests and the documentation. */
 const struct machine_row *machine_rows(size_t *count);
-const char *machine_guard_sentence(machine_guard *guard);
+const char *machine_guard_sentence(enum machine_guard guard); /* "" for NONE */
 const char *signal_name(enum signal signal);
 const char *signal_sentence(enum signal signal);
 

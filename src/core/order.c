@@ -4,23 +4,92 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/ensure.h"
-#include "base/json.h"
-#include "base/text.h"
+#include <sodium.h>
 
-#define EPOCH_MAX ((UINT64_C(1) << 53) - 1) /* what every JSON reader keeps exactly */
+#include "base/ensure.h"
+#include "base/members.h"
+#include "base/words.h"
 
 enum {
 	HOLD_DEFAULT_MS = 30000,
+	HEAD_MESH = 0, /* the first of the head, which are read apart */
+	HEAD_KIND,
 };
 
-static const char *const kind_words[ORDER_KIND_COUNT] = { "start", "schedule", "confirm", "abort" };
+static const char kind_words[] = "start\0schedule\0confirm\0abort\0";
+
+static const struct member head_members[] = {
+	[HEAD_MESH] = MEMBER(struct order, mesh, STRING, "mesh"),
+	[HEAD_KIND] = MEMBER(struct order, kind, WORD, "kind", .words = kind_words),
+	MEMBER(struct order, upgrade, HEX, "upgrade"),
+	MEMBER(struct order, epoch, NUMBER, "epoch", .min = 1),
+	MEMBER(struct order, issued, PRINTABLE, "issued", .flags = MEMBER_OPTIONAL),
+};
+
+static const struct member release_members[] = {
+	MEMBER(struct order_start, release_id, HEX, "id"),
+	MEMBER(struct order_start, version, PRINTABLE, "version"),
+	MEMBER(struct order_start, sequence, NUMBER, "sequence"),
+};
+
+static const struct member policy_members[] = {
+	MEMBER(struct order_start, confirm, WORD, "confirm", .words = "operator\0auto\0"),
+	MEMBER(struct order_start, policy, WORD, "kind", .words = "atomic\0best-effort\0"),
+	MEMBER(struct order_start, quorum_percent, NUMBER, "quorum", .min = 1,
+		.max = ORDER_QUORUM_MAX, .flags = MEMBER_OPTIONAL),
+	MEMBER(struct order_start, hold_ms, NUMBER, "hold_ms", .min = LIMITS_HOLD_MIN_MS,
+		.max = LIMITS_HOLD_MAX_MS, .flags = MEMBER_OPTIONAL),
+	MEMBER(struct order_start, allow_single_slot, BOOL, "allow_single_slot",
+		.flags = MEMBER_OPTIONAL),
+	MEMBER(struct order_start, allow_downgrade, BOOL, "allow_downgrade",
+		.flags = MEMBER_OPTIONAL),
+	MEMBER(struct order_start, catch_up, BOOL, "catch_up", .flags = MEMBER_OPTIONAL),
+};
+
+static const struct member participant_members[] = {
+	MEMBER(struct order_participant, name, NAME, "name"),
+	MEMBER(struct order_participant, key, BASE64, "key"),
+	MEMBER(struct order_participant, wave, NUMBER, "wave", .max = LIMITS_WAVES_MAX - 1,
+		.flags = MEMBER_SPARSE),
+};
+
+static const struct member schedule_members[] = {
+	MEMBER(struct order, schedule.start_id, HEX, "start"),
+	MEMBER(struct order, schedule.wave, NUMBER, "wave", .max = LIMITS_WAVES_MAX - 1,
+		.flags = MEMBER_OPTIONAL),
+	MEMBER(struct order, schedule.countdown_ms, NUMBER, "countdown_ms",
+		.min = LIMITS_COUNTDOWN_MIN_MS, .max = LIMITS_COUNTDOWN_MAX_MS),
+	MEMBER(struct order, schedule.confirm_window_s, NUMBER, "confirm_window_s",
+		.min = LIMITS_CONFIRM_WINDOW_MIN_S, .max = LIMITS_CONFIRM_WINDOW_MAX_S),
+};
+
+static const struct member confirm_members[] = {
+	MEMBER(struct order, confirm.wave, NUMBER, "wave", .max = LIMITS_WAVES_MAX - 1,
+		.flags = MEMBER_OPTIONAL),
+};
+
+static const struct member abort_members[] = {
+	MEMBER(struct order, abort.reason, PRINTABLE, "reason", .flags = MEMBER_OPTIONAL),
+};
+
+#define COUNT(rows) (sizeof(rows) / sizeof((rows)[0]))
+
+/* Of each kind, what is not a list or an object. */
+static const struct {
+	const struct member *members;
+	size_t count;
+} bodies[ORDER_KIND_COUNT] = {
+	[ORDER_START] = { NULL, 0 },
+	[ORDER_SCHEDULE] = { schedule_members, COUNT(schedule_members) },
+	[ORDER_CONFIRM] = { confirm_members, COUNT(confirm_members) },
+	[ORDER_ABORT] = { abort_members, COUNT(abort_members) },
+};
 
 const char *order_kind_word(enum order_kind kind)
 {
 	ensure((unsigned)kind < ORDER_KIND_COUNT);
 
-	return kind_words[kind];
+	return words_at(kind_words, kind);
 }
 
 void order_id(uint8_t id[static BYTES_HASH_SIZE], const char *bytes, size_t size)
@@ -31,49 +100,22 @@ void order_id(uint8_t id[static BYTES_HASH_SIZE], const char *bytes, size_t size
 static void read_release(
 	struct json_reader *reader, struct json_object *object, struct order_start *start)
 {
-	struct json_object *release = json_get_object(reader, object, "release");
-	struct json_object *urls;
+	struct json_object *member = json_get_object(reader, object, "release");
 
-	json_get_hex(reader, release, "id", start->release_id, BYTES_HASH_SIZE);
-	json_get_string(reader, release, "version", start->version, sizeof(start->version));
-	if (json_ok(reader) && !text_is_printable(start->version, LIMITS_VERSION_SIZE))
-		json_fail(reader, "version", "is not printable");
-	start->sequence = json_get_u64(reader, release, "sequence", 0, EPOCH_MAX);
-	if (!json_ok(reader) || !json_has(release, "urls"))
-		return;
-	urls = json_get_array(reader, release, "urls", LIMITS_IMAGE_URLS_MAX);
-	start->url_count = (uint32_t)json_array_count(urls);
-	for (uint32_t i = 0; i < start->url_count; i++) {
-		json_array_string(reader, urls, "urls", i, start->urls[i], sizeof(start->urls[i]));
-		if (json_ok(reader) && !text_is_printable(start->urls[i], LIMITS_URL_SIZE))
-			json_fail(reader, "urls", "are not printable");
-	}
+	members_read(reader, member, release_members, COUNT(release_members), start);
+	if (json_has(member, "urls"))
+		start->url_count = json_get_strings(reader, member, "urls", start->urls[0],
+			sizeof(start->urls[0]), LIMITS_IMAGE_URLS_MAX);
 }
 
 static void read_policy(
 	struct json_reader *reader, struct json_object *object, struct order_start *start)
 {
-	struct json_object *policy = json_get_object(reader, object, "policy");
-	char word[16] = "";
-
-	json_get_string(reader, policy, "confirm", word, sizeof(word));
-	if (strcmp(word, "auto") == 0)
-		start->confirm = ORDER_CONFIRM_AUTO;
-	else if (strcmp(word, "operator") != 0)
-		json_fail(reader, "confirm", "must be auto or operator");
-	json_get_string(reader, policy, "kind", word, sizeof(word));
-	if (strcmp(word, "best-effort") == 0)
-		start->policy = ORDER_BEST_EFFORT;
-	else if (strcmp(word, "atomic") != 0)
-		json_fail(reader, "kind", "must be atomic or best-effort");
-	start->quorum_percent =
-		(uint32_t)json_get_optional_u64(reader, policy, "quorum", 1, ORDER_QUORUM_MAX, 100);
-	start->hold_ms = (uint32_t)json_get_optional_u64(
-		reader, policy, "hold_ms", LIMITS_HOLD_MIN_MS, LIMITS_HOLD_MAX_MS, HOLD_DEFAULT_MS);
-	start->allow_single_slot =
-		json_get_optional_bool(reader, policy, "allow_single_slot", false);
-	start->allow_downgrade = json_get_optional_bool(reader, policy, "allow_downgrade", false);
-	start->catch_up = json_get_optional_bool(reader, policy, "catch_up", true);
+	start->quorum_percent = ORDER_QUORUM_MAX;
+	start->hold_ms = HOLD_DEFAULT_MS;
+	start->catch_up = true;
+	members_read(reader, json_get_object(reader, object, "policy"), policy_members,
+		COUNT(policy_members), start);
 }
 
 static int compare_keys(const void *a, const void *b)
@@ -102,11 +144,11 @@ static void check_waves(struct json_reader *reader, struct order_start *start)
 	bool used[LIMITS_WAVES_MAX] = { false };
 
 	for (uint32_t i = 0; i < start->participant_count; i++) {
-		uint8_t wave = start->participants[i].wave;
+		uint32_t wave = start->participants[i].wave;
 
 		used[wave] = true;
 		if (wave >= start->wave_count)
-			start->wave_count = wave + 1u;
+			start->wave_count = wave + 1;
 	}
 	for (uint32_t wave = 0; wave < start->wave_count; wave++) {
 		if (!used[wave])
@@ -135,12 +177,8 @@ static void read_participants(
 		struct json_object *item = json_array_object(reader, list, "participants", i);
 		struct order_participant *participant = &start->participants[i];
 
-		json_get_string(reader, item, "name", participant->name, sizeof(participant->name));
-		json_get_base64(reader, item, "key", participant->key, ORDER_KEY_SIZE);
-		participant->wave = (uint8_t)json_get_optional_u64(
-			reader, item, "wave", 0, LIMITS_WAVES_MAX - 1, 0);
-		if (json_ok(reader) && !text_is_name(participant->name))
-			json_fail(reader, "name", "is not a host name");
+		members_read(
+			reader, item, participant_members, COUNT(participant_members), participant);
 		if (i > 0 && strcmp(start->participants[i - 1].name, participant->name) >= 0)
 			json_fail(reader, "participants", "must be sorted by name, each once");
 	}
@@ -150,107 +188,71 @@ static void read_participants(
 		check_waves(reader, start);
 }
 
-static void read_start(struct json_reader *reader, struct json_object *object, struct order *order)
+static void read_without(struct json_reader *reader, struct json_object *object,
+	struct order_confirmation *confirmation)
 {
-	read_release(reader, object, &order->start);
-	read_policy(reader, object, &order->start);
-	read_participants(reader, object, &order->start);
-}
-
-static void read_schedule(
-	struct json_reader *reader, struct json_object *object, struct order *order)
-{
-	struct order_schedule *schedule = &order->schedule;
-
-	json_get_hex(reader, object, "start", schedule->start_id, BYTES_HASH_SIZE);
-	schedule->wave =
-		(uint32_t)json_get_optional_u64(reader, object, "wave", 0, LIMITS_WAVES_MAX - 1, 0);
-	schedule->countdown_ms = (uint32_t)json_get_u64(
-		reader, object, "countdown_ms", LIMITS_COUNTDOWN_MIN_MS, LIMITS_COUNTDOWN_MAX_MS);
-	schedule->confirm_window_s = (uint32_t)json_get_u64(reader, object, "confirm_window_s",
-		LIMITS_CONFIRM_WINDOW_MIN_S, LIMITS_CONFIRM_WINDOW_MAX_S);
-}
-
-static void read_confirm(
-	struct json_reader *reader, struct json_object *object, struct order *order)
-{
-	struct order_confirmation *confirm = &order->confirm;
 	struct json_object *list;
 	size_t count;
 
-	confirm->wave =
-		(uint32_t)json_get_optional_u64(reader, object, "wave", 0, LIMITS_WAVES_MAX - 1, 0);
-	if (!json_ok(reader) || !json_has(object, "without"))
+	if (!json_has(object, "without"))
 		return;
 	list = json_get_array(reader, object, "without", LIMITS_PARTICIPANTS_MAX);
 	count = json_array_count(list);
 	if (count == 0)
 		return;
-	confirm->without = calloc(count, sizeof(*confirm->without));
-	if (confirm->without == NULL) {
+	confirmation->without = calloc(count, sizeof(*confirmation->without));
+	if (confirmation->without == NULL) {
 		json_fail(reader, "without", "needs more memory than there is");
 		return;
 	}
-	confirm->without_count = (uint32_t)count;
-	for (uint32_t i = 0; i < count && json_ok(reader); i++) {
-		json_array_string(reader, list, "without", i, confirm->without[i],
-			sizeof(confirm->without[i]));
-		if (json_ok(reader) && !text_is_name(confirm->without[i]))
+	confirmation->without_count = json_get_strings(reader, object, "without",
+		confirmation->without[0], sizeof(confirmation->without[0]), (uint32_t)count);
+	for (uint32_t i = 0; i < confirmation->without_count; i++) {
+		if (!text_is_name(confirmation->without[i]))
 			json_fail(reader, "without", "must hold host names");
-		if (i > 0 && strcmp(confirm->without[i - 1], confirm->without[i]) >= 0)
+		if (i > 0 && strcmp(confirmation->without[i - 1], confirmation->without[i]) >= 0)
 			json_fail(reader, "without", "must be sorted, each name once");
 	}
 }
-
-static void read_abort(struct json_reader *reader, struct json_object *object, struct order *order)
-{
-	json_get_optional_string(
-		reader, object, "reason", order->abort.reason, sizeof(order->abort.reason));
-	if (json_ok(reader) && !text_is_printable(order->abort.reason, LIMITS_MESSAGE_SIZE))
-		json_fail(reader, "reason", "is not printable");
-}
-
-typedef void read_kind(struct json_reader *reader, struct json_object *object, struct order *order);
-
-static read_kind *const readers[ORDER_KIND_COUNT] = {
-	[ORDER_START] = read_start,
-	[ORDER_SCHEDULE] = read_schedule,
-	[ORDER_CONFIRM] = read_confirm,
-	[ORDER_ABORT] = read_abort,
-};
 
 /* Which kind, and is it ours to read at all? */
 static enum reason read_head(struct json_reader *reader, struct json_object *object,
 	struct order *order, const char *mesh)
 {
-	uint64_t format;
-	char word[LIMITS_NAME_SIZE + 1] = "";
+	uint64_t format = json_get_u64(reader, object, "lockstep", 0, MEMBERS_NUMBER_MAX);
+	char word[LIMITS_REASON_SIZE + 1] = "";
 
-	format = json_get_u64(reader, object, "lockstep", 0, EPOCH_MAX);
-	if (!json_ok(reader))
-		return REASON_BAD_ORDER;
-	if (format != ORDER_FORMAT) {
+	if (json_ok(reader) && format != ORDER_FORMAT) {
 		json_fail(reader, "lockstep", "is a version that is not known here");
 		return REASON_UNKNOWN_KIND;
 	}
-	json_get_string(reader, object, "mesh", order->mesh, sizeof(order->mesh));
-	if (!json_ok(reader))
-		return REASON_BAD_ORDER;
-	if (strcmp(order->mesh, mesh) != 0) {
+	members_read(reader, object, &head_members[HEAD_MESH], 1, order);
+	if (json_ok(reader) && strcmp(order->mesh, mesh) != 0) {
 		json_fail(reader, "mesh", "is another mesh");
 		return REASON_WRONG_MESH;
 	}
 	json_get_string(reader, object, "kind", word, sizeof(word));
-	if (!json_ok(reader))
-		return REASON_BAD_ORDER;
-	for (unsigned kind = 0; kind < ORDER_KIND_COUNT; kind++) {
-		if (strcmp(word, kind_words[kind]) == 0) {
-			order->kind = (enum order_kind)kind;
-			return REASON_NONE;
-		}
+	if (json_ok(reader) && words_find(kind_words, word) == WORDS_NONE) {
+		json_fail(reader, "kind", "is not known here");
+		return REASON_UNKNOWN_KIND;
 	}
-	json_fail(reader, "kind", "is not known here");
-	return REASON_UNKNOWN_KIND;
+	members_read(
+		reader, object, &head_members[HEAD_KIND], COUNT(head_members) - HEAD_KIND, order);
+	return json_ok(reader) ? REASON_NONE : REASON_BAD_ORDER;
+}
+
+static enum reason read_body(
+	struct json_reader *reader, struct json_object *object, struct order *order)
+{
+	members_read(reader, object, bodies[order->kind].members, bodies[order->kind].count, order);
+	if (order->kind == ORDER_START) {
+		read_release(reader, object, &order->start);
+		read_policy(reader, object, &order->start);
+		read_participants(reader, object, &order->start);
+	} else if (order->kind == ORDER_CONFIRM) {
+		read_without(reader, object, &order->confirm);
+	}
+	return json_ok(reader) ? REASON_NONE : REASON_BAD_ORDER;
 }
 
 enum reason order_decode(struct order *order, const char *bytes, size_t size, const char *mesh,
@@ -268,18 +270,9 @@ enum reason order_decode(struct order *order, const char *bytes, size_t size, co
 	} else {
 		object = json_parse(&reader, bytes, size);
 	}
-	reason = json_ok(&reader) ? read_head(&reader, object, &decoded, mesh) : REASON_BAD_ORDER;
-	if (reason == REASON_NONE) {
-		json_get_hex(&reader, object, "upgrade", decoded.upgrade, ORDER_UPGRADE_SIZE);
-		decoded.epoch = json_get_u64(&reader, object, "epoch", 1, EPOCH_MAX);
-		json_get_optional_string(
-			&reader, object, "issued", decoded.issued, sizeof(decoded.issued));
-		if (json_ok(&reader) && !text_is_printable(decoded.issued, ORDER_ISSUED_SIZE))
-			json_fail(&reader, "issued", "is not printable");
-		readers[decoded.kind](&reader, object, &decoded);
-		if (!json_ok(&reader))
-			reason = REASON_BAD_ORDER;
-	}
+	reason = read_head(&reader, object, &decoded, mesh);
+	if (reason == REASON_NONE)
+		reason = read_body(&reader, object, &decoded);
 	json_free(object);
 	if (reason != REASON_NONE) {
 		json_explain(&reader, problem, problem_capacity);
@@ -328,53 +321,24 @@ bool order_is_without(const struct order_confirmation *confirm, const char *name
 
 static void write_start(struct text *text, const struct order_start *start)
 {
-	char encoded[BYTES_HASH_TEXT_SIZE + 1];
-
 	text_add_member(text, "release");
 	text_add(text, "{");
-	bytes_to_hex(encoded, start->release_id, BYTES_HASH_SIZE);
-	text_add_member_string(text, "id", encoded);
-	text_add_member_string(text, "version", start->version);
-	text_add_member_u64(text, "sequence", start->sequence);
+	members_write(text, release_members, COUNT(release_members), start, false);
 	text_add_member_strings(
 		text, "urls", start->urls[0], sizeof(start->urls[0]), start->url_count);
 	text_add(text, "}");
 	text_add_member(text, "policy");
 	text_add(text, "{");
-	text_add_member_string(
-		text, "confirm", start->confirm == ORDER_CONFIRM_AUTO ? "auto" : "operator");
-	text_add_member_string(
-		text, "kind", start->policy == ORDER_ATOMIC ? "atomic" : "best-effort");
-	text_add_member_u64(text, "quorum", start->quorum_percent);
-	text_add_member_u64(text, "hold_ms", start->hold_ms);
-	text_add_member_bool(text, "allow_single_slot", start->allow_single_slot);
-	text_add_member_bool(text, "allow_downgrade", start->allow_downgrade);
-	text_add_member_bool(text, "catch_up", start->catch_up);
+	members_write(text, policy_members, COUNT(policy_members), start, false);
 	text_add(text, "}");
 	text_add_member(text, "participants");
 	text_add(text, "[");
 	for (uint32_t i = 0; i < start->participant_count; i++) {
-		const struct order_participant *participant = &start->participants[i];
-
-		text_add(text, i > 0 ? ",{" : "{");
-		text_add_member_string(text, "name", participant->name);
-		bytes_to_base64(encoded, participant->key, ORDER_KEY_SIZE);
-		text_add_member_string(text, "key", encoded);
-		if (participant->wave != 0)
-			text_add_member_u64(text, "wave", participant->wave);
+		text_add_comma(text);
+		text_add(text, "{");
+		members_write(text, participant_members, COUNT(participant_members),
+			&start->participants[i], false);
 		text_add(text, "}");
-	}
-	text_add(text, "]");
-}
-
-static void write_confirm(struct text *text, const struct order_confirmation *confirm)
-{
-	text_add_member_u64(text, "wave", confirm->wave);
-	text_add_member(text, "without");
-	text_add(text, "[");
-	for (uint32_t i = 0; i < confirm->without_count; i++) {
-		text_add(text, i > 0 ? "," : "");
-		text_add_json_string(text, confirm->without[i], strlen(confirm->without[i]));
 	}
 	text_add(text, "]");
 }
@@ -382,37 +346,19 @@ static void write_confirm(struct text *text, const struct order_confirmation *co
 size_t order_encode(const struct order *order, char *buffer, size_t capacity)
 {
 	struct text text;
-	char encoded[BYTES_HASH_TEXT_SIZE + 1];
+
+	ensure((unsigned)order->kind < ORDER_KIND_COUNT);
 
 	text_init(&text, buffer, capacity);
 	text_add(&text, "{");
 	text_add_member_u64(&text, "lockstep", ORDER_FORMAT);
-	text_add_member_string(&text, "mesh", order->mesh);
-	text_add_member_string(&text, "kind", order_kind_word(order->kind));
-	bytes_to_hex(encoded, order->upgrade, ORDER_UPGRADE_SIZE);
-	text_add_member_string(&text, "upgrade", encoded);
-	text_add_member_u64(&text, "epoch", order->epoch);
-	text_add_member_string(&text, "issued", order->issued);
-	switch (order->kind) {
-	case ORDER_START:
+	members_write(&text, head_members, COUNT(head_members), order, false);
+	members_write(&text, bodies[order->kind].members, bodies[order->kind].count, order, false);
+	if (order->kind == ORDER_START)
 		write_start(&text, &order->start);
-		break;
-	case ORDER_SCHEDULE:
-		bytes_to_hex(encoded, order->schedule.start_id, BYTES_HASH_SIZE);
-		text_add_member_string(&text, "start", encoded);
-		text_add_member_u64(&text, "wave", order->schedule.wave);
-		text_add_member_u64(&text, "countdown_ms", order->schedule.countdown_ms);
-		text_add_member_u64(&text, "confirm_window_s", order->schedule.confirm_window_s);
-		break;
-	case ORDER_CONFIRM:
-		write_confirm(&text, &order->confirm);
-		break;
-	case ORDER_ABORT:
-		text_add_member_string(&text, "reason", order->abort.reason);
-		break;
-	case ORDER_KIND_COUNT:
-		ensure(false);
-	}
+	else if (order->kind == ORDER_CONFIRM)
+		text_add_member_strings(&text, "without", order->confirm.without[0],
+			sizeof(order->confirm.without[0]), order->confirm.without_count);
 	text_add(&text, "}");
 	return text_cut(&text) || text.size > LIMITS_ORDER_SIZE ? 0 : text.size;
 }

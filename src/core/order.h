@@ -39,7 +39,7 @@ enum order_policy {
 struct order_participant {
 	char name[LIMITS_NAME_SIZE + 1];
 	uint8_t key[ORDER_KEY_SIZE];
-	uint8_t wave;
+	uint32_t wave;
 };
 
 /* Of `start`. Participants are sorted by name, each name and each key once. */

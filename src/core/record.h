@@ -13,6 +13,7 @@
 #include "base/bytes.h"
 #include "base/limits.h"
 #include "base/reason.h"
+#include "base/text.h"
 #include "core/order.h"
 #include "core/state.h"
 
@@ -51,6 +52,9 @@ int record_compare_age(const struct record *a, const struct record *b);
 /* Reads the signed text; the caller verified it. False if anything is wrong; untouched then. */
 __attribute__((warn_unused_result)) bool record_decode(struct record *record, const char *bytes,
 	size_t size, const char *mesh, char *problem, size_t problem_capacity);
+
+/* The record's members into an open object. `whole`: also those that say nothing. */
+void record_write_members(const struct record *record, bool whole, struct text *text);
 
 /* The text to sign; returns its size, at most LIMITS_RECORD_SIZE. The message is cut to fit. */
 size_t record_encode(

@@ -1,30 +1,25 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 #include "core/state.h"
 
-#include <string.h>
-
 #include "base/ensure.h"
+#include "base/words.h"
 
-static const char *const names[STATE_COUNT] = {
-#define STATE_NAME(name) #name,
-	STATES(STATE_NAME)
-#undef STATE_NAME
-};
+#define STATE_WORD(name) #name "\0"
+const char state_words[] = STATES(STATE_WORD);
 
 const char *state_name(enum node_state state)
 {
 	ensure((unsigned)state < STATE_COUNT);
 
-	return names[state];
+	return words_at(state_words, state);
 }
 
 bool state_from_name(enum node_state *state, const char *name)
 {
-	for (unsigned i = 0; i < STATE_COUNT; i++) {
-		if (strcmp(names[i], name) == 0) {
-			*state = (enum node_state)i;
-			return true;
-		}
-	}
-	return false;
+	unsigned found = words_find(state_words, name);
+
+	if (found == WORDS_NONE)
+		return false;
+	*state = (enum node_state)found;
+	return true;
 }

@@ -28,6 +28,9 @@ enum node_state {
 		STATE_COUNT
 };
 
+/* All of them, for base/words.h. */
+extern const char state_words[];
+
 /* "UPDATED", … */
 const char *state_name(enum node_state state);
 
