@@ -216,7 +216,8 @@ static void hear_hello(struct neighbours *neighbours, const uint8_t *hello, size
 		return;
 	memcpy(name, hello + HELLO_HEAD_SIZE, hello[25]);
 	name[hello[25]] = '\0';
-	if (!text_is_name(name) || strcmp(name, neighbours->setup.name) == 0 ||
+	if (strlen(name) != hello[25] || !text_is_name(name) ||
+		strcmp(name, neighbours->setup.name) == 0 ||
 		!is_our_interface(neighbours, from->sin6_scope_id) ||
 		inet_ntop(AF_INET6, &from->sin6_addr, address, sizeof(address)) == NULL ||
 		if_indextoname(from->sin6_scope_id, interface) == NULL)
