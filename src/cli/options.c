@@ -133,8 +133,10 @@ bool options_time_of_day(const char *text, uint64_t *ms)
 	struct tm then;
 	long seconds;
 
-	if (sscanf(text, "%2u:%2u%c", &hours, &minutes, &rest) != 2 || hours > 23 || minutes > 59 ||
-		localtime_r(&now, &then) == NULL)
+	/* sscanf() would let blanks and signs through. */
+	if (text[strspn(text, "0123456789:")] != '\0' ||
+		sscanf(text, "%2u:%2u%c", &hours, &minutes, &rest) != 2 || hours > 23 ||
+		minutes > 59 || localtime_r(&now, &then) == NULL)
 		return false;
 	seconds = (long)(hours * 3600 + minutes * 60) -
 		  (then.tm_hour * 3600L + then.tm_min * 60L + then.tm_sec);
