@@ -40,6 +40,7 @@ static void add(struct book *book, struct order *order, const char *mesh)
 	size_t size;
 
 	order->epoch = 7;
+	order->upgrade[0] = 1;
 	snprintf(order->mesh, sizeof(order->mesh), "%s", mesh);
 	size = order_encode(order, text, sizeof(text));
 	assert_in_range(size, 1, sizeof(text));

@@ -77,11 +77,11 @@ static enum reason start_beats(
 	const struct book_order *current = book_start(&agent->book);
 	int ids;
 
-	if (order->epoch < agent->highest_epoch)
+	if (order->epoch < agent->journal.highest_epoch)
 		return REASON_OLD_EPOCH;
-	if (order->epoch > agent->highest_epoch + AGENT_EPOCH_JUMP_MAX)
+	if (order->epoch > agent->journal.highest_epoch + AGENT_EPOCH_JUMP_MAX)
 		return REASON_EPOCH_GAP;
-	if (order->epoch > agent->highest_epoch)
+	if (order->epoch > agent->journal.highest_epoch)
 		return REASON_NONE;
 	if (current == NULL)
 		return REASON_OLD_EPOCH;
@@ -125,7 +125,8 @@ static enum reason may_enter(const struct agent *agent, bool named)
 	if (!named && !was_in)
 		return REASON_NONE;
 	/* Ask before anything is touched: a refusal leaves the old upgrade as it was. */
-	reason = machine_ask(agent->state, named ? SIGNAL_START : SIGNAL_SUPERSEDE, &facts, &next);
+	reason = machine_ask(
+		agent->journal.state, named ? SIGNAL_START : SIGNAL_SUPERSEDE, &facts, &next);
 	if (reason == REASON_WRONG_STATE && !named)
 		reason = REASON_ALREADY_SCHEDULED; /* we are past the point where we could leave it
 						    */
@@ -135,7 +136,8 @@ static enum reason may_enter(const struct agent *agent, bool named)
 /* Firmware on trial, and the journal that told of its upgrade is lost: the mesh tells us again. */
 static bool is_orphaned_trial(const struct agent *agent)
 {
-	return agent->state == STATE_CONFIRMATION_PENDING && book_start(&agent->book) == NULL;
+	return agent->journal.state == STATE_CONFIRMATION_PENDING &&
+	       book_start(&agent->book) == NULL;
 }
 
 static enum reason accept_start(struct agent *agent, struct order *order,
@@ -169,23 +171,23 @@ static enum reason accept_start(struct agent *agent, struct order *order,
 	book_clear(&agent->book);
 	agent->book = book;
 	order = &(*taken)->order;
-	agent->highest_epoch = order->epoch;
+	agent->journal.highest_epoch = order->epoch;
 	agent->participant = named;
 	agent->wave = wave;
 	agent->journal_due = true;
 	if (orphan && named)
 		return REASON_NONE;
-	agent->flashed = false;
+	agent->journal.flashed = false;
 	agent->healthy = false;
 	agent->confirm_decided = false;
 	agent->window_known = false;
-	agent->window_s = 0;
-	agent->previous_version[0] = '\0';
+	agent->journal.window_s = 0;
+	agent->journal.previous_version[0] = '\0';
 	if (named)
 		reason = life_signal(agent, SIGNAL_START, &facts, REASON_NONE, "");
 	else if (was_in)
 		reason = life_signal(agent, SIGNAL_SUPERSEDE, &facts, REASON_SUPERSEDED, "");
-	else if (order->start.sequence > agent->release_sequence &&
+	else if (order->start.sequence > agent->journal.release_sequence &&
 		 strcmp(order->start.version, agent->setup.version) != 0)
 		(void)life_signal(agent, SIGNAL_NEWER_RELEASE, &facts, REASON_NONE, "");
 	ensure(reason == REASON_NONE);
@@ -200,7 +202,7 @@ static enum reason belongs(const struct agent *agent, const struct order *order)
 {
 	const struct book_order *start = book_start(&agent->book);
 
-	if (order->epoch < agent->highest_epoch)
+	if (order->epoch < agent->journal.highest_epoch)
 		return REASON_OLD_EPOCH;
 	if (start == NULL || order->epoch != start->order.epoch ||
 		memcmp(order->upgrade, start->order.upgrade, ORDER_UPGRADE_SIZE) != 0)
@@ -267,7 +269,8 @@ static enum reason may_abort(const struct agent *agent, bool posted)
 		return REASON_ALREADY_KNOWN;
 	/* In gossip it is passed on all the same: others may still be before the flash. */
 	if (posted && agent->participant &&
-		(agent->state == STATE_FLASHING || agent->state == STATE_CONFIRMATION_PENDING))
+		(agent->journal.state == STATE_FLASHING ||
+			agent->journal.state == STATE_CONFIRMATION_PENDING))
 		return REASON_TOO_LATE;
 	return REASON_NONE;
 }

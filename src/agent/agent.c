@@ -77,8 +77,6 @@ void agent_log(
 
 void agent_init(struct agent *agent, const struct agent_setup *setup, uint64_t now_ms)
 {
-	struct journal journal = { 0 };
-
 	ensure(text_is_name(setup->name));
 	ensure(setup->release_threshold >= 1);
 
@@ -91,10 +89,10 @@ void agent_init(struct agent *agent, const struct agent_setup *setup, uint64_t n
 	roster_init(&agent->roster);
 	store_init(&agent->projection);
 	agent->projection_aged_ms = now_ms;
-	if (setup->journal != NULL && !journal_decode(&journal, &agent->book, setup->mesh,
+	if (setup->journal != NULL && !journal_decode(&agent->journal, &agent->book, setup->mesh,
 					      setup->journal, setup->journal_size, now_ms))
 		agent->journal_foreign = true;
-	boot_begin(agent, &journal);
+	boot_begin(agent);
 }
 
 void agent_close(struct agent *agent)
@@ -196,10 +194,9 @@ static void take_event(struct agent *agent, const struct event *event)
 /* The journal goes first: nothing of this step is done before it is known to survive. */
 static void write_journal(struct agent *agent)
 {
-	struct journal journal = life_journal(agent);
 	struct actions *actions = agent->actions;
 	size_t size = 0;
-	char *bytes = journal_encode(&journal, &agent->book, &size);
+	char *bytes = journal_encode(&agent->journal, &agent->book, &size);
 	struct action *action;
 
 	agent->journal_due = false;
@@ -254,7 +251,7 @@ uint64_t agent_step(
 
 enum node_state agent_state(const struct agent *agent)
 {
-	return agent->state;
+	return agent->journal.state;
 }
 
 bool agent_active(const struct agent *agent)

@@ -45,7 +45,8 @@ uint64_t download_held_bytes(const struct agent *agent)
 static void refuse(struct agent *agent, enum reason reason, const char *message)
 {
 	/* The table lets only a download fail: one that stood still came back to life first. */
-	if (agent->state == STATE_DOWNLOAD_ERROR || agent->state == STATE_DOWNLOADING) {
+	if (agent->journal.state == STATE_DOWNLOAD_ERROR ||
+		agent->journal.state == STATE_DOWNLOADING) {
 		if (life_signal(agent, SIGNAL_REFUSE, NULL, reason, message) == REASON_NONE)
 			download_stop(agent, true);
 	}
@@ -60,7 +61,7 @@ static void fault(struct agent *agent, enum reason reason, const char *message)
 static void made_progress(struct agent *agent)
 {
 	agent->download.progress_ms = agent->now_ms;
-	if (agent->state == STATE_DOWNLOAD_ERROR)
+	if (agent->journal.state == STATE_DOWNLOAD_ERROR)
 		(void)life_signal(agent, SIGNAL_FETCH_AGAIN, NULL, REASON_NONE, "");
 }
 
@@ -147,7 +148,7 @@ static void judge_release(struct agent *agent, const struct event *event)
 		.trusted = &agent->setup.release_keys,
 		.threshold = agent->setup.release_threshold,
 		.board = agent->setup.board,
-		.sequence_floor = agent->release_sequence,
+		.sequence_floor = agent->journal.release_sequence,
 		.allow_downgrade = start->allow_downgrade,
 		.compat_version = agent->setup.compat_version,
 	};
@@ -472,7 +473,7 @@ static void watch_for_stall(struct agent *agent)
 {
 	uint64_t stall_ms = agent->download.progress_ms + AGENT_STALL_MS;
 
-	if (agent->state != STATE_DOWNLOADING)
+	if (agent->journal.state != STATE_DOWNLOADING)
 		return;
 	if (agent->now_ms < stall_ms) {
 		agent_wake_at(agent, stall_ms);

@@ -4,10 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/json.h"
-#include "base/text.h"
-
-#define COUNTER_MAX ((UINT64_C(1) << 53) - 1)
+#include "base/members.h"
 
 static const char magic[] = "lockstep-journal 1 ";
 
@@ -16,19 +13,25 @@ enum {
 	HEAD_SIZE = MAGIC_SIZE + BYTES_HASH_TEXT_SIZE + 1, /* and the line's end */
 };
 
+static const struct member members[] = {
+	MEMBER(struct journal, highest_epoch, NUMBER, "epoch"),
+	MEMBER(struct journal, incarnation, NUMBER, "incarnation"),
+	MEMBER(struct journal, state, WORD, "state", .words = state_words),
+	MEMBER(struct journal, reason, REASON, "reason"),
+	MEMBER(struct journal, message, STRING, "message"),
+	MEMBER(struct journal, boot_id, STRING, "boot_id"),
+	MEMBER(struct journal, flashed, BOOL, "flashed", .flags = MEMBER_OPTIONAL),
+	MEMBER(struct journal, window_s, NUMBER, "window_s", .max = LIMITS_CONFIRM_WINDOW_MAX_S),
+	MEMBER(struct journal, previous_version, STRING, "previous_version"),
+	MEMBER(struct journal, release_sequence, NUMBER, "release_sequence"),
+};
+
+enum { MEMBER_COUNT = sizeof(members) / sizeof(members[0]) };
+
 static void write_journal(struct text *text, const struct journal *journal, const struct book *book)
 {
 	text_add(text, "{");
-	text_add_member_u64(text, "epoch", journal->highest_epoch);
-	text_add_member_u64(text, "incarnation", journal->incarnation);
-	text_add_member_string(text, "state", state_name(journal->state));
-	text_add_member_string(text, "reason", reason_word(journal->reason));
-	text_add_member_string(text, "message", journal->message);
-	text_add_member_string(text, "boot_id", journal->boot_id);
-	text_add_member_bool(text, "flashed", journal->flashed);
-	text_add_member_u64(text, "window_s", journal->window_s);
-	text_add_member_string(text, "previous_version", journal->previous_version);
-	text_add_member_u64(text, "release_sequence", journal->release_sequence);
+	members_write(text, members, MEMBER_COUNT, journal, false);
 	text_add_member(text, "orders");
 	text_add(text, "[");
 	for (uint32_t i = 0; i < book->count; i++) {
@@ -109,29 +112,12 @@ bool journal_decode(struct journal *journal, struct book *book, const char *mesh
 	struct journal decoded = { 0 };
 	struct json_reader reader;
 	struct json_object *object, *orders;
-	char word[LIMITS_REASON_SIZE + 1] = "";
 	bool ok;
 
 	if (!head_is_sound(bytes, size))
 		return false;
 	object = json_parse(&reader, bytes + HEAD_SIZE, size - HEAD_SIZE);
-	decoded.highest_epoch = json_get_u64(&reader, object, "epoch", 0, COUNTER_MAX);
-	decoded.incarnation = json_get_u64(&reader, object, "incarnation", 0, COUNTER_MAX);
-	json_get_string(&reader, object, "state", word, sizeof(word));
-	if (json_ok(&reader) && !state_from_name(&decoded.state, word))
-		json_fail(&reader, "state", "is not known");
-	json_get_string(&reader, object, "reason", word, sizeof(word));
-	if (json_ok(&reader))
-		decoded.reason = reason_from_word(word);
-	json_get_string(&reader, object, "message", decoded.message, sizeof(decoded.message));
-	json_get_string(&reader, object, "boot_id", decoded.boot_id, sizeof(decoded.boot_id));
-	decoded.flashed = json_get_optional_bool(&reader, object, "flashed", false);
-	decoded.window_s =
-		(uint32_t)json_get_u64(&reader, object, "window_s", 0, LIMITS_CONFIRM_WINDOW_MAX_S);
-	json_get_string(&reader, object, "previous_version", decoded.previous_version,
-		sizeof(decoded.previous_version));
-	decoded.release_sequence =
-		json_get_u64(&reader, object, "release_sequence", 0, COUNTER_MAX);
+	members_read(&reader, object, members, MEMBER_COUNT, &decoded);
 	orders = json_get_array(&reader, object, "orders", LIMITS_ORDERS_MAX);
 	for (size_t i = 0; json_ok(&reader) && i < json_array_count(orders); i++)
 		read_order(&reader, json_array_object(&reader, orders, "orders", i), book, mesh,

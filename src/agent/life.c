@@ -6,7 +6,7 @@
 
 bool life_is_busy(const struct agent *agent)
 {
-	switch (agent->state) {
+	switch (agent->journal.state) {
 	case STATE_DOWNLOADING:
 	case STATE_DOWNLOAD_ERROR:
 	case STATE_UPGRADE_READY:
@@ -17,25 +17,6 @@ bool life_is_busy(const struct agent *agent)
 	default:
 		return false;
 	}
-}
-
-struct journal life_journal(const struct agent *agent)
-{
-	struct journal journal = {
-		.highest_epoch = agent->highest_epoch,
-		.incarnation = agent->incarnation,
-		.state = agent->state,
-		.reason = agent->reason,
-		.flashed = agent->flashed,
-		.window_s = agent->window_s,
-		.release_sequence = agent->release_sequence,
-	};
-
-	text_set(journal.message, sizeof(journal.message), agent->message);
-	text_set(journal.boot_id, sizeof(journal.boot_id), agent->setup.boot_id);
-	text_set(journal.previous_version, sizeof(journal.previous_version),
-		agent->previous_version);
-	return journal;
 }
 
 /* A node that restarts in one of the others begins again with the download, which is quick. */
@@ -52,12 +33,12 @@ static void set_state(
 	agent_log(agent,
 		state == STATE_INTERNAL_ERROR || state == STATE_UPGRADE_CHECK_FAILED ? LOG_ERROR
 										     : LOG_INFO,
-		"state", "%s -> %s%s%s%s%s", state_name(agent->state), state_name(state),
+		"state", "%s -> %s%s%s%s%s", state_name(agent->journal.state), state_name(state),
 		reason != REASON_NONE ? ": " : "", reason_word(reason),
 		message[0] != '\0' ? ": " : "", message);
-	agent->state = state;
-	agent->reason = reason;
-	text_set(agent->message, sizeof(agent->message), message);
+	agent->journal.state = state;
+	agent->journal.reason = reason;
+	text_set(agent->journal.message, sizeof(agent->journal.message), message);
 	agent->state_since_ms = agent->now_ms;
 	if (agent->active_until_ms < agent->now_ms + AGENT_ACTIVE_STATE_MS)
 		agent->active_until_ms = agent->now_ms + AGENT_ACTIVE_STATE_MS;
@@ -72,7 +53,7 @@ enum reason life_signal(struct agent *agent, enum signal signal, const struct ma
 	static const struct machine_facts no_facts;
 	enum node_state next;
 	enum reason objection =
-		machine_ask(agent->state, signal, facts != NULL ? facts : &no_facts, &next);
+		machine_ask(agent->journal.state, signal, facts != NULL ? facts : &no_facts, &next);
 
 	if (objection == REASON_NONE)
 		set_state(agent, next, reason, message);
@@ -82,10 +63,10 @@ enum reason life_signal(struct agent *agent, enum signal signal, const struct ma
 /* Why nothing happens yet. Not a change of state, and not worth a write to flash. */
 static void wait_because(struct agent *agent, enum reason reason, const char *message)
 {
-	if (agent->reason == reason && strcmp(agent->message, message) == 0)
+	if (agent->journal.reason == reason && strcmp(agent->journal.message, message) == 0)
 		return;
-	agent->reason = reason;
-	text_set(agent->message, sizeof(agent->message), message);
+	agent->journal.reason = reason;
+	text_set(agent->journal.message, sizeof(agent->journal.message), message);
 	agent->changed = true;
 }
 
@@ -219,7 +200,7 @@ static struct machine_facts facts_of(const struct agent *agent, const struct out
 
 	return (struct machine_facts){
 		.committed = upgrade_is_committed(count),
-		.past_flash_seen = count->past > (agent->flashed ? 1u : 0u) && !goes_back,
+		.past_flash_seen = count->past > (agent->journal.flashed ? 1u : 0u) && !goes_back,
 		.healthy = agent->healthy,
 		.named_without = question->confirm != NULL &&
 				 order_is_without(question->confirm, agent->setup.name),
@@ -280,12 +261,13 @@ static void begin_flash(
 		give_up(agent, outlook, facts);
 		return;
 	}
-	agent->flashed = true;
-	agent->window_s = outlook->schedule->order.schedule.confirm_window_s;
-	text_set(agent->previous_version, sizeof(agent->previous_version), agent->setup.version);
+	agent->journal.flashed = true;
+	agent->journal.window_s = outlook->schedule->order.schedule.confirm_window_s;
+	text_set(agent->journal.previous_version, sizeof(agent->journal.previous_version),
+		agent->setup.version);
 	agent->flash_deadline_ms = agent->now_ms + AGENT_FLASH_PATIENCE_MS;
 	action->flasher.verb = FLASHER_FLASH;
-	action->flasher.window_s = agent->window_s;
+	action->flasher.window_s = agent->journal.window_s;
 	agent_log(agent, LOG_INFO, "flash", "the flash begins%s",
 		facts->committed ? "" : ", to catch up with the others");
 }
@@ -303,7 +285,7 @@ static void think_scheduled(struct agent *agent, const struct outlook *outlook)
 		begin_flash(agent, outlook, &facts);
 	else
 		give_up(agent, outlook, &facts);
-	if (agent->state == STATE_UPGRADE_SCHEDULED)
+	if (agent->journal.state == STATE_UPGRADE_SCHEDULED)
 		agent_wake_at(agent, hold_end(outlook));
 }
 
@@ -313,7 +295,7 @@ static void think_before(struct agent *agent, const struct outlook *outlook)
 
 	if (outlook->schedule == NULL)
 		return;
-	if (agent->state == STATE_UPGRADE_READY) {
+	if (agent->journal.state == STATE_UPGRADE_READY) {
 		if (life_signal(agent, SIGNAL_SCHEDULE, &facts, REASON_NONE, "") == REASON_NONE)
 			think_scheduled(agent, outlook);
 		return;
@@ -325,8 +307,8 @@ static void think_aborted(struct agent *agent, const struct outlook *outlook)
 {
 	struct machine_facts facts = facts_of(agent, outlook);
 
-	if (agent->reason != REASON_NOT_EVERYONE_SCHEDULED &&
-		agent->reason != REASON_COUNTDOWN_LOST)
+	if (agent->journal.reason != REASON_NOT_EVERYONE_SCHEDULED &&
+		agent->journal.reason != REASON_COUNTDOWN_LOST)
 		return;
 	if (life_signal(agent, SIGNAL_REJOIN, &facts, REASON_NONE, "") == REASON_NONE)
 		download_start(agent);
@@ -346,7 +328,7 @@ static void think_flashing(struct agent *agent)
 		return;
 	}
 	/* The daemon restarted in the middle and no reboot came: do it again, from the start. */
-	agent->flashed = false;
+	agent->journal.flashed = false;
 	if (life_signal(agent, SIGNAL_RESUME, NULL, REASON_FLASH_INTERRUPTED, "") == REASON_NONE)
 		download_start(agent);
 }
@@ -356,8 +338,8 @@ static void think_flashing(struct agent *agent)
 bool life_runs_wrong_version(const struct agent *agent, const struct order_start *start)
 {
 	return strcmp(agent->setup.version, start->version) != 0 &&
-	       agent->previous_version[0] != '\0' &&
-	       strcmp(agent->setup.version, agent->previous_version) == 0;
+	       agent->journal.previous_version[0] != '\0' &&
+	       strcmp(agent->setup.version, agent->journal.previous_version) == 0;
 }
 
 static void judge_health(struct agent *agent, const struct outlook *outlook)
@@ -390,7 +372,7 @@ void life_health_over(struct agent *agent, const struct event *event)
 	agent->health_under_way = false;
 	agent->health_next_ms = agent->now_ms + AGENT_HEALTH_MS;
 	agent->hooks_ok = event->health.ok && event->health.gateway_ok;
-	if (!agent->hooks_ok && agent->state == STATE_CONFIRMATION_PENDING)
+	if (!agent->hooks_ok && agent->journal.state == STATE_CONFIRMATION_PENDING)
 		agent_log(agent, LOG_WARNING, "health", "%s",
 			event->health.ok ? "the gateway is not there" : event->health.message);
 }
@@ -451,7 +433,7 @@ static void think_trial(struct agent *agent, const struct outlook *outlook)
 
 		judge_health(agent, outlook);
 		facts = facts_of(agent, outlook);
-		objection = machine_ask(agent->state, SIGNAL_CONFIRM, &facts, &next);
+		objection = machine_ask(agent->journal.state, SIGNAL_CONFIRM, &facts, &next);
 		if (objection == REASON_NONE)
 			agent->confirm_decided = true;
 		else if (!agent->confirm_decided) {
@@ -509,7 +491,7 @@ static void confirm_over(struct agent *agent, const struct event *event)
 	agent->window_known = false;
 	agent->healthy = false;
 	if (start != NULL)
-		agent->release_sequence = start->order.start.sequence;
+		agent->journal.release_sequence = start->order.start.sequence;
 }
 
 void life_flasher_over(struct agent *agent, const struct event *event)
@@ -522,7 +504,7 @@ void life_flasher_over(struct agent *agent, const struct event *event)
 		break;
 	case FLASHER_CONFIRM:
 	case FLASHER_REMAINING:
-		if (agent->state == STATE_CONFIRMATION_PENDING && agent->confirm_under_way)
+		if (agent->journal.state == STATE_CONFIRMATION_PENDING && agent->confirm_under_way)
 			confirm_over(agent, event);
 		break;
 	case FLASHER_REVERT:
@@ -541,7 +523,7 @@ void life_think(struct agent *agent)
 	struct outlook outlook;
 	bool known = look(agent, &outlook);
 
-	switch (agent->state) {
+	switch (agent->journal.state) {
 	case STATE_DOWNLOADING:
 	case STATE_DOWNLOAD_ERROR:
 	case STATE_UPGRADE_READY:

@@ -122,21 +122,13 @@ struct agent {
 	struct actions *actions; /* of the step under way */
 	struct prng prng;
 
-	/* The node */
-	enum node_state state;
-	enum reason reason;
-	char message[LIMITS_MESSAGE_SIZE + 1];
-	uint64_t highest_epoch;
-	uint64_t incarnation;
-	uint64_t release_sequence;
+	/* The node, as the journal keeps it */
+	struct journal journal;
 
 	/* The upgrade, as the book has it */
 	struct book book;
 	bool participant;
 	uint32_t wave; /* our own */
-	bool flashed;
-	char previous_version[LIMITS_VERSION_SIZE + 1];
-	char journal_boot_id[LIMITS_NAME_SIZE + 1];
 
 	uint64_t active_until_ms; /* the mesh is busy with an upgrade, also where we are not */
 
@@ -145,7 +137,6 @@ struct agent {
 	uint64_t flash_deadline_ms;
 	bool window_known;
 	uint64_t window_end_ms;
-	uint32_t window_s;
 
 	/* The trial */
 	bool hooks_ok;
@@ -214,7 +205,7 @@ bool accept_peek(const struct agent *agent, const struct order_offer *offer, str
 /* ---- boot.c ---- */
 
 /* The state at the start, from the journal and what the flasher says. */
-void boot_begin(struct agent *agent, const struct journal *journal);
+void boot_begin(struct agent *agent);
 
 /* ---- life.c ---- */
 
@@ -239,8 +230,6 @@ bool life_runs_wrong_version(const struct agent *agent, const struct order_start
 
 /* True from a start until this node can do no more in it. */
 bool life_is_busy(const struct agent *agent);
-
-struct journal life_journal(const struct agent *agent);
 
 /* ---- download.c ---- */
 

@@ -199,9 +199,9 @@ static void hear_of_ourselves(struct agent *agent, const struct roster_offer *of
 	if (!roster_open(offer, &record, &key, problem, sizeof(problem)) ||
 		memcmp(key.key, ours.key, USIGN_KEY_SIZE) != 0)
 		return;
-	if (record.incarnation >= agent->incarnation &&
+	if (record.incarnation >= agent->journal.incarnation &&
 		record_compare_age(&record, &agent->published) > 0) {
-		agent->incarnation = record.incarnation + 1;
+		agent->journal.incarnation = record.incarnation + 1;
 		agent->journal_due = true;
 		agent->published_ever = false;
 		return;

@@ -155,11 +155,11 @@ static struct record own_record(const struct agent *agent)
 	const struct book_order *start = book_start(&agent->book);
 	const struct book_order *schedule = book_schedule(&agent->book, agent->wave);
 	struct record record = {
-		.incarnation = agent->incarnation,
-		.state = agent->state,
-		.reason = agent->reason,
-		.highest_epoch = agent->highest_epoch,
-		.release_sequence = agent->release_sequence,
+		.incarnation = agent->journal.incarnation,
+		.state = agent->journal.state,
+		.reason = agent->journal.reason,
+		.highest_epoch = agent->journal.highest_epoch,
+		.release_sequence = agent->journal.release_sequence,
 		.slots = agent->setup.flasher.slots,
 	};
 
@@ -167,7 +167,7 @@ static struct record own_record(const struct agent *agent)
 	text_set(record.version, sizeof(record.version), agent->setup.version);
 	text_set(record.board, sizeof(record.board), agent->setup.board);
 	text_set(record.address, sizeof(record.address), agent->setup.address);
-	text_set(record.message, sizeof(record.message), agent->message);
+	text_set(record.message, sizeof(record.message), agent->journal.message);
 	record.source = start != NULL && agent->local_release &&
 			memcmp(agent->local_release_id, start->order.start.release_id,
 				BYTES_HASH_SIZE) == 0;
@@ -176,13 +176,14 @@ static struct record own_record(const struct agent *agent)
 	record.epoch = start->order.epoch;
 	memcpy(record.upgrade, start->order.upgrade, ORDER_UPGRADE_SIZE);
 	record.wave = agent->wave;
-	record.flashed = agent->flashed;
+	record.flashed = agent->journal.flashed;
 	record.healthy = agent->healthy;
 	/* Who is not scheduled does not say so, or the others would count on it. */
-	if (schedule != NULL && (agent->state == STATE_UPGRADE_SCHEDULED || agent->flashed))
+	if (schedule != NULL &&
+		(agent->journal.state == STATE_UPGRADE_SCHEDULED || agent->journal.flashed))
 		memcpy(record.order, schedule->id, BYTES_HASH_SIZE);
-	if (agent->state == STATE_CONFIRMATION_PENDING)
-		record.window_s = agent->window_s;
+	if (agent->journal.state == STATE_CONFIRMATION_PENDING)
+		record.window_s = agent->journal.window_s;
 	if (agent->download.phase >= DOWNLOAD_CHUNKS) {
 		record.held_bytes = download_held_bytes(agent);
 		record.image_bytes = agent->download.image.size;
@@ -203,13 +204,12 @@ static enum difference compare_records(
 	char now_text[LIMITS_RECORD_SIZE + 1], before_text[LIMITS_RECORD_SIZE + 1];
 	struct record masked = *before;
 
+	masked.held_bytes = now->held_bytes;
 	(void)record_encode(now, agent->setup.mesh, now_text);
 	(void)record_encode(&masked, agent->setup.mesh, before_text);
-	if (strcmp(now_text, before_text) == 0)
-		return DIFFERENCE_NONE;
-	masked.held_bytes = now->held_bytes;
-	(void)record_encode(&masked, agent->setup.mesh, before_text);
-	return strcmp(now_text, before_text) == 0 ? DIFFERENCE_PROGRESS : DIFFERENCE_NEWS;
+	if (strcmp(now_text, before_text) != 0)
+		return DIFFERENCE_NEWS;
+	return now->held_bytes != before->held_bytes ? DIFFERENCE_PROGRESS : DIFFERENCE_NONE;
 }
 
 static void publish_projection(struct agent *agent)

@@ -1,50 +1,19 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-#include <inttypes.h>
 #include <string.h>
 
 #include "agent/node.h"
+#include "base/words.h"
 
 enum {
 	WAITING_NAMES_MAX = 64,
 };
-
-static void add_hex(struct text *text, const char *name, const uint8_t *bytes, size_t size)
-{
-	char hex[BYTES_HASH_TEXT_SIZE + 1];
-	bool zero = true;
-
-	for (size_t i = 0; i < size; i++)
-		zero = zero && bytes[i] == 0;
-	bytes_to_hex(hex, bytes, size);
-	text_add_member_string(text, name, zero ? "" : hex);
-}
 
 static void write_record(
 	struct text *text, const struct record *record, const struct usign_public *key)
 {
 	char blob[USIGN_PUBLIC_BLOB_TEXT_SIZE + 1];
 
-	text_add_member_string(text, "state", state_name(record->state));
-	text_add_member_string(text, "reason", reason_word(record->reason));
-	text_add_member_string(text, "message", record->message);
-	text_add_member_u64(text, "epoch", record->epoch);
-	add_hex(text, "upgrade", record->upgrade, ORDER_UPGRADE_SIZE);
-	add_hex(text, "order", record->order, BYTES_HASH_SIZE);
-	text_add_member_u64(text, "wave", record->wave);
-	text_add_member_bool(text, "flashed", record->flashed);
-	text_add_member_bool(text, "healthy", record->healthy);
-	text_add_member_bool(text, "source", record->source);
-	text_add_member_u64(text, "held_bytes", record->held_bytes);
-	text_add_member_u64(text, "image_bytes", record->image_bytes);
-	text_add_member_string(text, "version", record->version);
-	text_add_member_u64(text, "release_sequence", record->release_sequence);
-	text_add_member_string(text, "board", record->board);
-	text_add_member_u64(text, "slots", record->slots);
-	text_add_member_u64(text, "window_s", record->window_s);
-	text_add_member_string(text, "address", record->address);
-	text_add_member_u64(text, "incarnation", record->incarnation);
-	text_add_member_u64(text, "sequence", record->sequence);
-	text_add_member_u64(text, "highest_epoch", record->highest_epoch);
+	record_write_members(record, true, text);
 	usign_public_to_blob(blob, key);
 	text_add_member_string(text, "key", blob);
 }
@@ -56,11 +25,11 @@ void agent_view_status(const struct agent *agent, uint64_t now_ms, struct text *
 
 	(void)now_ms;
 	usign_public_of(&key, &agent->setup.node_key);
+	text_set(record.name, sizeof(record.name), agent->setup.name);
 	/* Progress is published once a second; this node may look at its own as it is. */
 	if (agent->download.phase >= DOWNLOAD_CHUNKS)
 		record.held_bytes = download_held_bytes(agent);
 	text_add(text, "{");
-	text_add_member_string(text, "name", agent->setup.name);
 	text_add_member_string(text, "mesh", agent->setup.mesh);
 	write_record(text, &record, &key);
 	text_add_member_string(text, "lockstep", LOCKSTEP_VERSION);
@@ -69,6 +38,19 @@ void agent_view_status(const struct agent *agent, uint64_t now_ms, struct text *
 
 /* ---- the upgrade as a whole ---- */
 
+enum phase {
+	PHASE_OPEN = 0,
+	PHASE_SCHEDULED,
+	PHASE_FLASHING,
+	PHASE_CONFIRMING,
+	PHASE_CONFIRMED,
+	PHASE_ABORTED,
+	PHASE_REVERTED,
+};
+
+static const char phase_words[] =
+	"open\0scheduled\0flashing\0confirming\0confirmed\0aborted\0reverted\0";
+
 struct scene {
 	struct upgrade_question question;
 	struct upgrade_count count;
@@ -76,7 +58,7 @@ struct scene {
 	const struct book_order *schedule; /* of the wave that the question is about */
 	const struct book_order *confirm;
 	const struct record *records[LIMITS_PARTICIPANTS_MAX];
-	const char *phase;
+	enum phase phase;
 };
 
 /* The wave that was scheduled last; or, once that one is confirmed, the next. */
@@ -93,29 +75,29 @@ static uint32_t present_wave(const struct agent *agent, struct scene *scene)
 	return wave;
 }
 
-static const char *phase_of(const struct agent *agent, const struct scene *scene)
+static enum phase phase_of(const struct agent *agent, const struct scene *scene)
 {
 	const struct upgrade_count *count = &scene->count;
 
 	if (count->confirmed > 0 && count->confirmed >= count->running &&
 		count->confirmed + count->reverted >= count->past)
-		return "confirmed";
+		return PHASE_CONFIRMED;
 	if (count->running > 0)
-		return "confirming";
+		return PHASE_CONFIRMING;
 	if (count->past > 0)
-		return "flashing";
+		return PHASE_FLASHING;
 	if (book_abort(&agent->book) != NULL)
-		return "aborted";
+		return PHASE_ABORTED;
 	if (count->reverted > 0)
-		return "reverted";
+		return PHASE_REVERTED;
 	if (scene->schedule == NULL)
-		return "open";
+		return PHASE_OPEN;
 	/* A countdown that is long over and that nobody follows any more was given up. */
 	if (scene->schedule->countdown_known &&
 		agent->now_ms > scene->schedule->deadline_ms + scene->start->order.start.hold_ms &&
 		count->scheduled == 0)
-		return "aborted";
-	return "scheduled";
+		return PHASE_ABORTED;
+	return PHASE_SCHEDULED;
 }
 
 static bool set_scene(const struct agent *agent, struct scene *scene)
@@ -143,16 +125,16 @@ static void write_waiting(struct text *text, const struct scene *scene)
 	enum upgrade_step step = UPGRADE_STEP_READY;
 	uint32_t names = 0;
 
-	if (strcmp(scene->phase, "scheduled") == 0)
-		step = UPGRADE_STEP_SCHEDULED;
-	else if (strcmp(scene->phase, "flashing") == 0 || strcmp(scene->phase, "confirming") == 0)
-		step = scene->count.running < scene->count.participants ? UPGRADE_STEP_RUNNING
-									: UPGRADE_STEP_HEALTHY;
-	else if (strcmp(scene->phase, "open") != 0) {
+	if (scene->phase > PHASE_CONFIRMING) {
 		text_add_member(text, "waiting");
 		text_add(text, "null");
 		return;
 	}
+	if (scene->phase == PHASE_SCHEDULED)
+		step = UPGRADE_STEP_SCHEDULED;
+	else if (scene->phase != PHASE_OPEN)
+		step = scene->count.running < scene->count.participants ? UPGRADE_STEP_RUNNING
+									: UPGRADE_STEP_HEALTHY;
 	text_add_member(text, "waiting");
 	text_add(text, "{");
 	text_add_member_string(text, "reason", reason_word(REASON_WAITING_FOR_PARTICIPANTS));
@@ -189,10 +171,10 @@ static void write_upgrade(
 	char fingerprint[USIGN_FINGERPRINT_TEXT_SIZE + 1];
 
 	text_add(text, "{");
-	add_hex(text, "id", scene->start->order.upgrade, ORDER_UPGRADE_SIZE);
+	text_add_member_hex(text, "id", scene->start->order.upgrade, ORDER_UPGRADE_SIZE);
 	text_add_member_u64(text, "epoch", scene->start->order.epoch);
-	add_hex(text, "start", scene->start->id, BYTES_HASH_SIZE);
-	add_hex(text, "release", start->release_id, BYTES_HASH_SIZE);
+	text_add_member_hex(text, "start", scene->start->id, BYTES_HASH_SIZE);
+	text_add_member_hex(text, "release", start->release_id, BYTES_HASH_SIZE);
 	text_add_member_string(text, "version", start->version);
 	text_add_member_u64(text, "sequence", start->sequence);
 	text_add_member_string(
@@ -203,16 +185,17 @@ static void write_upgrade(
 	text_add_member_u64(text, "waves", start->wave_count);
 	text_add_member_bool(text, "allow_single_slot", start->allow_single_slot);
 	text_add_member_bool(text, "allow_downgrade", start->allow_downgrade);
-	text_add_member_string(text, "phase", scene->phase);
+	text_add_member_string(text, "phase", words_at(phase_words, scene->phase));
 	text_add_member_u64(text, "wave", scene->question.wave);
-	add_hex(text, "schedule", scene->question.schedule_id, BYTES_HASH_SIZE);
+	text_add_member_hex(text, "schedule", scene->question.schedule_id,
+		schedule != NULL ? BYTES_HASH_SIZE : 0);
 	write_remaining(text, "countdown_ms",
-		strcmp(scene->phase, "scheduled") == 0 && schedule->countdown_known,
+		scene->phase == PHASE_SCHEDULED && schedule->countdown_known,
 		schedule != NULL ? schedule->deadline_ms : 0, now_ms);
 	text_add_member_u64(text, "confirm_window_s",
 		schedule != NULL ? schedule->order.schedule.confirm_window_s : 0);
 	write_remaining(text, "window_remaining_ms",
-		agent->state == STATE_CONFIRMATION_PENDING && agent->window_known,
+		agent->journal.state == STATE_CONFIRMATION_PENDING && agent->window_known,
 		agent->window_end_ms, now_ms);
 	usign_fingerprint(fingerprint, scene->start->signature.keynum);
 	text_add_member_string(text, "signed_by", fingerprint);
@@ -248,7 +231,6 @@ static void write_seen(const struct agent *agent, uint64_t now_ms, struct text *
 	uint64_t seen_ms = here || now_ms < entry->seen_ms ? 0 : now_ms - entry->seen_ms;
 
 	text_add(text, "{");
-	text_add_member_string(text, "name", record->name);
 	text_add_member_bool(text, "participant", participant);
 	text_add_member_bool(text, "here", here);
 	text_add_member_bool(text, "neighbour", is_neighbour(agent, record->name));
@@ -293,7 +275,7 @@ void agent_view_mesh(const struct agent *agent, uint64_t now_ms, struct text *te
 	text_add_member_string(text, "lockstep", LOCKSTEP_VERSION);
 	text_add_member_string(text, "mesh", agent->setup.mesh);
 	text_add_member_string(text, "node", agent->setup.name);
-	text_add_member_u64(text, "highest_epoch", agent->highest_epoch);
+	text_add_member_u64(text, "highest_epoch", agent->journal.highest_epoch);
 	text_add_member(text, "upgrade");
 	if (known)
 		write_upgrade(agent, now_ms, text, &scene);
@@ -308,24 +290,31 @@ void agent_view_mesh(const struct agent *agent, uint64_t now_ms, struct text *te
 /* ---- mesh_wide_upgrade ---- */
 
 /* LimeApp's names for our states (docs/gossip.md). */
-static const char *const projected_states[STATE_COUNT] = {
-	[STATE_UPDATED] = "DEFAULT",
-	[STATE_UPGRADE_AVAILABLE] = "DEFAULT",
-	[STATE_DOWNLOADING] = "DOWNLOADING",
-	[STATE_UPGRADE_READY] = "READY_FOR_UPGRADE",
-	[STATE_UPGRADE_SCHEDULED] = "UPGRADE_SCHEDULED",
-	[STATE_FLASHING] = "UPGRADE_SCHEDULED",
-	[STATE_CONFIRMATION_PENDING] = "CONFIRMATION_PENDING",
-	[STATE_REVERTED] = "ERROR",
-	[STATE_ABORTED] = "ABORTED",
-	[STATE_DOWNLOAD_ERROR] = "DOWNLOADING",
-	[STATE_UPGRADE_CHECK_FAILED] = "ERROR",
-	[STATE_INTERNAL_ERROR] = "ERROR",
-};
+static const char *projected_state(enum node_state state)
+{
+	switch (state) {
+	case STATE_UPDATED:
+	case STATE_UPGRADE_AVAILABLE:
+		return "DEFAULT";
+	case STATE_DOWNLOADING:
+	case STATE_DOWNLOAD_ERROR:
+		return "DOWNLOADING";
+	case STATE_UPGRADE_READY:
+		return "READY_FOR_UPGRADE";
+	case STATE_FLASHING:
+		return "UPGRADE_SCHEDULED";
+	case STATE_UPGRADE_SCHEDULED:
+	case STATE_CONFIRMATION_PENDING:
+	case STATE_ABORTED:
+		return state_name(state);
+	default:
+		return "ERROR";
+	}
+}
 
 static const char *projected_download(const struct agent *agent)
 {
-	switch (agent->state) {
+	switch (agent->journal.state) {
 	case STATE_DOWNLOADING:
 	case STATE_DOWNLOAD_ERROR:
 		return "downloading";
@@ -350,9 +339,9 @@ static void add_seconds(
 static void add_timers(const struct agent *agent, struct text *text)
 {
 	const struct book_order *schedule = book_schedule(&agent->book, agent->wave);
-	bool counting = agent->state == STATE_UPGRADE_SCHEDULED && schedule != NULL &&
+	bool counting = agent->journal.state == STATE_UPGRADE_SCHEDULED && schedule != NULL &&
 			schedule->countdown_known;
-	bool pending = agent->state == STATE_CONFIRMATION_PENDING && agent->window_known;
+	bool pending = agent->journal.state == STATE_CONFIRMATION_PENDING && agent->window_known;
 	uint64_t deadline_ms = counting ? schedule->deadline_ms : 0;
 
 	add_seconds(text, "safeupgrade_start_remining", counting, deadline_ms, agent->now_ms);
@@ -383,10 +372,10 @@ void view_write_projection(const struct agent *agent, struct text *text)
 	const struct book_order *start = book_start(&agent->book);
 
 	text_add(text, "{");
-	text_add_member_string(text, "upgrade_state", projected_states[agent->state]);
+	text_add_member_string(text, "upgrade_state", projected_state(agent->journal.state));
 	text_add_member_string(text, "main_node", agent->local_release ? "MAIN_NODE" : "NO");
 	text_add_member_string(text, "eupgradestate", projected_download(agent));
-	text_add_member_string(text, "error", reason_word(agent->reason));
+	text_add_member_string(text, "error", reason_word(agent->journal.reason));
 	if (start != NULL && agent->participant) {
 		text_add_member_string(text, "candidate_fw", start->order.start.version);
 		text_add_member_u64(text, "timestamp", start->order.epoch);

@@ -4,13 +4,29 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/json.h"
+#include "base/members.h"
 #include "base/text.h"
-
-#define COUNTER_MAX ((UINT64_C(1) << 53) - 1)
 
 enum {
 	CHUNK_SIZE_MIN = 1024,
+};
+
+const struct member manifest_head_members[MANIFEST_HEAD_COUNT] = {
+	MEMBER(struct manifest, version, PRINTABLE, "version"),
+	MEMBER(struct manifest, sequence, NUMBER, "sequence", .min = 1),
+	MEMBER(struct manifest, created, PRINTABLE, "created", .flags = MEMBER_OPTIONAL),
+	MEMBER(struct manifest, info_url, PRINTABLE, "info_url", .flags = MEMBER_OPTIONAL),
+};
+
+const struct member manifest_image_members[MANIFEST_IMAGE_COUNT] = {
+	MEMBER(struct image, file, STRING, "file"),
+	MEMBER(struct image, kind, NAME, "kind"),
+	MEMBER(struct image, size, NUMBER, "size", .min = 1,
+		.max = LIMITS_CHUNKS_MAX * LIMITS_CHUNK_SIZE),
+	MEMBER(struct image, sha256, HEX, "sha256"),
+	MEMBER(struct image, chunk_size, NUMBER, "chunk_size", .min = CHUNK_SIZE_MIN,
+		.max = LIMITS_CHUNK_SIZE),
+	MEMBER(struct image, compat_version, STRING, "compat_version", .flags = MEMBER_OPTIONAL),
 };
 
 static bool is_compat_version(const char *text)
@@ -37,52 +53,27 @@ static bool is_image_file(const char *file)
 
 static void read_boards(struct json_reader *reader, struct json_object *object, struct image *image)
 {
-	struct json_object *list =
-		json_get_array(reader, object, "boards", LIMITS_IMAGE_BOARDS_MAX);
-
-	image->board_count = (uint32_t)json_array_count(list);
+	image->board_count = json_get_strings(reader, object, "boards", image->boards[0],
+		sizeof(image->boards[0]), LIMITS_IMAGE_BOARDS_MAX);
 	if (image->board_count == 0)
 		json_fail(reader, "boards", "are none");
-	for (uint32_t i = 0; i < image->board_count && json_ok(reader); i++) {
-		json_array_string(
-			reader, list, "boards", i, image->boards[i], sizeof(image->boards[i]));
-		if (json_ok(reader) &&
-			(image->boards[i][0] == '\0' ||
-				!text_is_printable(image->boards[i], LIMITS_BOARD_SIZE)))
-			json_fail(reader, "boards", "must be printable names");
-	}
-}
-
-static void read_urls(struct json_reader *reader, struct json_object *object, struct image *image)
-{
-	struct json_object *list;
-
-	if (!json_ok(reader) || !json_has(object, "urls"))
-		return;
-	list = json_get_array(reader, object, "urls", LIMITS_IMAGE_URLS_MAX);
-	image->url_count = (uint32_t)json_array_count(list);
-	for (uint32_t i = 0; i < image->url_count && json_ok(reader); i++) {
-		json_array_string(reader, list, "urls", i, image->urls[i], sizeof(image->urls[i]));
-		if (json_ok(reader) && !text_is_printable(image->urls[i], LIMITS_URL_SIZE))
-			json_fail(reader, "urls", "must be printable");
+	for (uint32_t i = 0; i < image->board_count; i++) {
+		if (image->boards[i][0] == '\0')
+			json_fail(reader, "boards", "must not be empty");
 	}
 }
 
 static void read_chunks(struct json_reader *reader, struct json_object *object, struct image *image)
 {
 	size_t size = 0, decoded;
-	const char *text;
-	uint64_t size_max;
+	const char *text = json_get_string_view(reader, object, "chunks", &size);
 
-	image->chunk_size = (uint32_t)json_get_u64(
-		reader, object, "chunk_size", CHUNK_SIZE_MIN, LIMITS_CHUNK_SIZE);
-	if (json_ok(reader) && (image->chunk_size & (image->chunk_size - 1)) != 0)
-		json_fail(reader, "chunk_size", "must be a power of two");
-	size_max = (uint64_t)image->chunk_size * LIMITS_CHUNKS_MAX;
-	image->size = json_get_u64(reader, object, "size", 1, size_max);
-	text = json_get_string_view(reader, object, "chunks", &size);
 	if (!json_ok(reader))
 		return;
+	if ((image->chunk_size & (image->chunk_size - 1)) != 0)
+		json_fail(reader, "chunk_size", "must be a power of two");
+	if (image->size > (uint64_t)image->chunk_size * LIMITS_CHUNKS_MAX)
+		json_fail(reader, "size", "is out of range");
 	image->chunk_count = (uint32_t)((image->size + image->chunk_size - 1) / image->chunk_size);
 	if (!bytes_from_base64((uint8_t *)image->chunk_sha256, sizeof(image->chunk_sha256),
 		    &decoded, text, size) ||
@@ -94,39 +85,25 @@ static void read_image(struct json_reader *reader, struct json_object *object, s
 {
 	memset(image, 0, sizeof(*image));
 	read_boards(reader, object, image);
-	json_get_string(reader, object, "file", image->file, sizeof(image->file));
-	if (json_ok(reader) && !is_image_file(image->file))
+	text_set(image->compat_version, sizeof(image->compat_version), "1.0");
+	members_read(reader, object, manifest_image_members, MANIFEST_IMAGE_COUNT, image);
+	if (!is_image_file(image->file))
 		json_fail(reader, "file", "must be images/NAME");
-	json_get_string(reader, object, "kind", image->kind, sizeof(image->kind));
-	if (json_ok(reader) && !text_is_name(image->kind))
-		json_fail(reader, "kind", "is not a name");
-	json_get_hex(reader, object, "sha256", image->sha256, BYTES_HASH_SIZE);
-	read_chunks(reader, object, image);
-	json_get_optional_string(reader, object, "compat_version", image->compat_version,
-		sizeof(image->compat_version));
-	if (image->compat_version[0] == '\0')
-		text_set(image->compat_version, sizeof(image->compat_version), "1.0");
-	if (json_ok(reader) && !is_compat_version(image->compat_version))
+	if (!is_compat_version(image->compat_version))
 		json_fail(reader, "compat_version", "must be MAJOR.MINOR");
-	read_urls(reader, object, image);
+	read_chunks(reader, object, image);
+	if (json_has(object, "urls"))
+		image->url_count = json_get_strings(reader, object, "urls", image->urls[0],
+			sizeof(image->urls[0]), LIMITS_IMAGE_URLS_MAX);
 }
 
 static void read_head(
 	struct json_reader *reader, struct json_object *object, struct manifest *manifest)
 {
 	json_get_u64(reader, object, "lockstep", MANIFEST_FORMAT, MANIFEST_FORMAT);
-	json_get_string(reader, object, "version", manifest->version, sizeof(manifest->version));
-	if (json_ok(reader) && (manifest->version[0] == '\0' ||
-				       !text_is_printable(manifest->version, LIMITS_VERSION_SIZE)))
-		json_fail(reader, "version", "must be printable");
-	manifest->sequence = json_get_u64(reader, object, "sequence", 1, COUNTER_MAX);
-	json_get_optional_string(
-		reader, object, "created", manifest->created, sizeof(manifest->created));
-	json_get_optional_string(
-		reader, object, "info_url", manifest->info_url, sizeof(manifest->info_url));
-	if (json_ok(reader) && (!text_is_printable(manifest->created, MANIFEST_CREATED_SIZE) ||
-				       !text_is_printable(manifest->info_url, LIMITS_URL_SIZE)))
-		json_fail(reader, "created", "and info_url must be printable");
+	members_read(reader, object, manifest_head_members, MANIFEST_HEAD_COUNT, manifest);
+	if (manifest->version[0] == '\0')
+		json_fail(reader, "version", "must not be empty");
 }
 
 /* Does this image name a board that an earlier one of the list names too? */

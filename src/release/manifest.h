@@ -13,8 +13,7 @@
 
 #include "base/bytes.h"
 #include "base/limits.h"
-
-struct json_object;
+#include "base/members.h"
 
 enum {
 	MANIFEST_FORMAT = 1,
@@ -22,6 +21,8 @@ enum {
 	MANIFEST_CREATED_SIZE = 31,
 	MANIFEST_COMPAT_SIZE = 15,
 	MANIFEST_KIND_SIZE = 31,
+	MANIFEST_HEAD_COUNT = 4,
+	MANIFEST_IMAGE_COUNT = 6,
 };
 
 /* The head of a release. A plain value. */
@@ -48,6 +49,10 @@ struct image {
 	char urls[LIMITS_IMAGE_URLS_MAX][LIMITS_URL_SIZE + 1];
 	uint8_t chunk_sha256[LIMITS_CHUNKS_MAX][BYTES_HASH_SIZE];
 };
+
+/* What is neither a list nor of one document only, for reading and writing. */
+extern const struct member manifest_head_members[MANIFEST_HEAD_COUNT];
+extern const struct member manifest_image_members[MANIFEST_IMAGE_COUNT];
 
 /*
  * Reads and checks the whole document, every image and every chunk list included; a board may

@@ -7,10 +7,7 @@ void manifest_write_begin(struct text *text, const struct manifest *manifest)
 {
 	text_add(text, "{");
 	text_add_member_u64(text, "lockstep", MANIFEST_FORMAT);
-	text_add_member_string(text, "version", manifest->version);
-	text_add_member_u64(text, "sequence", manifest->sequence);
-	text_add_member_string(text, "created", manifest->created);
-	text_add_member_string(text, "info_url", manifest->info_url);
+	members_write(text, manifest_head_members, MANIFEST_HEAD_COUNT, manifest, false);
 	text_add_member(text, "images");
 	text_add(text, "[");
 }
@@ -23,15 +20,10 @@ void manifest_write_image(struct text *text, const struct image *image)
 	text_add(text, "{");
 	text_add_member_strings(
 		text, "boards", image->boards[0], sizeof(image->boards[0]), image->board_count);
-	text_add_member_string(text, "file", image->file);
-	text_add_member_string(text, "kind", image->kind);
-	text_add_member_u64(text, "size", image->size);
-	text_add_member_hex(text, "sha256", image->sha256, BYTES_HASH_SIZE);
-	text_add_member_u64(text, "chunk_size", image->chunk_size);
+	members_write(text, manifest_image_members, MANIFEST_IMAGE_COUNT, image, false);
 	bytes_to_base64(
 		encoded, image->chunk_sha256[0], (size_t)image->chunk_count * BYTES_HASH_SIZE);
 	text_add_member_string(text, "chunks", encoded);
-	text_add_member_string(text, "compat_version", image->compat_version);
 	text_add_member_strings(
 		text, "urls", image->urls[0], sizeof(image->urls[0]), image->url_count);
 	text_add(text, "}");
