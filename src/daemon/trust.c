@@ -9,6 +9,10 @@
 
 #include "io/files.h"
 
+enum {
+	FILES_MAX = 256, /* looked at: more than a ring holds, so that the log names what is over */
+};
+
 struct reading {
 	struct keyring *ring;
 	struct log *log;
@@ -51,7 +55,7 @@ void trust_read(
 	memset(ring, 0, sizeof(*ring));
 	if (files_join(trust, config->config_directory, "trust") &&
 		files_join(reading.directory, trust, role))
-		error = files_list(reading.directory, ".pub", LIMITS_KEYS_MAX, take_key, &reading);
+		error = files_list(reading.directory, ".pub", FILES_MAX, take_key, &reading);
 	if (error != 0 || ring->key_count == 0)
 		log_write(log, LOG_LEVEL_WARNING, "trust",
 			"no %s key is trusted; put *.pub files into %s", role, reading.directory);
