@@ -248,6 +248,7 @@ static void test_a_node_makes_its_key_once(void **state)
 /* The mesh knows the node by its key: a damaged one stays as it is, for a person to look at. */
 static void test_a_damaged_key_is_not_replaced(void **state)
 {
+	static const char heap[USIGN_FILE_SIZE_MAX + 1];
 	struct usign_secret key;
 	char *file = NULL, *after = NULL;
 	size_t size = 0, after_size = 0;
@@ -266,6 +267,11 @@ static void test_a_damaged_key_is_not_replaced(void **state)
 	free(after);
 	put("node.sec", "", 0);
 	assert_false(trust_node_key(&key, &config, &messages));
+	put("node.sec", heap, sizeof(heap));
+	assert_false(trust_node_key(&key, &config, &messages));
+	assert_int_equal(files_read(path_of("node.sec"), 4096, &after, &after_size), 0);
+	assert_int_equal(after_size, sizeof(heap));
+	free(after);
 	snprintf(config.state_directory, sizeof(config.state_directory), "%s/missing", root);
 	assert_false(trust_node_key(&key, &config, &messages));
 }
