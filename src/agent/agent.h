@@ -122,10 +122,10 @@ struct event {
 	union {
 		struct {
 			uint32_t neighbour; /* 0..LIMITS_NEIGHBOURS_MAX-1, chosen by the daemon */
-			char name[LIMITS_NAME_SIZE +
-				  1];    /* what it calls itself, unsigned; "" if unknown */
-			bool has_digest; /* it told its agent_digest() with its hello */
+			bool has_digest;    /* it told its agent_digest() with its hello */
 			uint64_t digest;
+			/* what it calls itself, unsigned; "" if unknown */
+			char name[LIMITS_NAME_SIZE + 1];
 		} neighbour_up;
 		struct {
 			uint32_t neighbour;
@@ -252,28 +252,28 @@ struct action {
 			uint64_t request;
 			enum reason reason; /* NONE: accepted (202); ALREADY_KNOWN is not an error
 					       either */
-			char message[LIMITS_MESSAGE_SIZE + 1];
 			uint8_t id[BYTES_HASH_SIZE]; /* of the order */
+			char message[LIMITS_MESSAGE_SIZE + 1];
 		} answer;
 		struct {
-			struct agent_source source;
 			uint8_t release_id[BYTES_HASH_SIZE];
+			struct agent_source source;
 		} fetch_release;
 		struct {
 			const struct image *image; /* lives until the next ACTION_IMAGE_OPEN */
 			uint8_t release_id[BYTES_HASH_SIZE];
 		} image_open;
 		struct {
-			struct agent_source source;
 			uint8_t sha256[BYTES_HASH_SIZE]; /* of the image */
 			size_t wire_size;                /* exactly this many bytes are right */
+			struct agent_source source;
 		} fetch_chunkmap;
 		struct {
-			struct agent_source source;
 			uint8_t sha256[BYTES_HASH_SIZE]; /* of the image */
 			uint32_t chunk;
 			uint64_t offset; /* bytes */
 			uint32_t size;   /* bytes */
+			struct agent_source source;
 		} fetch_chunk;
 		struct {
 			uint32_t chunk;

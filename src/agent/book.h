@@ -22,11 +22,8 @@ enum {
 };
 
 struct book_order {
-	uint8_t id[BYTES_HASH_SIZE];
-	struct order order;
 	char *text; /* the exact bytes that were signed */
 	size_t text_size;
-	struct usign_signature signature;
 	uint64_t change;     /* the book's change counter when it came */
 	uint32_t from;       /* neighbour that it came from; UINT32_MAX if from none */
 	int64_t ttl_floor_s; /* plain peers know it with this TTL; we must not offer less */
@@ -36,12 +33,16 @@ struct book_order {
 	uint8_t hops; /* between the node where it was posted and us */
 	uint64_t deadline_ms;
 	uint64_t came_ms;
+
+	uint8_t id[BYTES_HASH_SIZE];
+	struct order order;
+	struct usign_signature signature;
 };
 
 struct book {
-	struct book_order *orders[LIMITS_ORDERS_MAX];
-	uint32_t count; /* orders[0] is the start */
-	uint64_t change;
+	uint32_t count;
+	uint64_t change;                              /* grows with every piece of news */
+	struct book_order *orders[LIMITS_ORDERS_MAX]; /* the first is the start */
 };
 
 void book_init(struct book *book);

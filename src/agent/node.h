@@ -65,7 +65,6 @@ struct neighbour {
 	uint64_t digest;
 	uint64_t differed_own; /* the two digests at the last exchange that they called for */
 	uint64_t differed_theirs;
-	char name[LIMITS_NAME_SIZE + 1];
 	struct {
 		bool under_way;
 		uint64_t deadline_ms;  /* of the one under way: then it counts as lost */
@@ -75,6 +74,7 @@ struct neighbour {
 		uint64_t going_change; /* … once the exchange under way is over */
 		uint32_t failures;     /* in a row */
 	} types[TYPE_COUNT];
+	char name[LIMITS_NAME_SIZE + 1];
 };
 
 enum download_phase {
@@ -109,68 +109,68 @@ struct download {
 	enum reason round_verdict; /* what was wrong with the releases of this round */
 	uint32_t rounds;
 	struct outstanding outstanding;
-	char far_names[AGENT_FAR_MAX][LIMITS_NAME_SIZE + 1];
-	struct manifest manifest;
 	struct image image;
 	struct planner planner;
+	struct manifest manifest;
+	char far_names[AGENT_FAR_MAX][LIMITS_NAME_SIZE + 1];
 };
 
+/* What is used most comes first, what is large last: that makes the shorter instructions. */
 struct agent {
-	struct agent_setup setup; /* but its journal */
 	uint64_t now_ms;
 	uint64_t wake_ms;        /* gathered during one step */
 	struct actions *actions; /* of the step under way */
 	struct prng prng;
 
-	/* The node, as the journal keeps it */
-	struct journal journal;
+	/* What is due at the end of the step */
+	bool journal_due;
+	bool changed;         /* the view */
+	bool journal_foreign; /* the journal at the start could not be read */
 
 	/* The upgrade, as the book has it */
-	struct book book;
 	bool participant;
 	uint32_t wave; /* our own */
-
-	uint64_t active_until_ms; /* the mesh is busy with an upgrade, also where we are not */
-
-	/* Timers of a state, as values */
-	uint64_t state_since_ms;
-	uint64_t flash_deadline_ms;
-	bool window_known;
-	uint64_t window_end_ms;
 
 	/* The trial */
 	bool hooks_ok;
 	bool healthy;
 	bool health_under_way;
-	uint64_t health_next_ms;
 	bool confirm_decided;
 	bool confirm_under_way;
-	uint64_t confirm_next_ms;
+	bool window_known;
 
-	/* What is due at the end of the step */
-	bool journal_due;
-	bool changed;         /* the view */
-	char *journal_bytes;  /* of the last ACTION_JOURNAL */
-	bool journal_foreign; /* the journal at the start could not be read */
-
-	struct download download;
-	struct outstanding outstanding_before; /* this step: what a failed journal takes back */
-	bool local_release;                    /* a directory on this machine … */
-	uint8_t local_release_id[BYTES_HASH_SIZE];
-
-	/* Gossip */
-	struct roster roster;
-	struct store projection;
-	uint64_t projection_change;
-	uint64_t projection_aged_ms;
-	struct neighbour neighbours[LIMITS_NEIGHBOURS_MAX];
-	struct record published; /* what our newest record says */
-	uint64_t published_ms;
 	bool published_ever;
+	bool local_release; /* a directory on this machine, with local_release_id */
+
+	struct roster roster;
+	uint64_t window_end_ms;
+
+	/* The node, as the journal keeps it */
+	struct journal journal;
+	struct book book;
+
+	/* Timers, as values */
+	uint64_t active_until_ms; /* the mesh is busy with an upgrade, also where we are not */
+	uint64_t state_since_ms;
+	uint64_t flash_deadline_ms;
+	uint64_t health_next_ms;
+	uint64_t confirm_next_ms;
+	uint64_t published_ms;
 	uint64_t heartbeat_ms;
 	uint64_t expire_ms;
-	uint8_t refused[AGENT_REFUSED_MAX][BYTES_HASH_SIZE];
+	uint64_t projection_aged_ms;
+
+	uint64_t projection_change;
+	struct store projection;
+	struct record published; /* what our newest record says */
+	char *journal_bytes;     /* of the last ACTION_JOURNAL */
+	uint8_t local_release_id[BYTES_HASH_SIZE];
+	struct outstanding outstanding_before; /* this step: what a failed journal takes back */
+	struct download download;
+	struct agent_setup setup; /* but its journal */
 	uint32_t refused_next;
+	uint8_t refused[AGENT_REFUSED_MAX][BYTES_HASH_SIZE];
+	struct neighbour neighbours[LIMITS_NEIGHBOURS_MAX];
 };
 
 /* ---- agent.c: helpers for all ---- */

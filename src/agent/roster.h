@@ -22,8 +22,6 @@ enum {
 };
 
 struct roster_entry {
-	struct record record;
-	struct usign_public key;
 	char *envelope; /* {"record":…,"key":…,"signature":…}, `envelope_size` bytes */
 	size_t envelope_size;
 	uint64_t expires_ms;
@@ -31,6 +29,8 @@ struct roster_entry {
 	uint64_t change;  /* the roster's change counter when it came */
 	uint32_t from;    /* neighbour that it came from; UINT32_MAX if from none */
 	bool moved;       /* a newer record came since the name was first heard: it is alive */
+	struct record record;
+	struct usign_public key;
 };
 
 struct roster {

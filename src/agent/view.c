@@ -57,8 +57,8 @@ struct scene {
 	const struct book_order *start;
 	const struct book_order *schedule; /* of the wave that the question is about */
 	const struct book_order *confirm;
-	const struct record *records[LIMITS_PARTICIPANTS_MAX];
 	enum phase phase;
+	const struct record *records[LIMITS_PARTICIPANTS_MAX];
 };
 
 /* The wave that was scheduled last; or, once that one is confirmed, the next. */

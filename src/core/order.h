@@ -45,13 +45,9 @@ struct order_participant {
 /* Of `start`. Participants are sorted by name, each name and each key once. */
 struct order_start {
 	uint8_t release_id[BYTES_HASH_SIZE];
-	char version[LIMITS_VERSION_SIZE + 1]; /* what the release calls itself */
 	uint64_t sequence;
-	uint32_t url_count;
-	char urls[LIMITS_IMAGE_URLS_MAX]
-		 [LIMITS_URL_SIZE + 1]; /* where release.json lies, "/" last */
-	uint32_t participant_count;
 	struct order_participant *participants; /* memory of the order's owner */
+	uint32_t participant_count;
 	uint32_t wave_count;
 	enum order_confirm confirm;
 	enum order_policy policy;
@@ -60,6 +56,10 @@ struct order_start {
 	bool allow_single_slot;
 	bool allow_downgrade;
 	bool catch_up; /* nodes that were away install it when they come back */
+	uint32_t url_count;
+	char version[LIMITS_VERSION_SIZE + 1]; /* what the release calls itself */
+	char urls[LIMITS_IMAGE_URLS_MAX]
+		 [LIMITS_URL_SIZE + 1]; /* where release.json lies, "/" last */
 };
 
 /* Of `schedule`. */
@@ -85,16 +85,16 @@ struct order_abort {
 
 struct order {
 	enum order_kind kind;
-	char mesh[LIMITS_MESH_SIZE + 1];
-	uint8_t upgrade[ORDER_UPGRADE_SIZE];
 	uint64_t epoch;
-	char issued[ORDER_ISSUED_SIZE + 1]; /* for people; never compared */
+	uint8_t upgrade[ORDER_UPGRADE_SIZE];
 	union {
 		struct order_start start;
 		struct order_schedule schedule;
 		struct order_confirmation confirm;
 		struct order_abort abort;
 	};
+	char mesh[LIMITS_MESH_SIZE + 1];
+	char issued[ORDER_ISSUED_SIZE + 1]; /* for people; never compared */
 };
 
 const char *order_kind_word(enum order_kind kind);

@@ -25,21 +25,21 @@ struct record {
 	char name[LIMITS_NAME_SIZE + 1];
 	uint64_t incarnation; /* grows with every start of the daemon */
 	uint64_t sequence;    /* grows with every record of one incarnation */
+	uint64_t epoch;       /* of `upgrade`; 0 if the node takes part in none */
+	uint8_t upgrade[ORDER_UPGRADE_SIZE];
 	enum node_state state;
 	enum reason reason; /* of an error, an abort or a revert, or why it waits; NONE if none */
-	uint64_t highest_epoch; /* the highest epoch that the node accepted */
-	uint64_t epoch;         /* of `upgrade`; 0 if the node takes part in none */
-	uint8_t upgrade[ORDER_UPGRADE_SIZE];
+	uint32_t wave;      /* its own wave in `upgrade` */
+	bool flashed;       /* it passed the flash in this upgrade (also when it went back since) */
+	bool healthy;       /* on new firmware: all its checks pass */
+	bool source;        /* it can give the whole release, images of all boards */
+	uint64_t held_bytes;            /* of its image */
+	uint64_t image_bytes;           /* 0 while not known */
+	uint64_t highest_epoch;         /* the highest epoch that the node accepted */
+	uint64_t release_sequence;      /* of the firmware that runs; 0 if not known */
+	uint32_t slots;                 /* 1 or 2 */
+	uint32_t window_s;              /* of the confirm window when it was armed; 0 if none */
 	uint8_t order[BYTES_HASH_SIZE]; /* id of the schedule that it follows; zero if none */
-	uint32_t wave;                  /* its own wave in `upgrade` */
-	bool flashed; /* it passed the flash in this upgrade (also when it went back since) */
-	bool healthy; /* on new firmware: all its checks pass */
-	bool source;  /* it can give the whole release, images of all boards */
-	uint64_t held_bytes;       /* of its image */
-	uint64_t image_bytes;      /* 0 while not known */
-	uint64_t release_sequence; /* of the firmware that runs; 0 if not known */
-	uint32_t slots;            /* 1 or 2 */
-	uint32_t window_s;         /* of the confirm window when it was armed; 0 if none */
 	char version[LIMITS_VERSION_SIZE + 1]; /* of the firmware that runs */
 	char board[LIMITS_BOARD_SIZE + 1];
 	char address[LIMITS_ADDRESS_SIZE + 1]; /* HOST:PORT of its HTTP; "" if not known */

@@ -50,12 +50,10 @@ struct session {
 	uint8_t step;            /* private */
 	enum session_wants wants;
 	enum session_error error;
-	uint8_t field[LIMITS_TYPE_NAME_SIZE]; /* private: the field that is being received */
 	uint32_t field_size;
 	uint32_t field_total;
 	uint32_t name_size; /* as announced */
-	char type[LIMITS_TYPE_NAME_SIZE + 1];
-	char *data; /* owned; `data_size` bytes have arrived of `data_total` */
+	char *data;         /* owned; `data_size` bytes have arrived of `data_total` */
 	size_t data_size;
 	size_t data_capacity;
 	size_t data_total;
@@ -63,7 +61,9 @@ struct session {
 	size_t out_size;
 	size_t out_ready;
 	size_t out_sent;
-	uint32_t sent_message_size; /* what the peer must acknowledge */
+	uint32_t sent_message_size;           /* what the peer must acknowledge */
+	uint8_t field[LIMITS_TYPE_NAME_SIZE]; /* private: the field that is being received */
+	char type[LIMITS_TYPE_NAME_SIZE + 1];
 };
 
 void session_init_server(struct session *session);

@@ -79,11 +79,11 @@ struct planner_peer {
 };
 
 struct planner {
-	struct chunkmap held;
 	uint32_t peer_count;
 	uint32_t flight_count;
 	uint64_t far_from_ms; /* before this, nothing from far peers and URLs */
 	struct prng prng;
+	struct chunkmap held;
 	struct planner_peer peers[PLANNER_PEERS_MAX];
 	struct planner_flight flights[PLANNER_FLIGHTS_MAX];
 };
