@@ -115,7 +115,7 @@ static int split_boards(const struct options *options, struct image *image, cons
 			while (at + size < equals && at[size] != ',')
 				size++;
 		}
-		if (size == 0 || size > LIMITS_BOARD_SIZE)
+		if (size == 0 || size > LIMITS_BOARD_SIZE || at[0] == ',' || at[size - 1] == ',')
 			return options_fail(options, "bad_board", "%s names no board", argument);
 		memcpy(board, at, size);
 		board[size] = '\0';
