@@ -184,12 +184,12 @@ static enum reason accept_start(struct agent *agent, struct order *order,
 	agent->journal.window_s = 0;
 	agent->journal.previous_version[0] = '\0';
 	if (named)
-		reason = life_signal(agent, SIGNAL_START, &facts, REASON_NONE, "");
+		reason = life_ask(agent, SIGNAL_START, &facts, REASON_NONE, "");
 	else if (was_in)
-		reason = life_signal(agent, SIGNAL_SUPERSEDE, &facts, REASON_SUPERSEDED, "");
+		reason = life_ask(agent, SIGNAL_SUPERSEDE, &facts, REASON_SUPERSEDED, "");
 	else if (order->start.sequence > agent->journal.release_sequence &&
 		 strcmp(order->start.version, agent->setup.version) != 0)
-		(void)life_signal(agent, SIGNAL_NEWER_RELEASE, &facts, REASON_NONE, "");
+		(void)life_ask(agent, SIGNAL_NEWER_RELEASE, &facts, REASON_NONE, "");
 	ensure(reason == REASON_NONE);
 	if (named)
 		download_start(agent);
@@ -279,8 +279,7 @@ static void apply_abort(struct agent *agent, const struct order *order)
 {
 	if (!agent->participant)
 		return;
-	if (life_signal(agent, SIGNAL_ABORT, NULL, REASON_OPERATOR, order->abort.reason) ==
-		REASON_NONE)
+	if (life_signal(agent, SIGNAL_ABORT, REASON_OPERATOR, order->abort.reason) == REASON_NONE)
 		download_stop(agent, true);
 }
 

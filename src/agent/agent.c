@@ -60,6 +60,25 @@ void agent_wake_at(struct agent *agent, uint64_t ms)
 		agent->wake_ms = ms;
 }
 
+bool agent_is_due(struct agent *agent, uint64_t ms)
+{
+	if (agent->now_ms >= ms)
+		return true;
+	agent_wake_at(agent, ms);
+	return false;
+}
+
+bool agent_ask_flasher(struct agent *agent, enum agent_flasher_verb verb, uint32_t window_s)
+{
+	struct action *action = agent_act(agent, ACTION_FLASHER);
+
+	if (action == NULL)
+		return false;
+	action->flasher.verb = verb;
+	action->flasher.window_s = window_s;
+	return true;
+}
+
 void agent_log(
 	struct agent *agent, enum action_log_level level, const char *code, const char *format, ...)
 {
@@ -144,7 +163,7 @@ static void journal_failed(struct agent *agent)
 	if (!life_is_busy(agent))
 		return;
 	download_stop(agent, false);
-	if (life_signal(agent, SIGNAL_FAULT, NULL, REASON_JOURNAL_FAILED, "") == REASON_NONE)
+	if (life_signal(agent, SIGNAL_FAULT, REASON_JOURNAL_FAILED, "") == REASON_NONE)
 		agent->journal_due = false;
 }
 

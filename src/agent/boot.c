@@ -29,12 +29,12 @@ static void judge_boot(struct agent *agent)
 
 	if (flasher->trial) {
 		if (agent->journal.state != STATE_CONFIRMATION_PENDING)
-			(void)life_signal(agent, SIGNAL_BOOTED_NEW, NULL, REASON_NONE, "");
+			(void)life_signal(agent, SIGNAL_BOOTED_NEW, REASON_NONE, "");
 		begin_trial(agent);
 		return;
 	}
 	if (flasher->fell_back) {
-		(void)life_signal(agent, SIGNAL_BOOTED_OLD, NULL,
+		(void)life_signal(agent, SIGNAL_BOOTED_OLD,
 			agent->journal.state == STATE_FLASHING ? REASON_BOOT_FAILED
 							       : REASON_WINDOW_OVER,
 			"");
@@ -46,8 +46,8 @@ static void judge_boot(struct agent *agent)
 		if (flasher->slots < 2) {
 			begin_trial(agent);
 		} else if (start != NULL && life_runs_wrong_version(agent, &start->order.start)) {
-			(void)life_signal(agent, SIGNAL_BOOTED_OLD, NULL, REASON_WINDOW_OVER, "");
-		} else if (life_signal(agent, SIGNAL_CONFIRM, &facts, REASON_NONE, "") ==
+			(void)life_signal(agent, SIGNAL_BOOTED_OLD, REASON_WINDOW_OVER, "");
+		} else if (life_ask(agent, SIGNAL_CONFIRM, &facts, REASON_NONE, "") ==
 			   REASON_NONE) {
 			/* Confirmed, but the journal did not hear of it any more. */
 			if (start != NULL)
@@ -58,12 +58,11 @@ static void judge_boot(struct agent *agent)
 	if (same_boot) {
 		agent->flash_deadline_ms = agent->now_ms + AGENT_FLASH_RESUME_MS;
 	} else if (runs_new) {
-		(void)life_signal(agent, SIGNAL_BOOTED_NEW, NULL, REASON_NONE, "");
+		(void)life_signal(agent, SIGNAL_BOOTED_NEW, REASON_NONE, "");
 		begin_trial(agent);
 	} else {
 		agent->journal.flashed = false;
-		if (life_signal(agent, SIGNAL_RESUME, NULL, REASON_FLASH_INTERRUPTED, "") ==
-			REASON_NONE)
+		if (life_signal(agent, SIGNAL_RESUME, REASON_FLASH_INTERRUPTED, "") == REASON_NONE)
 			download_start(agent);
 	}
 }

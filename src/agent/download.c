@@ -42,19 +42,22 @@ uint64_t download_held_bytes(const struct agent *agent)
 	return bytes < download->image.size ? bytes : download->image.size;
 }
 
+/* `message` "": the reason's own sentence. */
 static void refuse(struct agent *agent, enum reason reason, const char *message)
 {
+	if (message[0] == '\0')
+		message = reason_sentence(reason);
 	/* The table lets only a download fail: one that stood still came back to life first. */
 	if (agent->journal.state == STATE_DOWNLOAD_ERROR ||
 		agent->journal.state == STATE_DOWNLOADING) {
-		if (life_signal(agent, SIGNAL_REFUSE, NULL, reason, message) == REASON_NONE)
+		if (life_signal(agent, SIGNAL_REFUSE, reason, message) == REASON_NONE)
 			download_stop(agent, true);
 	}
 }
 
-static void fault(struct agent *agent, enum reason reason, const char *message)
+static void image_file_failed(struct agent *agent, const char *message)
 {
-	if (life_signal(agent, SIGNAL_FAULT, NULL, reason, message) == REASON_NONE)
+	if (life_signal(agent, SIGNAL_FAULT, REASON_IMAGE_FILE_FAILED, message) == REASON_NONE)
 		download_stop(agent, true);
 }
 
@@ -62,7 +65,7 @@ static void made_progress(struct agent *agent)
 {
 	agent->download.progress_ms = agent->now_ms;
 	if (agent->journal.state == STATE_DOWNLOAD_ERROR)
-		(void)life_signal(agent, SIGNAL_FETCH_AGAIN, NULL, REASON_NONE, "");
+		(void)life_signal(agent, SIGNAL_FETCH_AGAIN, REASON_NONE, "");
 }
 
 /* ---- the release ---- */
@@ -83,7 +86,7 @@ static void end_round(struct agent *agent)
 	if (download->ask_pause_ms > AGENT_RELEASE_PAUSE_MAX_MS)
 		download->ask_pause_ms = AGENT_RELEASE_PAUSE_MAX_MS;
 	if (download->round_verdict != REASON_NONE && ++download->rounds >= ROUNDS_OF_DOUBT)
-		refuse(agent, download->round_verdict, reason_sentence(download->round_verdict));
+		refuse(agent, download->round_verdict, "");
 	else if (download->round_verdict == REASON_NONE)
 		download->rounds = 0;
 	download->round_verdict = REASON_NONE;
@@ -95,15 +98,11 @@ static void ask_for_release(struct agent *agent)
 	struct agent_source source;
 	struct action *action;
 
-	if (download->asking && agent->now_ms < download->ask_deadline_ms) {
-		agent_wake_at(agent, download->ask_deadline_ms);
+	if (download->asking && !agent_is_due(agent, download->ask_deadline_ms))
 		return;
-	}
 	download->asking = false;
-	if (agent->now_ms < download->ask_next_ms) {
-		agent_wake_at(agent, download->ask_next_ms);
+	if (!agent_is_due(agent, download->ask_next_ms))
 		return;
-	}
 	while (download->ask_cursor < RELEASE_SOURCES_MAX &&
 		!sources_release(agent, download->ask_cursor, &source))
 		download->ask_cursor++;
@@ -175,7 +174,7 @@ static void judge_release(struct agent *agent, const struct event *event)
 	if (reason == REASON_NONE && agent->setup.flasher.slots < 2 && !start->allow_single_slot)
 		reason = REASON_SINGLE_SLOT;
 	if (reason != REASON_NONE) {
-		refuse(agent, reason, detail[0] != '\0' ? detail : reason_sentence(reason));
+		refuse(agent, reason, detail);
 		return;
 	}
 	made_progress(agent);
@@ -246,7 +245,7 @@ static void image_opened(struct agent *agent, const struct event *event)
 		return;
 	}
 	if (event->image_opened.error != EVENT_IMAGE_OK) {
-		fault(agent, REASON_IMAGE_FILE_FAILED, event->image_opened.message);
+		image_file_failed(agent, event->image_opened.message);
 		return;
 	}
 	planner_init(&download->planner, download->image.chunk_count, prng_next(&agent->prng));
@@ -315,9 +314,9 @@ static void chunk_written(struct agent *agent, const struct event *event)
 	if (download->phase != DOWNLOAD_CHUNKS)
 		return;
 	if (event->chunk_written.error == EVENT_IMAGE_NO_SPACE)
-		refuse(agent, REASON_NO_SPACE, reason_sentence(REASON_NO_SPACE));
+		refuse(agent, REASON_NO_SPACE, "");
 	else if (event->chunk_written.error != EVENT_IMAGE_OK)
-		fault(agent, REASON_IMAGE_FILE_FAILED, reason_sentence(REASON_IMAGE_FILE_FAILED));
+		image_file_failed(agent, reason_sentence(REASON_IMAGE_FILE_FAILED));
 	else
 		agent->changed = true;
 }
@@ -386,28 +385,26 @@ static void hash_image(struct agent *agent)
 static void image_hashed(struct agent *agent, const struct event *event)
 {
 	struct download *download = &agent->download;
-	struct action *action;
+	bool asked;
 
 	ensure(download->outstanding.hash > 0);
 	download->outstanding.hash--;
 	if (download->phase != DOWNLOAD_HASHING || download->outstanding.hash > 0)
 		return;
 	if (event->image_hashed.error != EVENT_IMAGE_OK) {
-		fault(agent, REASON_IMAGE_FILE_FAILED, event->image_hashed.message);
+		image_file_failed(agent, event->image_hashed.message);
 		return;
 	}
 	if (memcmp(event->image_hashed.sha256, download->image.sha256, BYTES_HASH_SIZE) != 0) {
-		refuse(agent, REASON_HASH_MISMATCH, reason_sentence(REASON_HASH_MISMATCH));
+		refuse(agent, REASON_HASH_MISMATCH, "");
 		return;
 	}
 	if (!event->image_hashed.trailer_ok) {
 		refuse(agent, REASON_FLASHER_CHECK, event->image_hashed.message);
 		return;
 	}
-	action = agent_act(agent, ACTION_FLASHER);
-	ensure(action != NULL);
-	action->flasher.verb = FLASHER_CHECK;
-	action->flasher.window_s = 0;
+	asked = agent_ask_flasher(agent, FLASHER_CHECK, 0);
+	ensure(asked);
 	download->phase = DOWNLOAD_CHECKING;
 	download->outstanding.check++;
 }
@@ -424,7 +421,7 @@ void download_flasher_checked(struct agent *agent, const struct event *event)
 		refuse(agent, REASON_FLASHER_CHECK, event->flasher.message);
 		return;
 	}
-	if (life_signal(agent, SIGNAL_IMAGE_READY, NULL, REASON_NONE, "") == REASON_NONE)
+	if (life_signal(agent, SIGNAL_IMAGE_READY, REASON_NONE, "") == REASON_NONE)
 		download->phase = DOWNLOAD_READY;
 }
 
@@ -473,18 +470,14 @@ static void watch_for_stall(struct agent *agent)
 {
 	uint64_t stall_ms = agent->download.progress_ms + AGENT_STALL_MS;
 
-	if (agent->journal.state != STATE_DOWNLOADING)
+	if (agent->journal.state != STATE_DOWNLOADING || !agent_is_due(agent, stall_ms))
 		return;
-	if (agent->now_ms < stall_ms) {
-		agent_wake_at(agent, stall_ms);
-		return;
-	}
 	if (agent->download.phase == DOWNLOAD_CHUNKS &&
 		planner_has_source(&agent->download.planner))
-		(void)life_signal(agent, SIGNAL_FETCH_FAIL, NULL, REASON_FETCH_FAILED,
+		(void)life_signal(agent, SIGNAL_FETCH_FAIL, REASON_FETCH_FAILED,
 			"Nothing came for 20 s; trying again with pauses.");
 	else
-		(void)life_signal(agent, SIGNAL_FETCH_FAIL, NULL, REASON_NO_SOURCE,
+		(void)life_signal(agent, SIGNAL_FETCH_FAIL, REASON_NO_SOURCE,
 			"Nobody in reach has what is missing; trying again with pauses.");
 }
 

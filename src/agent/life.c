@@ -47,17 +47,23 @@ static void set_state(
 		agent->journal_due = true;
 }
 
-enum reason life_signal(struct agent *agent, enum signal signal, const struct machine_facts *facts,
+enum reason life_ask(struct agent *agent, enum signal signal, const struct machine_facts *facts,
 	enum reason reason, const char *message)
 {
-	static const struct machine_facts no_facts;
 	enum node_state next;
-	enum reason objection =
-		machine_ask(agent->journal.state, signal, facts != NULL ? facts : &no_facts, &next);
+	enum reason objection = machine_ask(agent->journal.state, signal, facts, &next);
 
 	if (objection == REASON_NONE)
 		set_state(agent, next, reason, message);
 	return objection;
+}
+
+enum reason life_signal(
+	struct agent *agent, enum signal signal, enum reason reason, const char *message)
+{
+	static const struct machine_facts none;
+
+	return life_ask(agent, signal, &none, reason, message);
 }
 
 /* Why nothing happens yet. Not a change of state, and not worth a write to flash. */
@@ -231,29 +237,26 @@ static void give_up(
 {
 	enum reason reason = outlook->schedule->countdown_known ? REASON_NOT_EVERYONE_SCHEDULED
 								: REASON_COUNTDOWN_LOST;
-	char names[LIMITS_MESSAGE_SIZE + 1] = "";
+	char names[LIMITS_MESSAGE_SIZE + 1];
 
-	if (agent->now_ms < hold_end(outlook)) {
-		agent_wake_at(agent, hold_end(outlook));
+	if (!agent_is_due(agent, hold_end(outlook)))
 		return;
-	}
 	name_missing(outlook, UPGRADE_STEP_SCHEDULED, names, sizeof(names));
-	if (life_signal(agent, SIGNAL_HOLD_OVER, facts, reason, names) == REASON_NONE)
+	if (life_ask(agent, SIGNAL_HOLD_OVER, facts, reason, names) == REASON_NONE)
 		download_stop(agent, true);
 }
 
 static void begin_flash(
 	struct agent *agent, const struct outlook *outlook, const struct machine_facts *facts)
 {
-	struct action *action;
-	char names[LIMITS_MESSAGE_SIZE + 1] = "";
+	uint32_t window_s = outlook->schedule->order.schedule.confirm_window_s;
+	char names[LIMITS_MESSAGE_SIZE + 1];
 	enum reason objection;
 
 	/* The action is taken first: a state that says FLASHING without it would wait for ever. */
-	action = agent_act(agent, ACTION_FLASHER);
-	if (action == NULL)
+	if (!agent_ask_flasher(agent, FLASHER_FLASH, window_s))
 		return;
-	objection = life_signal(agent, SIGNAL_COUNTDOWN_OVER, facts, REASON_NONE, "");
+	objection = life_ask(agent, SIGNAL_COUNTDOWN_OVER, facts, REASON_NONE, "");
 	if (objection != REASON_NONE) {
 		agent->actions->count--;
 		name_missing(outlook, UPGRADE_STEP_SCHEDULED, names, sizeof(names));
@@ -262,12 +265,10 @@ static void begin_flash(
 		return;
 	}
 	agent->journal.flashed = true;
-	agent->journal.window_s = outlook->schedule->order.schedule.confirm_window_s;
+	agent->journal.window_s = window_s;
 	text_set(agent->journal.previous_version, sizeof(agent->journal.previous_version),
 		agent->setup.version);
 	agent->flash_deadline_ms = agent->now_ms + AGENT_FLASH_PATIENCE_MS;
-	action->flasher.verb = FLASHER_FLASH;
-	action->flasher.window_s = agent->journal.window_s;
 	agent_log(agent, LOG_INFO, "flash", "the flash begins%s",
 		facts->committed ? "" : ", to catch up with the others");
 }
@@ -277,10 +278,8 @@ static void think_scheduled(struct agent *agent, const struct outlook *outlook)
 	const struct book_order *schedule = outlook->schedule;
 	struct machine_facts facts = facts_of(agent, outlook);
 
-	if (schedule->countdown_known && agent->now_ms < schedule->deadline_ms) {
-		agent_wake_at(agent, schedule->deadline_ms);
+	if (schedule->countdown_known && !agent_is_due(agent, schedule->deadline_ms))
 		return;
-	}
 	if (schedule->countdown_known || facts.past_flash_seen)
 		begin_flash(agent, outlook, &facts);
 	else
@@ -296,7 +295,7 @@ static void think_before(struct agent *agent, const struct outlook *outlook)
 	if (outlook->schedule == NULL)
 		return;
 	if (agent->journal.state == STATE_UPGRADE_READY) {
-		if (life_signal(agent, SIGNAL_SCHEDULE, &facts, REASON_NONE, "") == REASON_NONE)
+		if (life_ask(agent, SIGNAL_SCHEDULE, &facts, REASON_NONE, "") == REASON_NONE)
 			think_scheduled(agent, outlook);
 		return;
 	}
@@ -310,7 +309,7 @@ static void think_aborted(struct agent *agent, const struct outlook *outlook)
 	if (agent->journal.reason != REASON_NOT_EVERYONE_SCHEDULED &&
 		agent->journal.reason != REASON_COUNTDOWN_LOST)
 		return;
-	if (life_signal(agent, SIGNAL_REJOIN, &facts, REASON_NONE, "") == REASON_NONE)
+	if (life_ask(agent, SIGNAL_REJOIN, &facts, REASON_NONE, "") == REASON_NONE)
 		download_start(agent);
 }
 
@@ -318,18 +317,16 @@ static void think_aborted(struct agent *agent, const struct outlook *outlook)
 
 static void think_flashing(struct agent *agent)
 {
-	if (agent->now_ms < agent->flash_deadline_ms) {
-		agent_wake_at(agent, agent->flash_deadline_ms);
+	if (!agent_is_due(agent, agent->flash_deadline_ms))
 		return;
-	}
 	if (agent->flash_deadline_ms >= agent->state_since_ms + AGENT_FLASH_PATIENCE_MS) {
-		(void)life_signal(agent, SIGNAL_FLASH_FAILED, NULL, REASON_FLASHER_FAILED,
+		(void)life_signal(agent, SIGNAL_FLASH_FAILED, REASON_FLASHER_FAILED,
 			"the board did not reboot");
 		return;
 	}
 	/* The daemon restarted in the middle and no reboot came: do it again, from the start. */
 	agent->journal.flashed = false;
-	if (life_signal(agent, SIGNAL_RESUME, NULL, REASON_FLASH_INTERRUPTED, "") == REASON_NONE)
+	if (life_signal(agent, SIGNAL_RESUME, REASON_FLASH_INTERRUPTED, "") == REASON_NONE)
 		download_start(agent);
 }
 
@@ -357,14 +354,8 @@ static void judge_health(struct agent *agent, const struct outlook *outlook)
 
 static void ask_health(struct agent *agent)
 {
-	if (agent->health_under_way)
-		return;
-	if (agent->now_ms < agent->health_next_ms) {
-		agent_wake_at(agent, agent->health_next_ms);
-		return;
-	}
-	if (agent_act(agent, ACTION_HEALTH) != NULL)
-		agent->health_under_way = true;
+	if (!agent->health_under_way && agent_is_due(agent, agent->health_next_ms))
+		agent->health_under_way = agent_act(agent, ACTION_HEALTH) != NULL;
 }
 
 void life_health_over(struct agent *agent, const struct event *event)
@@ -381,7 +372,6 @@ static void go_back(struct agent *agent, const struct outlook *outlook)
 {
 	enum reason reason = REASON_WINDOW_OVER;
 	char names[LIMITS_MESSAGE_SIZE + 1] = "";
-	struct action *action;
 
 	if (outlook != NULL && outlook->count.running < outlook->count.participants) {
 		reason = REASON_WAVE_REVERTED;
@@ -390,35 +380,19 @@ static void go_back(struct agent *agent, const struct outlook *outlook)
 		reason = REASON_UNHEALTHY;
 	}
 	if (agent->setup.flasher.slots < 2) {
-		(void)life_signal(agent, SIGNAL_FAULT, NULL, reason,
+		(void)life_signal(agent, SIGNAL_FAULT, reason,
 			"This board has no way back to the old firmware.");
 		return;
 	}
-	action = agent_act(agent, ACTION_FLASHER);
-	if (action == NULL)
-		return;
-	action->flasher.verb = FLASHER_REVERT;
-	action->flasher.window_s = 0;
-	if (life_signal(agent, SIGNAL_GO_BACK, NULL, reason, names) != REASON_NONE)
+	if (agent_ask_flasher(agent, FLASHER_REVERT, 0) &&
+		life_signal(agent, SIGNAL_GO_BACK, reason, names) != REASON_NONE)
 		agent->actions->count--;
 }
 
 static void ask_confirm(struct agent *agent)
 {
-	struct action *action;
-
-	if (agent->confirm_under_way)
-		return;
-	if (agent->now_ms < agent->confirm_next_ms) {
-		agent_wake_at(agent, agent->confirm_next_ms);
-		return;
-	}
-	action = agent_act(agent, ACTION_FLASHER);
-	if (action == NULL)
-		return;
-	action->flasher.verb = FLASHER_CONFIRM;
-	action->flasher.window_s = 0;
-	agent->confirm_under_way = true;
+	if (!agent->confirm_under_way && agent_is_due(agent, agent->confirm_next_ms))
+		agent->confirm_under_way = agent_ask_flasher(agent, FLASHER_CONFIRM, 0);
 }
 
 static void think_trial(struct agent *agent, const struct outlook *outlook)
@@ -445,9 +419,7 @@ static void think_trial(struct agent *agent, const struct outlook *outlook)
 	}
 	if (agent->confirm_decided)
 		ask_confirm(agent);
-	if (agent->now_ms < agent->window_end_ms)
-		agent_wake_at(agent, agent->window_end_ms);
-	else if (!agent->confirm_under_way)
+	if (agent_is_due(agent, agent->window_end_ms) && !agent->confirm_under_way)
 		go_back(agent, outlook);
 }
 
@@ -466,14 +438,8 @@ static void confirm_over(struct agent *agent, const struct event *event)
 	const struct book_order *start = book_start(&agent->book);
 
 	if (event->flasher.verb == FLASHER_CONFIRM && event->flasher.ok) {
-		struct action *action = agent_act(agent, ACTION_FLASHER);
-
-		if (action == NULL) {
+		if (!agent_ask_flasher(agent, FLASHER_REMAINING, 0))
 			confirm_failed(agent, "too much to do at once");
-			return;
-		}
-		action->flasher.verb = FLASHER_REMAINING;
-		action->flasher.window_s = 0;
 		return;
 	}
 	if (!event->flasher.ok) {
@@ -485,7 +451,7 @@ static void confirm_over(struct agent *agent, const struct event *event)
 		return;
 	}
 	agent->confirm_under_way = false;
-	if (life_signal(agent, SIGNAL_CONFIRM, &facts, REASON_NONE, "") != REASON_NONE)
+	if (life_ask(agent, SIGNAL_CONFIRM, &facts, REASON_NONE, "") != REASON_NONE)
 		return;
 	agent->setup.flasher.trial = false;
 	agent->window_known = false;
@@ -499,7 +465,7 @@ void life_flasher_over(struct agent *agent, const struct event *event)
 	switch (event->flasher.verb) {
 	case FLASHER_FLASH:
 		if (!event->flasher.ok)
-			(void)life_signal(agent, SIGNAL_FLASH_FAILED, NULL, REASON_FLASHER_FAILED,
+			(void)life_signal(agent, SIGNAL_FLASH_FAILED, REASON_FLASHER_FAILED,
 				event->flasher.message);
 		break;
 	case FLASHER_CONFIRM:
@@ -509,8 +475,8 @@ void life_flasher_over(struct agent *agent, const struct event *event)
 		break;
 	case FLASHER_REVERT:
 		if (!event->flasher.ok)
-			(void)life_signal(agent, SIGNAL_FAULT, NULL, REASON_REVERT_FAILED,
-				event->flasher.message);
+			(void)life_signal(
+				agent, SIGNAL_FAULT, REASON_REVERT_FAILED, event->flasher.message);
 		break;
 	case FLASHER_PROBE:
 	case FLASHER_CHECK:

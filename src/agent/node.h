@@ -59,21 +59,24 @@ enum {
 	AGENT_PROJECTION_TTL_S = 2400,
 };
 
+/* Exchanges of one type with one neighbour. */
+struct exchange {
+	bool under_way;
+	uint64_t deadline_ms;  /* of the one under way: then it counts as lost */
+	uint64_t next_ms;      /* not before */
+	uint64_t periodic_ms;  /* at the latest */
+	uint64_t sent_change;  /* the neighbour has everything up to this change of ours */
+	uint64_t going_change; /* … once the exchange under way is over */
+	uint32_t failures;     /* in a row */
+};
+
 struct neighbour {
 	bool up;
 	bool has_digest;
 	uint64_t digest;
 	uint64_t differed_own; /* the two digests at the last exchange that they called for */
 	uint64_t differed_theirs;
-	struct {
-		bool under_way;
-		uint64_t deadline_ms;  /* of the one under way: then it counts as lost */
-		uint64_t next_ms;      /* not before */
-		uint64_t periodic_ms;  /* at the latest */
-		uint64_t sent_change;  /* the neighbour has everything up to this change of ours */
-		uint64_t going_change; /* … once the exchange under way is over */
-		uint32_t failures;     /* in a row */
-	} types[TYPE_COUNT];
+	struct exchange types[TYPE_COUNT];
 	char name[LIMITS_NAME_SIZE + 1];
 };
 
@@ -180,6 +183,10 @@ struct agent {
 struct action *agent_act(struct agent *agent, enum action_kind kind);
 bool agent_has_room(struct agent *agent);
 void agent_wake_at(struct agent *agent, uint64_t ms);
+/* Has the time come? If not, this node wakes up then. */
+bool agent_is_due(struct agent *agent, uint64_t ms);
+/* Asks the flasher; false if that must wait for the next step. */
+bool agent_ask_flasher(struct agent *agent, enum agent_flasher_verb verb, uint32_t window_s);
 __attribute__((format(printf, 4, 5))) void agent_log(struct agent *agent,
 	enum action_log_level level, const char *code, const char *format, ...);
 
@@ -209,8 +216,11 @@ void boot_begin(struct agent *agent);
 
 /* ---- life.c ---- */
 
-/* Asks the table; on success the state is changed, journalled if it must be, and logged. */
-enum reason life_signal(struct agent *agent, enum signal signal, const struct machine_facts *facts,
+/* Asks the table; on success the state is changed, journalled if it must be, and logged. The first
+ * is for signals without a guard that objects. */
+enum reason life_signal(
+	struct agent *agent, enum signal signal, enum reason reason, const char *message);
+enum reason life_ask(struct agent *agent, enum signal signal, const struct machine_facts *facts,
 	enum reason reason, const char *message);
 
 /* Everything that time or news made due. */
@@ -264,7 +274,7 @@ void sources_describe(const struct agent *agent, uint32_t peer, char *text, size
 
 /* ---- slices.c ---- */
 
-extern const char *const slices_type_names[TYPE_COUNT];
+extern const char slices_type_names[]; /* base/words.h, by enum agent_type */
 bool slices_find_type(const char *name, enum agent_type *type);
 /* Grows with all news of the type. */
 uint64_t slices_change(const struct agent *agent, enum agent_type type);

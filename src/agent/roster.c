@@ -6,6 +6,7 @@
 
 #include "base/ensure.h"
 #include "base/json.h"
+#include "base/prng.h"
 #include "base/text.h"
 
 enum {
@@ -295,14 +296,6 @@ uint64_t roster_expire(struct roster *roster, uint64_t now_ms,
 	return next_ms;
 }
 
-/* SplitMix64's finisher: spreads what little differs over all bits. */
-static uint64_t mix(uint64_t value)
-{
-	value = (value ^ (value >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
-	value = (value ^ (value >> 27)) * UINT64_C(0x94d049bb133111eb);
-	return value ^ (value >> 31);
-}
-
 uint64_t roster_digest(const struct roster *roster)
 {
 	uint64_t digest = 0;
@@ -313,8 +306,8 @@ uint64_t roster_digest(const struct roster *roster)
 
 		for (const char *c = record->name; *c != '\0'; c++)
 			hash = (hash ^ (uint8_t)*c) * UINT64_C(0x100000001b3);
-		hash = mix(hash ^ mix(record->incarnation));
-		digest += mix(hash ^ mix(record->sequence + 1));
+		hash = prng_mix(hash ^ prng_mix(record->incarnation));
+		digest += prng_mix(hash ^ prng_mix(record->sequence + 1));
 	}
 	return digest;
 }

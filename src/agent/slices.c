@@ -5,13 +5,10 @@
 #include "agent/node.h"
 #include "base/ensure.h"
 #include "base/json.h"
+#include "base/words.h"
 #include "gossip/slice.h"
 
-const char *const slices_type_names[TYPE_COUNT] = {
-	[TYPE_NODES] = "lockstep_nodes",
-	[TYPE_ORDERS] = "lockstep_orders",
-	[TYPE_PROJECTION] = "mesh_wide_upgrade",
-};
+const char slices_type_names[] = "lockstep_nodes\0lockstep_orders\0mesh_wide_upgrade\0";
 
 enum {
 	/* Left free at the end of a slice, so that no entry makes it too long. */
@@ -21,13 +18,12 @@ enum {
 
 bool slices_find_type(const char *name, enum agent_type *type)
 {
-	for (unsigned i = 0; i < TYPE_COUNT; i++) {
-		if (strcmp(slices_type_names[i], name) == 0) {
-			*type = (enum agent_type)i;
-			return true;
-		}
-	}
-	return false;
+	unsigned found = words_find(slices_type_names, name);
+
+	if (found == WORDS_NONE)
+		return false;
+	*type = (enum agent_type)found;
+	return true;
 }
 
 bool agent_speaks(const struct agent *agent, const char *type)

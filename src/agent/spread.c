@@ -3,6 +3,12 @@
 
 #include "agent/node.h"
 #include "base/ensure.h"
+#include "base/words.h"
+
+static uint64_t roughly_in(struct agent *agent, uint32_t ms)
+{
+	return agent->now_ms + prng_roughly(&agent->prng, ms);
+}
 
 /* ---- neighbours ---- */
 
@@ -18,7 +24,7 @@ static void note_digest(struct agent *agent, struct neighbour *neighbour)
 	/* A difference that an exchange did not mend (one refuses what the other holds) can wait.
 	 */
 	if (same_as_before)
-		soon_ms = agent->now_ms + prng_roughly(&agent->prng, AGENT_SYNC_IDLE_MS);
+		soon_ms = roughly_in(agent, AGENT_SYNC_IDLE_MS);
 	neighbour->differed_own = own;
 	neighbour->differed_theirs = neighbour->digest;
 	for (unsigned type = TYPE_NODES; type <= TYPE_ORDERS; type++) {
@@ -79,39 +85,37 @@ static uint32_t push_gap_ms(const struct agent *agent, enum agent_type type)
 
 static void schedule_periodic(struct agent *agent, struct neighbour *neighbour, unsigned type)
 {
-	uint64_t interval_ms = agent_active(agent) && type != TYPE_PROJECTION ? AGENT_SYNC_ACTIVE_MS
+	uint32_t interval_ms = agent_active(agent) && type != TYPE_PROJECTION ? AGENT_SYNC_ACTIVE_MS
 									      : AGENT_SYNC_IDLE_MS;
 
-	neighbour->types[type].periodic_ms =
-		neighbour->has_digest && type != TYPE_PROJECTION
-			? UINT64_MAX
-			: agent->now_ms + prng_roughly(&agent->prng, (uint32_t)interval_ms);
+	neighbour->types[type].periodic_ms = neighbour->has_digest && type != TYPE_PROJECTION
+						     ? UINT64_MAX
+						     : roughly_in(agent, interval_ms);
 }
 
 static void exchange_over(struct agent *agent, const struct event *event)
 {
 	uint32_t number = event->exchange_over.neighbour;
-	struct neighbour *neighbour;
+	struct exchange *exchange;
 	enum agent_type type;
 	uint32_t pause_ms = AGENT_RETRY_MS;
 
 	if (number >= LIMITS_NEIGHBOURS_MAX || !slices_find_type(event->exchange_over.type, &type))
 		return;
-	neighbour = &agent->neighbours[number];
-	neighbour->types[type].under_way = false;
+	exchange = &agent->neighbours[number].types[type];
+	exchange->under_way = false;
 	if (event->exchange_over.ok) {
-		neighbour->types[type].failures = 0;
-		neighbour->types[type].sent_change = neighbour->types[type].going_change;
-		neighbour->types[type].next_ms = agent->now_ms + push_gap_ms(agent, type);
+		exchange->failures = 0;
+		exchange->sent_change = exchange->going_change;
+		exchange->next_ms = agent->now_ms + push_gap_ms(agent, type);
 		return;
 	}
-	for (uint32_t i = 0; i < neighbour->types[type].failures && pause_ms < AGENT_RETRY_MAX_MS;
-		i++)
+	for (uint32_t i = 0; i < exchange->failures && pause_ms < AGENT_RETRY_MAX_MS; i++)
 		pause_ms *= 2;
-	neighbour->types[type].failures++;
-	neighbour->types[type].next_ms = agent->now_ms + prng_roughly(&agent->prng, pause_ms);
-	if (neighbour->types[type].periodic_ms > neighbour->types[type].next_ms)
-		neighbour->types[type].periodic_ms = neighbour->types[type].next_ms;
+	exchange->failures++;
+	exchange->next_ms = roughly_in(agent, pause_ms);
+	if (exchange->periodic_ms > exchange->next_ms)
+		exchange->periodic_ms = exchange->next_ms;
 }
 
 static void take_slice(struct agent *agent, const struct event *event)
@@ -251,10 +255,8 @@ void spread_publish(struct agent *agent)
 	agent->published = record;
 	agent->published_ever = true;
 	agent->published_ms = agent->now_ms;
-	agent->heartbeat_ms =
-		agent->now_ms + prng_roughly(&agent->prng, agent_active(agent)
-								   ? AGENT_HEARTBEAT_ACTIVE_MS
-								   : AGENT_HEARTBEAT_IDLE_MS);
+	agent->heartbeat_ms = roughly_in(
+		agent, agent_active(agent) ? AGENT_HEARTBEAT_ACTIVE_MS : AGENT_HEARTBEAT_IDLE_MS);
 	agent->changed = true;
 	/* Also with a heartbeat: its TTL must not run out in a quiet mesh. */
 	if (agent->setup.projection && difference != DIFFERENCE_PROGRESS)
@@ -291,43 +293,38 @@ static bool has_news_for(const struct agent *agent, uint32_t number, unsigned ty
 	return true;
 }
 
-static void exchange(struct agent *agent, uint32_t number, unsigned type)
+static void begin_exchange(struct agent *agent, uint32_t number, unsigned type)
 {
 	struct neighbour *neighbour = &agent->neighbours[number];
+	struct exchange *exchange = &neighbour->types[type];
 	struct action *action = agent_act(agent, ACTION_EXCHANGE);
 
 	if (action == NULL)
 		return;
 	action->exchange.neighbour = number;
-	action->exchange.type = slices_type_names[type];
-	neighbour->types[type].under_way = true;
-	neighbour->types[type].deadline_ms = agent->now_ms + 3 * LIMITS_EXCHANGE_DEADLINE_MS;
-	neighbour->types[type].going_change = slices_change(agent, (enum agent_type)type);
+	action->exchange.type = words_at(slices_type_names, type);
+	exchange->under_way = true;
+	exchange->deadline_ms = agent->now_ms + 3 * LIMITS_EXCHANGE_DEADLINE_MS;
+	exchange->going_change = slices_change(agent, (enum agent_type)type);
 	schedule_periodic(agent, neighbour, type);
 }
 
 static void consider(struct agent *agent, uint32_t number, unsigned type)
 {
-	struct neighbour *neighbour = &agent->neighbours[number];
-	uint64_t due_ms = neighbour->types[type].periodic_ms;
+	struct exchange *exchange = &agent->neighbours[number].types[type];
+	uint64_t due_ms = exchange->periodic_ms;
 
-	if (neighbour->types[type].under_way) {
-		if (agent->now_ms < neighbour->types[type].deadline_ms) {
-			agent_wake_at(agent, neighbour->types[type].deadline_ms);
-			return;
-		}
-		neighbour->types[type].under_way = false;
-	}
+	if (exchange->under_way && !agent_is_due(agent, exchange->deadline_ms))
+		return;
+	exchange->under_way = false;
 	if (has_news_for(agent, number, type))
 		due_ms = agent->now_ms;
 	else
-		neighbour->types[type].sent_change = slices_change(agent, (enum agent_type)type);
-	if (due_ms < neighbour->types[type].next_ms)
-		due_ms = neighbour->types[type].next_ms;
-	if (agent->now_ms >= due_ms)
-		exchange(agent, number, type);
-	else
-		agent_wake_at(agent, due_ms);
+		exchange->sent_change = slices_change(agent, (enum agent_type)type);
+	if (due_ms < exchange->next_ms)
+		due_ms = exchange->next_ms;
+	if (agent_is_due(agent, due_ms))
+		begin_exchange(agent, number, type);
 }
 
 /* While a countdown runs, clocks drift apart: ask those nearer to its origin again. */

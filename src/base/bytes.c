@@ -67,54 +67,14 @@ void bytes_to_base64(char *text, const uint8_t *bytes, size_t size)
 	ensure(end != NULL);
 }
 
-static int base64_value(char c)
+bool bytes_from_base64(uint8_t *bytes, size_t size, const char *text, size_t text_size)
 {
-	if (c >= 'A' && c <= 'Z')
-		return c - 'A';
-	if (c >= 'a' && c <= 'z')
-		return c - 'a' + 26;
-	if (c >= '0' && c <= '9')
-		return c - '0' + 52;
-	return c == '+' ? 62 : c == '/' ? 63 : -1;
-}
+	size_t decoded;
+	const char *end;
 
-/* All checks come first: a refusal must leave no trace in the output. */
-static bool base64_is_canonical(const char *text, size_t text_size, size_t padding)
-{
-	int last = text_size > 0 ? base64_value(text[text_size - 1 - padding]) : 0;
-
-	for (size_t i = 0; i < text_size - padding; i++) {
-		if (base64_value(text[i]) < 0)
-			return false;
-	}
-	/* Spare bits are zero: one value has one text. */
-	return padding == 0 || (last & (padding == 1 ? 3 : 15)) == 0;
-}
-
-bool bytes_from_base64(
-	uint8_t *bytes, size_t capacity, size_t *size, const char *text, size_t text_size)
-{
-	size_t padding = 0, decoded;
-	uint32_t group = 0;
-
-	if (text_size % 4 != 0)
-		return false;
-	while (padding < 2 && padding < text_size && text[text_size - 1 - padding] == '=')
-		padding++;
-	decoded = text_size / 4 * 3 - padding;
-	if (decoded > capacity || !base64_is_canonical(text, text_size, padding))
-		return false;
-	for (size_t i = 0; i < text_size; i++) {
-		uint32_t value = i < text_size - padding ? (uint32_t)base64_value(text[i]) : 0;
-
-		group = group << 6 | value;
-		if (i % 4 != 3)
-			continue;
-		for (size_t j = 0; j < 3 && i / 4 * 3 + j < decoded; j++)
-			bytes[i / 4 * 3 + j] = (uint8_t)(group >> (16 - 8 * j));
-	}
-	*size = decoded;
-	return true;
+	return sodium_base642bin(bytes, size, text, text_size, NULL, &decoded, &end,
+		       sodium_base64_VARIANT_ORIGINAL) == 0 &&
+	       decoded == size && end == text + text_size;
 }
 
 void bytes_sha256(uint8_t hash[static BYTES_HASH_SIZE], const void *data, size_t size)

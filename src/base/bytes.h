@@ -32,12 +32,11 @@ size_t bytes_base64_size(size_t size);
 /* Standard alphabet with padding; writes bytes_base64_size(size) characters and a terminator. */
 void bytes_to_base64(char *text, const uint8_t *bytes, size_t size);
 
-/*
- * Strict: canonical padding, no blanks. Decodes `text_size` characters to at most `capacity` bytes
- * and stores how many in `*size`. Both outputs are untouched on failure.
+/* Strict: exactly `size` bytes, canonical padding, no blanks. After a failure `bytes` hold
+ * anything.
  */
 __attribute__((warn_unused_result)) bool bytes_from_base64(
-	uint8_t *bytes, size_t capacity, size_t *size, const char *text, size_t text_size);
+	uint8_t *bytes, size_t size, const char *text, size_t text_size);
 
 /* SHA-256 of a buffer. */
 void bytes_sha256(uint8_t hash[static BYTES_HASH_SIZE], const void *data, size_t size);

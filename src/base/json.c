@@ -10,6 +10,7 @@
 #include "base/ensure.h"
 #include "base/limits.h"
 #include "base/text.h"
+#include "base/words.h"
 
 bool json_ok(const struct json_reader *reader)
 {
@@ -87,9 +88,14 @@ bool json_has(struct json_object *object, const char *member)
 	return object != NULL && json_object_object_get_ex(object, member, NULL);
 }
 
+/* By json-c's enum json_type. */
+static const char expected[] =
+	"must be null\0must be true or false\0must be a number\0must be a whole number\0"
+	"must be an object\0must be a list\0must be a string\0";
+
 /* The member if it is there and of this type; NULL with the reader failed otherwise. */
 static struct json_object *get(struct json_reader *reader, struct json_object *object,
-	const char *member, enum json_type type, const char *wrong)
+	const char *member, enum json_type type)
 {
 	struct json_object *value = NULL;
 
@@ -100,7 +106,7 @@ static struct json_object *get(struct json_reader *reader, struct json_object *o
 		return NULL;
 	}
 	if (!json_object_is_type(value, type)) {
-		json_fail(reader, member, wrong);
+		json_fail(reader, member, words_at(expected, type));
 		return NULL;
 	}
 	return value;
@@ -121,8 +127,7 @@ static void copy_string(struct json_reader *reader, const char *member, struct j
 void json_get_string(struct json_reader *reader, struct json_object *object, const char *member,
 	char *buffer, size_t capacity)
 {
-	struct json_object *value =
-		get(reader, object, member, json_type_string, "must be a string");
+	struct json_object *value = get(reader, object, member, json_type_string);
 
 	if (value != NULL)
 		copy_string(reader, member, value, buffer, capacity);
@@ -142,8 +147,7 @@ void json_get_optional_string(struct json_reader *reader, struct json_object *ob
 const char *json_get_string_view(
 	struct json_reader *reader, struct json_object *object, const char *member, size_t *size)
 {
-	struct json_object *value =
-		get(reader, object, member, json_type_string, "must be a string");
+	struct json_object *value = get(reader, object, member, json_type_string);
 
 	if (value == NULL) {
 		*size = 0;
@@ -156,8 +160,7 @@ const char *json_get_string_view(
 uint64_t json_get_u64(struct json_reader *reader, struct json_object *object, const char *member,
 	uint64_t min, uint64_t max)
 {
-	struct json_object *value =
-		get(reader, object, member, json_type_int, "must be a whole number");
+	struct json_object *value = get(reader, object, member, json_type_int);
 	uint64_t number;
 
 	if (value == NULL)
@@ -184,15 +187,14 @@ bool json_get_optional_bool(
 
 	if (!json_has(object, member))
 		return fallback;
-	value = get(reader, object, member, json_type_boolean, "must be true or false");
+	value = get(reader, object, member, json_type_boolean);
 	return value != NULL ? json_object_get_boolean(value) : fallback;
 }
 
 void json_get_hex(struct json_reader *reader, struct json_object *object, const char *member,
 	uint8_t *bytes, size_t size)
 {
-	struct json_object *value =
-		get(reader, object, member, json_type_string, "must be a string");
+	struct json_object *value = get(reader, object, member, json_type_string);
 
 	if (value == NULL)
 		return;
@@ -204,29 +206,23 @@ void json_get_hex(struct json_reader *reader, struct json_object *object, const 
 void json_get_base64(struct json_reader *reader, struct json_object *object, const char *member,
 	uint8_t *bytes, size_t size)
 {
-	struct json_object *value =
-		get(reader, object, member, json_type_string, "must be a string");
-	size_t decoded;
+	struct json_object *value = get(reader, object, member, json_type_string);
 
-	if (value == NULL)
-		return;
-	if ((size_t)json_object_get_string_len(value) != bytes_base64_size(size) ||
-		!bytes_from_base64(bytes, size, &decoded, json_object_get_string(value),
-			bytes_base64_size(size)) ||
-		decoded != size)
+	if (value != NULL && !bytes_from_base64(bytes, size, json_object_get_string(value),
+				     (size_t)json_object_get_string_len(value)))
 		json_fail(reader, member, "must be base64 of the right length");
 }
 
 struct json_object *json_get_object(
 	struct json_reader *reader, struct json_object *object, const char *member)
 {
-	return get(reader, object, member, json_type_object, "must be an object");
+	return get(reader, object, member, json_type_object);
 }
 
 struct json_object *json_get_array(struct json_reader *reader, struct json_object *object,
 	const char *member, size_t count_max)
 {
-	struct json_object *value = get(reader, object, member, json_type_array, "must be a list");
+	struct json_object *value = get(reader, object, member, json_type_array);
 
 	if (value != NULL && json_object_array_length(value) > count_max) {
 		json_fail(reader, member, "has too many entries");

@@ -8,14 +8,17 @@ void prng_init(struct prng *prng, uint64_t seed)
 	prng->state = seed;
 }
 
-/* SplitMix64 (Steele, Lea, Flood 2014): every seed is a good one, and one word is all its state. */
-uint64_t prng_next(struct prng *prng)
+uint64_t prng_mix(uint64_t value)
 {
-	uint64_t value = prng->state += UINT64_C(0x9e3779b97f4a7c15);
-
 	value = (value ^ (value >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
 	value = (value ^ (value >> 27)) * UINT64_C(0x94d049bb133111eb);
 	return value ^ (value >> 31);
+}
+
+/* SplitMix64 (Steele, Lea, Flood 2014): every seed is a good one, and one word is all its state. */
+uint64_t prng_next(struct prng *prng)
+{
+	return prng_mix(prng->state += UINT64_C(0x9e3779b97f4a7c15));
 }
 
 uint32_t prng_below(struct prng *prng, uint32_t below)

@@ -13,6 +13,9 @@ struct prng {
 void prng_init(struct prng *prng, uint64_t seed);
 uint64_t prng_next(struct prng *prng);
 
+/* Spreads what little differs over all bits; no two values become one. */
+uint64_t prng_mix(uint64_t value);
+
 /* Even over 0..below-1; below >= 1. */
 uint32_t prng_below(struct prng *prng, uint32_t below);
 

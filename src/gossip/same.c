@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/limits.h"
+#include "base/prng.h"
 #include "gossip/scan.h"
 
 /* Beside the kinds in scan.h, so that -1 is not 18446744073709551615. */
@@ -16,9 +17,7 @@ enum {
 
 static uint64_t mix(uint64_t sum, uint64_t value)
 {
-	sum = sum * 0x9e3779b97f4a7c15u + value;
-	sum = (sum ^ sum >> 32) * 0xd6e8feb86659fd93u;
-	return sum ^ sum >> 32;
+	return prng_mix(sum * UINT64_C(0x9e3779b97f4a7c15) + value);
 }
 
 static uint64_t sum_bytes(uint64_t sum, const char *bytes, size_t size)

@@ -6,6 +6,7 @@
 
 #include "base/ensure.h"
 #include "base/limits.h"
+#include "base/words.h"
 
 enum {
 	/* shared-state-async's parser refuses a whole document for one number that overflows a
@@ -321,23 +322,24 @@ bool scan_member(struct scan *inside, struct scan_span *name, struct scan_span *
 	return take(inside, ':') && scan_value(inside, value);
 }
 
-void scan_find(const struct scan_span *object, const char *const *names, struct scan_span *found,
-	size_t count)
+void scan_find(
+	const struct scan_span *object, const char *names, struct scan_span *found, size_t count)
 {
 	struct scan inside = scan_inside(object);
 	struct scan_span name, value;
 
-	for (size_t i = 0; i < count; i++)
-		found[i] = (struct scan_span){ .kind = SCAN_NONE };
+	memset(found, 0, count * sizeof(*found));
 	while (scan_member(&inside, &name, &value)) {
 		char text[16];
-		size_t size = scan_text(&name, text, sizeof(text));
+		size_t size = scan_text(&name, text, sizeof(text) - 1);
+		unsigned which;
 
-		for (size_t i = 0; i < count; i++) {
-			if (found[i].kind == SCAN_NONE && size <= sizeof(text) &&
-				strlen(names[i]) == size && memcmp(text, names[i], size) == 0)
-				found[i] = value;
-		}
+		if (size >= sizeof(text))
+			continue;
+		text[size] = '\0';
+		which = words_find(names, text);
+		if (which < count && strlen(text) == size && found[which].kind == SCAN_NONE)
+			found[which] = value;
 	}
 }
 

@@ -54,9 +54,10 @@ __attribute__((warn_unused_result)) bool scan_member(
 __attribute__((warn_unused_result)) bool scan_element(
 	struct scan *inside, struct scan_span *element);
 
-/* Finds `count` members by name in one pass, the first of each name; SCAN_NONE if not there. */
-void scan_find(const struct scan_span *object, const char *const *names, struct scan_span *found,
-	size_t count);
+/* Finds `count` members by name (base/words.h) in one pass, the first of each name; SCAN_NONE if
+ * not there. */
+void scan_find(
+	const struct scan_span *object, const char *names, struct scan_span *found, size_t count);
 
 /* Decodes the next character of a sound string, after its opening quote; returns its bytes, 0 at
  * the closing quote, which is taken. */

@@ -26,7 +26,6 @@ static bool read_name(const struct scan_span *string, char *buffer, size_t capac
 
 static bool read_ttl(const struct scan_span *ttl, int64_t *ttl_s)
 {
-	static const char *const names[] = { "xint64", "xstr64" };
 	struct scan_span found[2];
 	char digits[24];
 	size_t size;
@@ -35,7 +34,7 @@ static bool read_ttl(const struct scan_span *ttl, int64_t *ttl_s)
 		return scan_i64(ttl->at, ttl->size, ttl_s);
 	if (ttl->kind != SCAN_OBJECT)
 		return false;
-	scan_find(ttl, names, found, 2);
+	scan_find(ttl, "xint64\0xstr64\0", found, 2);
 	if (found[0].kind == SCAN_NUMBER && scan_i64(found[0].at, found[0].size, ttl_s))
 		return true;
 	if (found[1].kind != SCAN_STRING)
@@ -46,16 +45,14 @@ static bool read_ttl(const struct scan_span *ttl, int64_t *ttl_s)
 
 static enum outcome read_entry(const struct scan_span *element, struct slice_entry *entry)
 {
-	static const char *const outer[] = { "key", "value" };
-	static const char *const inner[] = { "mAuthor", "mTtl", "mData" };
 	struct scan_span pair[2], part[3];
 
 	if (element->kind != SCAN_OBJECT)
 		return ENTRY_BAD;
-	scan_find(element, outer, pair, 2);
+	scan_find(element, "key\0value\0", pair, 2);
 	if (pair[0].kind != SCAN_STRING || pair[1].kind != SCAN_OBJECT)
 		return ENTRY_BAD;
-	scan_find(&pair[1], inner, part, 3);
+	scan_find(&pair[1], "mAuthor\0mTtl\0mData\0", part, 3);
 	if (part[0].kind != SCAN_STRING || part[2].kind == SCAN_NONE ||
 		!read_ttl(&part[1], &entry->ttl_s))
 		return ENTRY_BAD;
@@ -70,7 +67,6 @@ static enum outcome read_entry(const struct scan_span *element, struct slice_ent
 
 void slice_reader_init(struct slice_reader *reader, const char *bytes, size_t size)
 {
-	static const char *const names[] = { "stateSlice" };
 	struct scan_span document, list;
 	struct scan scan;
 
@@ -82,7 +78,7 @@ void slice_reader_init(struct slice_reader *reader, const char *bytes, size_t si
 	scan = (struct scan){ .at = bytes, .end = bytes + strnlen(bytes, size) };
 	if (!scan_value(&scan, &document) || !scan_at_end(&scan) || document.kind != SCAN_OBJECT)
 		return;
-	scan_find(&document, names, &list, 1);
+	scan_find(&document, "stateSlice\0", &list, 1);
 	if (list.kind != SCAN_LIST)
 		return;
 	scan = scan_inside(&list);

@@ -65,7 +65,7 @@ static void read_boards(struct json_reader *reader, struct json_object *object, 
 
 static void read_chunks(struct json_reader *reader, struct json_object *object, struct image *image)
 {
-	size_t size = 0, decoded;
+	size_t size = 0;
 	const char *text = json_get_string_view(reader, object, "chunks", &size);
 
 	if (!json_ok(reader))
@@ -75,9 +75,9 @@ static void read_chunks(struct json_reader *reader, struct json_object *object, 
 	if (image->size > (uint64_t)image->chunk_size * LIMITS_CHUNKS_MAX)
 		json_fail(reader, "size", "is out of range");
 	image->chunk_count = (uint32_t)((image->size + image->chunk_size - 1) / image->chunk_size);
-	if (!bytes_from_base64((uint8_t *)image->chunk_sha256, sizeof(image->chunk_sha256),
-		    &decoded, text, size) ||
-		decoded != (size_t)image->chunk_count * BYTES_HASH_SIZE)
+	if (image->chunk_count > LIMITS_CHUNKS_MAX ||
+		!bytes_from_base64((uint8_t *)image->chunk_sha256,
+			(size_t)image->chunk_count * BYTES_HASH_SIZE, text, size))
 		json_fail(reader, "chunks", "must be base64 of one SHA-256 for each chunk");
 }
 

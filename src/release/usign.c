@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 #include "release/usign.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include <sodium.h>
@@ -12,9 +13,9 @@
 static const char comment_prefix[] = "untrusted comment: ";
 
 enum {
-	PUBLIC_SIZE = 42,
 	SECRET_SIZE = 104,
-	SIGNATURE_SIZE = 74,
+	KIND_SIZE = 2, /* "Ed" before what the structs hold */
+	VALUE_SIZE_MAX = sizeof(struct usign_signature),
 	CHECKSUM_SIZE = 8,
 	COMMENT_SIZE_MAX = 1024,
 
@@ -25,6 +26,9 @@ enum {
 	SECRET_KEYNUM = 32,
 	SECRET_KEY = 40,
 };
+
+static_assert(sizeof(struct usign_public) == USIGN_KEYNUM_SIZE + USIGN_KEY_SIZE, "packed");
+static_assert(sizeof(struct usign_signature) == USIGN_KEYNUM_SIZE + USIGN_SIGNATURE_SIZE, "packed");
 
 const char *usign_error_sentence(enum usign_error error)
 {
@@ -46,25 +50,19 @@ const char *usign_error_sentence(enum usign_error error)
 
 static enum usign_error read_file(uint8_t *blob, size_t blob_size, const char *file, size_t size)
 {
-	const char *line = size > 0 ? memchr(file, '\n', size) : NULL, *end;
-	size_t prefix = sizeof(comment_prefix) - 1, decoded, text_size;
+	const char *line = size > 0 ? memchr(file, '\n', size) : NULL;
+	size_t prefix = sizeof(comment_prefix) - 1, text_size;
 
 	if (line == NULL || (size_t)(line - file) < prefix ||
 		memcmp(file, comment_prefix, prefix) != 0)
 		return USIGN_NO_COMMENT;
 	line++;
 	text_size = (size_t)(file + size - line);
-	end = text_size > 0 ? memchr(line, '\n', text_size) : NULL;
-	if (end != NULL) {
-		if (end + 1 != file + size)
-			return USIGN_BAD_BASE64;
-		text_size = (size_t)(end - line);
-	}
-	if (text_size != bytes_base64_size(blob_size) ||
-		!bytes_from_base64(blob, blob_size, &decoded, line, text_size) ||
-		decoded != blob_size)
+	if (text_size > 0 && line[text_size - 1] == '\n')
+		text_size--;
+	if (!bytes_from_base64(blob, blob_size, line, text_size))
 		return USIGN_BAD_BASE64;
-	return memcmp(blob, "Ed", 2) == 0 ? USIGN_OK : USIGN_BAD_KIND;
+	return memcmp(blob, "Ed", KIND_SIZE) == 0 ? USIGN_OK : USIGN_BAD_KIND;
 }
 
 static size_t write_file(
@@ -88,53 +86,60 @@ static size_t write_file(
 	return text.size;
 }
 
-static void pack_public(uint8_t blob[static PUBLIC_SIZE], const struct usign_public *key)
+/* A public key or a signature, which have one form. */
+static enum usign_error read_value(void *value, size_t value_size, const char *file, size_t size)
 {
-	memcpy(blob, "Ed", 2);
-	memcpy(blob + 2, key->keynum, USIGN_KEYNUM_SIZE);
-	memcpy(blob + 10, key->key, USIGN_KEY_SIZE);
+	uint8_t blob[KIND_SIZE + VALUE_SIZE_MAX];
+	enum usign_error error = read_file(blob, KIND_SIZE + value_size, file, size);
+
+	if (error == USIGN_OK)
+		memcpy(value, blob + KIND_SIZE, value_size);
+	return error;
 }
 
-static void unpack_public(struct usign_public *key, const uint8_t blob[static PUBLIC_SIZE])
+static size_t pack_value(
+	uint8_t blob[static KIND_SIZE + VALUE_SIZE_MAX], const void *value, size_t value_size)
 {
-	memcpy(key->keynum, blob + 2, USIGN_KEYNUM_SIZE);
-	memcpy(key->key, blob + 10, USIGN_KEY_SIZE);
+	memcpy(blob, "Ed", KIND_SIZE);
+	memcpy(blob + KIND_SIZE, value, value_size);
+	return KIND_SIZE + value_size;
 }
 
-static void pack_signature(
-	uint8_t blob[static SIGNATURE_SIZE], const struct usign_signature *signature)
+static size_t write_value(
+	char *file, size_t capacity, const char *comment, const void *value, size_t value_size)
 {
-	memcpy(blob, "Ed", 2);
-	memcpy(blob + 2, signature->keynum, USIGN_KEYNUM_SIZE);
-	memcpy(blob + 10, signature->signature, USIGN_SIGNATURE_SIZE);
+	uint8_t blob[KIND_SIZE + VALUE_SIZE_MAX];
+
+	return write_file(file, capacity, comment, blob, pack_value(blob, value, value_size));
 }
 
-static void unpack_signature(
-	struct usign_signature *signature, const uint8_t blob[static SIGNATURE_SIZE])
+static void value_to_blob(char *text, const void *value, size_t value_size)
 {
-	memcpy(signature->keynum, blob + 2, USIGN_KEYNUM_SIZE);
-	memcpy(signature->signature, blob + 10, USIGN_SIGNATURE_SIZE);
+	uint8_t blob[KIND_SIZE + VALUE_SIZE_MAX];
+
+	bytes_to_base64(text, blob, pack_value(blob, value, value_size));
+}
+
+static bool value_from_blob(void *value, size_t value_size, const char *text)
+{
+	uint8_t blob[KIND_SIZE + VALUE_SIZE_MAX];
+
+	if (!bytes_from_base64(blob, KIND_SIZE + value_size, text, strlen(text)) ||
+		memcmp(blob, "Ed", KIND_SIZE) != 0)
+		return false;
+	memcpy(value, blob + KIND_SIZE, value_size);
+	return true;
 }
 
 enum usign_error usign_read_public(struct usign_public *key, const char *file, size_t size)
 {
-	uint8_t blob[PUBLIC_SIZE];
-	enum usign_error error = read_file(blob, sizeof(blob), file, size);
-
-	if (error == USIGN_OK)
-		unpack_public(key, blob);
-	return error;
+	return read_value(key, sizeof(*key), file, size);
 }
 
 enum usign_error usign_read_signature(
 	struct usign_signature *signature, const char *file, size_t size)
 {
-	uint8_t blob[SIGNATURE_SIZE];
-	enum usign_error error = read_file(blob, sizeof(blob), file, size);
-
-	if (error == USIGN_OK)
-		unpack_signature(signature, blob);
-	return error;
+	return read_value(signature, sizeof(*signature), file, size);
 }
 
 static void checksum_of(
@@ -171,10 +176,7 @@ enum usign_error usign_read_secret(struct usign_secret *key, const char *file, s
 size_t usign_write_public(
 	char *file, size_t capacity, const char *comment, const struct usign_public *key)
 {
-	uint8_t blob[PUBLIC_SIZE];
-
-	pack_public(blob, key);
-	return write_file(file, capacity, comment, blob, sizeof(blob));
+	return write_value(file, capacity, comment, key, sizeof(*key));
 }
 
 size_t usign_write_secret(
@@ -196,57 +198,29 @@ size_t usign_write_secret(
 size_t usign_write_signature(
 	char *file, size_t capacity, const char *comment, const struct usign_signature *signature)
 {
-	uint8_t blob[SIGNATURE_SIZE];
-
-	pack_signature(blob, signature);
-	return write_file(file, capacity, comment, blob, sizeof(blob));
+	return write_value(file, capacity, comment, signature, sizeof(*signature));
 }
 
 void usign_public_to_blob(
 	char text[static USIGN_PUBLIC_BLOB_TEXT_SIZE + 1], const struct usign_public *key)
 {
-	uint8_t blob[PUBLIC_SIZE];
-
-	pack_public(blob, key);
-	bytes_to_base64(text, blob, sizeof(blob));
+	value_to_blob(text, key, sizeof(*key));
 }
 
 void usign_signature_to_blob(char text[static USIGN_SIGNATURE_BLOB_TEXT_SIZE + 1],
 	const struct usign_signature *signature)
 {
-	uint8_t blob[SIGNATURE_SIZE];
-
-	pack_signature(blob, signature);
-	bytes_to_base64(text, blob, sizeof(blob));
-}
-
-static bool read_blob(uint8_t *blob, size_t blob_size, const char *text)
-{
-	size_t decoded, text_size = strlen(text);
-
-	return text_size == bytes_base64_size(blob_size) &&
-	       bytes_from_base64(blob, blob_size, &decoded, text, text_size) &&
-	       decoded == blob_size && memcmp(blob, "Ed", 2) == 0;
+	value_to_blob(text, signature, sizeof(*signature));
 }
 
 bool usign_public_from_blob(struct usign_public *key, const char *text)
 {
-	uint8_t blob[PUBLIC_SIZE];
-
-	if (!read_blob(blob, sizeof(blob), text))
-		return false;
-	unpack_public(key, blob);
-	return true;
+	return value_from_blob(key, sizeof(*key), text);
 }
 
 bool usign_signature_from_blob(struct usign_signature *signature, const char *text)
 {
-	uint8_t blob[SIGNATURE_SIZE];
-
-	if (!read_blob(blob, sizeof(blob), text))
-		return false;
-	unpack_signature(signature, blob);
-	return true;
+	return value_from_blob(signature, sizeof(*signature), text);
 }
 
 void usign_from_seed(struct usign_secret *secret, const uint8_t seed[static USIGN_SEED_SIZE])
