@@ -1,15 +1,17 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
 #include "base/limits.h"
-#include "cli/commands.h"
 #include "cli/options.h"
 
 #define COUNT(rows) (sizeof(rows) / sizeof((rows)[0]))
@@ -125,7 +127,7 @@ static void test_list(void **state)
 	const char *rest = c->list;
 	bool ok = true;
 
-	while ((rest = options_name(rest, name, sizeof(name), &ok)) != NULL) {
+	while ((rest = options_name(rest, name, &ok)) != NULL) {
 		strcat(names, ok ? name : "!");
 		strcat(names, " ");
 	}
@@ -134,91 +136,150 @@ static void test_list(void **state)
 
 #define ARGUMENTS_MAX 6
 
-/* What a command line means, up to its first own option or argument. */
+static const struct command command = {
+	.word = "start",
+	.usage = "start\n",
+	.known = OPTIONS_OF_START,
+	.word_count = 1,
+};
+
+/* What a command line means. */
 static struct line_case {
 	const char *name;
 	const char *arguments[ARGUMENTS_MAX];
-	const char *next; /* NULL for none */
-	int status;       /* then */
 	const char *socket;
 	const char *url;
-	bool json;
+	const char *key;
+	const char *word; /* NULL for none */
+	bool json, dry_run;
 } line_cases[] = {
-	{ "line: nothing", { NULL }, NULL, -1, "/run/test.sock", NULL, false },
-	{ "line: JSON", { "--json" }, NULL, -1, "/run/test.sock", NULL, true },
-	{ "line: an own option", { "--force" }, "--force", -1, "/run/test.sock", NULL, false },
-	{ "line: JSON behind it", { "--force", "--json" }, "--force", -1, "/run/test.sock", NULL,
-		true },
-	{ "line: socket", { "--socket", "/a" }, NULL, -1, "/a", NULL, false },
-	{ "line: the last socket counts", { "--socket", "/a", "--socket", "/b", "x" }, "x", -1,
-		"/b", NULL, false },
-	{ "line: URL", { "--url", "http://a", "x" }, "x", -1, "/run/test.sock", "http://a", false },
-	{ "line: help", { "--help" }, NULL, CLI_DONE, "/run/test.sock", NULL, false },
-	{ "line: help before the rest", { "--json", "--help", "x" }, NULL, CLI_DONE,
-		"/run/test.sock", NULL, true },
-	{ "line: socket without value", { "--socket" }, NULL, CLI_USAGE, NULL, NULL, false },
-	{ "line: URL without value", { "--json", "--url" }, NULL, CLI_USAGE, "/run/test.sock", NULL,
-		true },
+	{ "line: nothing", { NULL }, "/run/test.sock", NULL, NULL, NULL, false, false },
+	{ "line: JSON", { "--json" }, "/run/test.sock", NULL, NULL, NULL, true, false },
+	{ "line: a word", { "x" }, "/run/test.sock", NULL, NULL, "x", false, false },
+	{ "line: a flag, and JSON behind it", { "--dry-run", "--json" }, "/run/test.sock", NULL,
+		NULL, NULL, true, true },
+	{ "line: a word between", { "--key", "k", "x", "--json" }, "/run/test.sock", NULL, "k", "x",
+		true, false },
+	{ "line: socket", { "--socket", "/a" }, "/a", NULL, NULL, NULL, false, false },
+	{ "line: the last socket counts", { "--socket", "/a", "--socket", "/b", "x" }, "/b", NULL,
+		NULL, "x", false, false },
+	{ "line: URL", { "--url", "http://a", "x" }, "/run/test.sock", "http://a", NULL, "x", false,
+		false },
+	{ "line: a value like an option", { "--key", "--json" }, "/run/test.sock", NULL, "--json",
+		NULL, false, false },
 };
+
+/* Copies of a case's arguments, behind the command's word. */
+static int make_arguments(const char *const *from, char words[][32], char **arguments)
+{
+	int count = 1;
+
+	strcpy(words[0], "start");
+	for (; count <= ARGUMENTS_MAX && from[count - 1] != NULL; count++)
+		strcpy(words[count], from[count - 1]);
+	for (int i = 0; i < count; i++)
+		arguments[i] = words[i];
+	return count;
+}
+
+static void assert_same(const char *a, const char *b)
+{
+	if (a == NULL || b == NULL)
+		assert_true(a == b);
+	else
+		assert_string_equal(a, b);
+}
 
 static void test_line(void **state)
 {
 	const struct line_case *c = *state;
-	char words[ARGUMENTS_MAX][32], command[] = "status";
-	char *arguments[ARGUMENTS_MAX + 2] = { command };
+	char words[ARGUMENTS_MAX + 1][32], *arguments[ARGUMENTS_MAX + 1];
+	int count = make_arguments(c->arguments, words, arguments);
 	struct options options;
-	const char *next = NULL;
-	int count = 1, status = 77;
 
-	for (; count <= ARGUMENTS_MAX && c->arguments[count - 1] != NULL; count++) {
-		strcpy(words[count - 1], c->arguments[count - 1]);
-		arguments[count] = words[count - 1];
-	}
 	assert_int_equal(setenv("LOCKSTEP_SOCKET", "/run/test.sock", 1), 0);
-	options_init(&options, "", count, arguments);
-	assert_int_equal(options_next(&options, &next, &status), c->next != NULL);
-	if (c->next != NULL)
-		assert_string_equal(next, c->next);
-	assert_int_equal(status, c->status);
+	options_read(&options, &command, count, arguments);
+	assert_same(options.socket, c->socket);
+	assert_same(options.url, c->url);
+	assert_same(options.key, c->key);
 	assert_int_equal(options.json, c->json);
-	if (c->socket != NULL)
-		assert_string_equal(options.socket, c->socket);
-	if (c->url != NULL)
-		assert_string_equal(options.url, c->url);
-	else
-		assert_null(options.url);
+	assert_int_equal(options.dry_run, c->dry_run);
+	assert_int_equal(options.word_count, c->word != NULL);
+	assert_same(options.words[0], c->word);
+}
+
+/* Command lines that end the process. */
+static struct end_case {
+	const char *name;
+	const char *arguments[ARGUMENTS_MAX];
+	int status;
+} end_cases[] = {
+	{ "end: help", { "--help" }, CLI_DONE },
+	{ "end: help before the rest", { "--json", "--help", "--nonsense" }, CLI_DONE },
+	{ "end: socket without value", { "--socket" }, CLI_USAGE },
+	{ "end: URL without value", { "--json", "--url" }, CLI_USAGE },
+	{ "end: an unknown option", { "--nonsense" }, CLI_USAGE },
+	{ "end: an option of another command", { "--without", "node1" }, CLI_USAGE },
+	{ "end: the beginning of an option", { "--dry" }, CLI_USAGE },
+	{ "end: a word too many", { "a", "b" }, CLI_USAGE },
+	{ "end: an empty word", { "" }, CLI_USAGE },
+	{ "end: a number that is none", { "--quorum", "half" }, CLI_USAGE },
+	{ "end: a number that is zero", { "--quorum", "0" }, CLI_USAGE },
+	{ "end: a time that is none", { "--hold", "soon" }, CLI_USAGE },
+};
+
+static void test_end(void **state)
+{
+	const struct end_case *c = *state;
+	char words[ARGUMENTS_MAX + 1][32], *arguments[ARGUMENTS_MAX + 1];
+	int count = make_arguments(c->arguments, words, arguments), status = -1;
+	struct options options;
+	pid_t child = fork();
+
+	if (child == 0) {
+		int null = open("/dev/null", O_WRONLY);
+
+		dup2(null, STDOUT_FILENO);
+		dup2(null, STDERR_FILENO);
+		options_read(&options, &command, count, arguments);
+		_exit(99);
+	}
+	assert_true(child > 0);
+	assert_true(waitpid(child, &status, 0) == child);
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), c->status);
 }
 
 static void test_the_usual_socket(void **state)
 {
-	char command[] = "status", *arguments[] = { command, NULL };
+	char word[] = "start", *arguments[] = { word, NULL };
 	struct options options;
 
 	(void)state;
 	assert_int_equal(setenv("LOCKSTEP_SOCKET", "", 1), 0);
-	options_init(&options, "", 1, arguments);
+	options_read(&options, &command, 1, arguments);
 	assert_string_equal(options.socket, "/var/run/lockstep.sock");
 	assert_int_equal(unsetenv("LOCKSTEP_SOCKET"), 0);
-	options_init(&options, "", 1, arguments);
+	options_read(&options, &command, 1, arguments);
 	assert_string_equal(options.socket, "/var/run/lockstep.sock");
 }
 
-static void test_a_value(void **state)
+/* What is given again and again is kept in its order, up to a bound. */
+static void test_a_list(void **state)
 {
-	char command[] = "start", option[] = "--at", value[] = "--json";
-	char *arguments[] = { command, option, value, NULL };
+	char word[] = "start", option[] = "--wave", value[] = "node1", last[] = "node2";
+	char *arguments[2 * OPTIONS_LIST_MAX + 1] = { word };
 	struct options options;
-	const char *next;
-	int status = 77;
 
 	(void)state;
-	options_init(&options, "usage\n", 3, arguments);
-	assert_true(options_next(&options, &next, &status));
-	assert_string_equal(options_value(&options, next, &status), "--json");
-	assert_false(options_next(&options, &next, &status));
-	assert_int_equal(status, -1);
-	assert_null(options_value(&options, "--at", &status));
-	assert_int_equal(status, CLI_USAGE);
+	for (int i = 0; i < OPTIONS_LIST_MAX; i++) {
+		arguments[2 * i + 1] = option;
+		arguments[2 * i + 2] = i + 1 < OPTIONS_LIST_MAX ? value : last;
+	}
+	options_read(&options, &command, 2 * OPTIONS_LIST_MAX + 1, arguments);
+	assert_int_equal(options.list.count, OPTIONS_LIST_MAX);
+	assert_string_equal(options.list.values[0], "node1");
+	assert_string_equal(options.list.values[OPTIONS_LIST_MAX - 1], "node2");
 }
 
 #define ADD(cases, function)                                                                       \
@@ -233,16 +294,18 @@ int main(void)
 {
 	static const struct CMUnitTest others[] = {
 		cmocka_unit_test(test_the_usual_socket),
-		cmocka_unit_test(test_a_value),
+		cmocka_unit_test(test_a_list),
 	};
 	static struct CMUnitTest tests[COUNT(duration_cases) + COUNT(time_cases) +
-				       COUNT(list_cases) + COUNT(line_cases) + COUNT(others)];
+				       COUNT(list_cases) + COUNT(line_cases) + COUNT(end_cases) +
+				       COUNT(others)];
 	size_t count = 0;
 
 	ADD(duration_cases, test_duration);
 	ADD(time_cases, test_time_of_day);
 	ADD(list_cases, test_list);
 	ADD(line_cases, test_line);
+	ADD(end_cases, test_end);
 	memcpy(tests + count, others, sizeof(others));
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

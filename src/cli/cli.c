@@ -10,35 +10,49 @@
 #include "cli/commands.h"
 #include "daemon/daemon.h"
 
-static const struct {
-	const char *word;
-	int (*main)(int argc, char **argv);
-	const char *help;
-} commands[] = {
-	{ "status", status_main, "show the mesh at a glance; --watch follows it" },
-	{ "check", check_main, "look for what could go wrong before an upgrade" },
-	{ "start", start_main, "open an upgrade to a release" },
-	{ "schedule", schedule_main, "start the countdown to the flash" },
-	{ "confirm", confirm_main, "keep the new firmware" },
-	{ "abort", abort_main, "end the upgrade before the flash" },
-	{ "log", log_main, "show what happened on a node" },
-	{ "release", release_main, "create, sign, verify and show releases" },
-	{ "key", key_main, "make and show keys" },
-	{ "daemon", daemon_main, "run a node" },
+static int run_daemon(const struct options *options)
+{
+	return daemon_run(options->config, options->syslog, options->debug) ? CLI_DONE : CLI_FAILED;
+}
+
+const struct command command_daemon = {
+	"daemon",
+	"run a node",
+	"daemon [--config FILE] [--syslog] [--debug]\n"
+	"\n"
+	"Runs a node in the foreground. FILE is /etc/lockstep/lockstep.json by default.\n"
+	"  --syslog  log to syslog instead of standard error\n"
+	"  --debug   log more\n",
+	OPTIONS_OF_DAEMON,
+	0,
+	run_daemon,
+};
+
+static const struct command *const commands[] = {
+	&command_status,
+	&command_check,
+	&command_start,
+	&command_schedule,
+	&command_confirm,
+	&command_abort,
+	&command_log,
+	&command_release,
+	&command_key,
+	&command_daemon,
 };
 enum { COMMAND_COUNT = sizeof(commands) / sizeof(commands[0]) };
 
-static void print_usage(FILE *stream)
+static int print_usage(FILE *stream, int status)
 {
 	fputs("Usage: lockstep COMMAND [OPTIONS]\n\n"
 	      "Upgrades the firmware of a whole mesh as one act.\n\n",
 		stream);
 	for (size_t i = 0; i < COMMAND_COUNT; i++)
-		fprintf(stream, "  %-9s %s\n", commands[i].word, commands[i].help);
-	fputs("\n`lockstep COMMAND --help` tells more. Commands talk to the node on this machine, "
-	      "or to\n"
-	      "another one with --url http://HOST:PORT.\n",
+		fprintf(stream, "  %-9s %s\n", commands[i]->word, commands[i]->help);
+	fputs("\n`lockstep COMMAND --help` tells more. Commands talk to the node on this machine,\n"
+	      "or to another one with --url http://HOST:PORT.\n",
 		stream);
+	return status;
 }
 
 /* How many of the first letters agree. */
@@ -51,29 +65,31 @@ static size_t likeness(const char *a, const char *b)
 	return same;
 }
 
-static int unknown(const char *word)
+/* The command of this name, or the one that comes nearest; NULL if nothing does. */
+static const struct command *find(const char *word)
 {
-	const char *nearest = NULL;
+	const struct command *nearest = NULL;
 	size_t best = 0;
 
 	for (size_t i = 0; i < COMMAND_COUNT; i++) {
-		if (likeness(word, commands[i].word) > best) {
-			best = likeness(word, commands[i].word);
-			nearest = commands[i].word;
+		/* With the terminator, for a whole word is nearer than any other. */
+		size_t same =
+			likeness(word, commands[i]->word) + (strcmp(word, commands[i]->word) == 0);
+
+		if (same > best) {
+			best = same;
+			nearest = commands[i];
 		}
 	}
-	fprintf(stderr, "lockstep: there is no command %s", word);
-	if (nearest != NULL)
-		fprintf(stderr, "; did you mean %s?", nearest);
-	fputs(" See lockstep --help.\n", stderr);
-	return CLI_USAGE;
+	return nearest;
 }
 
 int cli_main(int argc, char **argv)
 {
-	const char *word = argc > 1 ? argv[1] : "--help";
-	bool help = strcmp(word, "--help") == 0 || strcmp(word, "help") == 0;
-	char help_option[] = "--help";
+	const char *word = argc > 1 ? argv[1] : "";
+	bool help = strcmp(word, "help") == 0;
+	const struct command *command;
+	struct options options;
 
 	if (sodium_init() < 0) {
 		fputs("lockstep: no randomness on this machine\n", stderr);
@@ -83,18 +99,24 @@ int cli_main(int argc, char **argv)
 		puts("lockstep " LOCKSTEP_VERSION);
 		return CLI_DONE;
 	}
-	if (help && argc < 3) {
-		print_usage(argc > 1 ? stdout : stderr);
-		return argc > 1 ? CLI_DONE : CLI_USAGE;
-	}
+	if (argc < 2)
+		return print_usage(stderr, CLI_USAGE);
+	if (strcmp(word, "--help") == 0 || (help && argc == 2))
+		return print_usage(stdout, CLI_DONE);
 	if (help)
 		word = argv[2];
-	for (size_t i = 0; i < COMMAND_COUNT; i++) {
-		char *help_argv[] = { argv[0], help_option, NULL };
-
-		if (strcmp(word, commands[i].word) != 0)
-			continue;
-		return help ? commands[i].main(2, help_argv) : commands[i].main(argc - 1, argv + 1);
+	command = find(word);
+	if (command == NULL || strcmp(command->word, word) != 0) {
+		fprintf(stderr, "lockstep: there is no command %s", word);
+		if (command != NULL)
+			fprintf(stderr, "; did you mean %s?", command->word);
+		fputs(" See lockstep --help.\n", stderr);
+		return CLI_USAGE;
 	}
-	return unknown(word);
+	if (help) {
+		printf("Usage: lockstep %s", command->usage);
+		return CLI_DONE;
+	}
+	options_read(&options, command, argc - 1, argv + 1);
+	return command->run(&options);
 }

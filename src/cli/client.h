@@ -2,7 +2,7 @@
 #ifndef CLI_CLIENT_H
 #define CLI_CLIENT_H
 
-/* One request to a node, and its answer. */
+/* Requests to a node and to other servers. What cannot be had ends the process. */
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -11,26 +11,19 @@
 
 struct json_object;
 
-struct client_answer {
-	int status;  /* CLI_DONE, or what the command should end with; it was complained about then
-		      */
-	char *bytes; /* owned; with a terminator; NULL if there is none */
-	size_t size;
-	uint32_t http_status;
-};
-
-/* GET `path` from the node, or POST `body` to it. */
-struct client_answer client_ask(
+/* GET `path` from the node, or POST `body` to it. The answer with a terminator, for the caller to
+ * free. */
+char *client_ask(
 	const struct options *options, const char *path, const char *body, size_t body_size);
 
-void client_forget(struct client_answer *answer);
+/* GET a URL of anywhere, at most `size_max` bytes; the caller frees them. */
+char *client_fetch(const struct options *options, const char *url, size_t size_max, size_t *size);
 
-/* GET a URL of anywhere, at most `size_max` bytes. */
-struct client_answer client_fetch(const struct options *options, const char *url, size_t size_max);
+/* GET `path` as a JSON object, which the caller gives back with json_free(). */
+struct json_object *client_get(const struct options *options, const char *path);
 
-/* GET `path` as a JSON object, which the caller gives back with json_free(). NULL after having
- * complained; `*status` is what to end with. */
-struct json_object *client_get(const struct options *options, const char *path, int *status);
+/* GET `path` and print it as it comes. */
+void client_print(const struct options *options, const char *path);
 
 /* Members of an answer; what is not there or of another kind is "" or the fallback. */
 const char *client_string(struct json_object *object, const char *member);

@@ -1,37 +1,19 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 #include <stdio.h>
-#include <string.h>
 
 #include "base/json.h"
 #include "cli/client.h"
 #include "cli/commands.h"
 
-static const char usage[] = "Usage: lockstep log [--json] [--url http://HOST:PORT]\n"
-			    "\n"
-			    "Shows what happened on a node: orders accepted and refused, who "
-			    "signed them, changes of state.\n";
-
-int log_main(int argc, char **argv)
+static int run(const struct options *options)
 {
 	struct json_object *answer, *entries;
-	struct options options;
-	const char *option;
-	int status;
 
-	options_init(&options, usage, argc, argv);
-	if (options_next(&options, &option, &status))
-		return options_wrong(&options, "does not know", option);
-	if (status >= 0)
-		return status;
-	if (options.json) {
-		struct client_answer raw = client_ask(&options, "/v1/log", NULL, 0);
-
-		if (raw.bytes != NULL)
-			puts(raw.bytes);
-		client_forget(&raw);
-		return raw.status;
+	if (options->json) {
+		client_print(options, "/v1/log");
+		return CLI_DONE;
 	}
-	answer = client_get(&options, "/v1/log", &status);
+	answer = client_get(options, "/v1/log");
 	entries = client_member(answer, "entries");
 	for (size_t i = 0; i < client_count(entries); i++) {
 		struct json_object *entry = client_at(entries, i);
@@ -42,5 +24,17 @@ int log_main(int argc, char **argv)
 		puts("");
 	}
 	json_free(answer);
-	return status;
+	return CLI_DONE;
 }
+
+const struct command command_log = {
+	"log",
+	"show what happened on a node",
+	"log [--json] [--url http://HOST:PORT]\n"
+	"\n"
+	"Shows what happened on a node: orders accepted and refused, who signed them, changes\n"
+	"of state.\n",
+	OPTIONS_OF_LOG,
+	0,
+	run,
+};

@@ -7,118 +7,89 @@
 #include <string.h>
 #include <time.h>
 
-#include "base/limits.h"
 #include "base/text.h"
-#include "cli/commands.h"
-
-static const char default_socket[] = "/var/run/lockstep.sock";
 
 enum {
 	WEEK_S = 7 * 24 * 3600,
 	DAY_S = 24 * 3600,
 };
 
-void options_init(struct options *options, const char *usage, int argc, char **argv)
-{
-	const char *socket = getenv("LOCKSTEP_SOCKET");
+enum kind {
+	FLAG = 0,
+	TEXT,
+	NUMBER,      /* 1 or more */
+	DURATION,    /* in milliseconds */
+	TIME_OF_DAY, /* as milliseconds from now */
+	LIST,
+};
 
-	memset(options, 0, sizeof(*options));
-	options->word = argv[0];
-	options->usage = usage;
-	options->socket = socket != NULL && socket[0] != '\0' ? socket : default_socket;
-	options->argc = argc;
-	options->argv = argv;
-	options->next = 1;
-	/* Errors before it are asked for in its form too. */
-	for (int i = 1; i < argc; i++)
-		options->json = options->json || strcmp(argv[i], "--json") == 0;
-}
-
-const char *options_value(struct options *options, const char *option, int *status)
-{
-	if (options->next < options->argc)
-		return options->argv[options->next++];
-	*status = options_wrong(options, "needs a value:", option);
-	return NULL;
-}
-
-bool options_next(struct options *options, const char **option, int *status)
-{
-	*status = -1;
-	while (options->next < options->argc) {
-		*option = options->argv[options->next++];
-		if (strcmp(*option, "--json") == 0)
-			continue;
-		if (strcmp(*option, "--help") == 0) {
-			fputs(options->usage, stdout);
-			*status = CLI_DONE;
-			return false;
-		}
-		if (strcmp(*option, "--socket") == 0) {
-			options->socket = options_value(options, *option, status);
-			if (options->socket == NULL)
-				return false;
-			continue;
-		}
-		if (strcmp(*option, "--url") == 0) {
-			options->url = options_value(options, *option, status);
-			if (options->url == NULL)
-				return false;
-			continue;
-		}
-		return true;
+/* Without pointers, so that it needs no work at the start of the program. */
+static const struct option {
+	char name[20];
+	uint16_t commands; /* that know it */
+	uint16_t offset;   /* of its value in struct options */
+	uint16_t kind;
+} table[] = {
+#define OPTION(name, commands, kind, member)                                                       \
+	{                                                                                          \
+		name, commands, offsetof(struct options, member), kind                             \
 	}
-	return false;
-}
-
-int options_wrong(const struct options *options, const char *what, const char *argument)
-{
-	fprintf(stderr, "lockstep %s: %s %s\n\n%s", options->word, what, argument, options->usage);
-	return CLI_USAGE;
-}
-
-int options_fail(const struct options *options, const char *reason, const char *format, ...)
-{
-	char message[1024];
-	va_list arguments;
-
-	va_start(arguments, format);
-	vsnprintf(message, sizeof(message), format, arguments);
-	va_end(arguments);
-	if (options->json) {
-		char document[4096];
-		struct text text;
-
-		text_init(&text, document, sizeof(document));
-		text_add(&text, "{\"error\":{");
-		text_add_member_string(&text, "reason", reason);
-		text_add_member_string(&text, "message", message);
-		text_add(&text, "}}");
-		puts(document);
-	} else {
-		fprintf(stderr, "lockstep %s: %s\n", options->word, message);
-	}
-	return CLI_FAILED;
-}
+	OPTION("--json", OPTIONS_OF_ALL, FLAG, json),
+	OPTION("--socket", OPTIONS_OF_ALL, TEXT, socket),
+	OPTION("--url", OPTIONS_OF_ALL, TEXT, url),
+	OPTION("--watch", OPTIONS_OF_STATUS, FLAG, watch),
+	OPTION("--key",
+		OPTIONS_OF_START | OPTIONS_OF_SCHEDULE | OPTIONS_OF_CONFIRM | OPTIONS_OF_ABORT |
+			OPTIONS_OF_RELEASE,
+		TEXT, key),
+	OPTION("--participants", OPTIONS_OF_START, TEXT, participants),
+	OPTION("--wave", OPTIONS_OF_START, LIST, list),
+	OPTION("--confirm", OPTIONS_OF_START, TEXT, confirm),
+	OPTION("--policy", OPTIONS_OF_START, TEXT, policy),
+	OPTION("--quorum", OPTIONS_OF_START, NUMBER, quorum),
+	OPTION("--hold", OPTIONS_OF_START, DURATION, hold_ms),
+	OPTION("--allow-single-slot", OPTIONS_OF_START, FLAG, allow_single_slot),
+	OPTION("--allow-downgrade", OPTIONS_OF_START, FLAG, allow_downgrade),
+	OPTION("--no-catch-up", OPTIONS_OF_START, FLAG, no_catch_up),
+	OPTION("--dry-run", OPTIONS_OF_START, FLAG, dry_run),
+	OPTION("--in", OPTIONS_OF_SCHEDULE, DURATION, countdown_ms),
+	OPTION("--at", OPTIONS_OF_SCHEDULE, TIME_OF_DAY, countdown_ms),
+	OPTION("--wave", OPTIONS_OF_SCHEDULE, NUMBER, wave),
+	OPTION("--confirm-window", OPTIONS_OF_SCHEDULE, DURATION, confirm_window_ms),
+	OPTION("--force", OPTIONS_OF_SCHEDULE, FLAG, force),
+	OPTION("--without", OPTIONS_OF_CONFIRM, TEXT, without),
+	OPTION("--reason", OPTIONS_OF_ABORT, TEXT, reason),
+	OPTION("--version", OPTIONS_OF_RELEASE, TEXT, version),
+	OPTION("--sequence", OPTIONS_OF_RELEASE, NUMBER, sequence),
+	OPTION("--image", OPTIONS_OF_RELEASE, LIST, list),
+	OPTION("--out", OPTIONS_OF_RELEASE, TEXT, out),
+	OPTION("--info-url", OPTIONS_OF_RELEASE, TEXT, info_url),
+	OPTION("--force-board", OPTIONS_OF_RELEASE, FLAG, force_board),
+	OPTION("--trust", OPTIONS_OF_RELEASE, TEXT, trust),
+	OPTION("--threshold", OPTIONS_OF_RELEASE, NUMBER, threshold),
+	OPTION("--mesh", OPTIONS_OF_KEY, TEXT, mesh),
+	OPTION("--generate", OPTIONS_OF_KEY, FLAG, generate),
+	OPTION("--config", OPTIONS_OF_DAEMON, TEXT, config),
+	OPTION("--syslog", OPTIONS_OF_DAEMON, FLAG, syslog),
+	OPTION("--debug", OPTIONS_OF_DAEMON, FLAG, debug),
+#undef OPTION
+};
 
 bool options_duration(const char *text, uint64_t *ms)
 {
+	static const char units[] = "smh";
 	char digits[16];
 	size_t size = strspn(text, "0123456789");
-	uint64_t number, unit_s;
+	const char *unit = text[size] != '\0' ? strchr(units, text[size]) : units;
+	uint64_t number, unit_s = 1;
 
-	if (size == 0 || size >= sizeof(digits))
+	if (size >= sizeof(digits) || unit == NULL ||
+		(text[size] != '\0' && text[size + 1] != '\0'))
 		return false;
 	memcpy(digits, text, size);
 	digits[size] = '\0';
-	if (strcmp(text + size, "") == 0 || strcmp(text + size, "s") == 0)
-		unit_s = 1;
-	else if (strcmp(text + size, "m") == 0)
-		unit_s = 60;
-	else if (strcmp(text + size, "h") == 0)
-		unit_s = 3600;
-	else
-		return false;
+	for (; unit > units; unit--)
+		unit_s *= 60;
 	if (!text_parse_u64(&number, digits) || number > WEEK_S / unit_s)
 		return false;
 	*ms = number * unit_s * 1000;
@@ -146,6 +117,127 @@ bool options_time_of_day(const char *text, uint64_t *ms)
 	return true;
 }
 
+static bool add_to_list(struct options_list *list, const char *value)
+{
+	if (list->count == OPTIONS_LIST_MAX)
+		return false;
+	list->values[list->count++] = value;
+	return true;
+}
+
+static bool read_value(struct options *options, const struct option *option, const char *value)
+{
+	void *to = (char *)options + option->offset;
+
+	switch ((enum kind)option->kind) {
+	case FLAG:
+		*(bool *)to = true;
+		break;
+	case TEXT:
+		*(const char **)to = value;
+		break;
+	case NUMBER:
+		return text_parse_u64(to, value) && *(const uint64_t *)to > 0;
+	case DURATION:
+		return options_duration(value, to);
+	case TIME_OF_DAY:
+		return options_time_of_day(value, to);
+	case LIST:
+		return add_to_list(to, value);
+	}
+	return true;
+}
+
+static const struct option *find_option(const struct command *command, const char *name)
+{
+	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+		if ((table[i].commands & command->known) != 0 && strcmp(table[i].name, name) == 0)
+			return &table[i];
+	}
+	return NULL;
+}
+
+void options_read(
+	struct options *options, const struct command *command, int argc, char *const *argv)
+{
+	const char *socket = getenv("LOCKSTEP_SOCKET");
+
+	*options = (struct options){
+		.command = command,
+		.socket = socket != NULL && socket[0] != '\0' ? socket : "/var/run/lockstep.sock",
+		.config = "/etc/lockstep/lockstep.json",
+		.threshold = 1,
+		.quorum = 100,
+		.hold_ms = 30000,
+		.confirm_window_ms = 600000,
+	};
+	for (int i = 1; i < argc; i++) {
+		const char *name = argv[i], *value = "";
+		const struct option *option = find_option(command, name);
+
+		if (strcmp(name, "--help") == 0) {
+			printf("Usage: lockstep %s", command->usage);
+			exit(CLI_DONE);
+		}
+		if (option == NULL && (name[0] == '-' || name[0] == '\0' ||
+					      options->word_count == command->word_count))
+			options_wrong(options, "does not know %s", name);
+		if (option == NULL) {
+			options->words[options->word_count++] = name;
+			continue;
+		}
+		if (option->kind != FLAG && ++i == argc)
+			options_wrong(options, "needs a value: %s", name);
+		if (option->kind != FLAG)
+			value = argv[i];
+		if (!read_value(options, option, value))
+			options_wrong(options, "%s cannot be %s", name, value);
+	}
+}
+
+void options_wrong(const struct options *options, const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	fprintf(stderr, "lockstep %s: ", options->command->word);
+	vfprintf(stderr, format, arguments);
+	fprintf(stderr, "\n\nUsage: lockstep %s", options->command->usage);
+	va_end(arguments);
+	exit(CLI_USAGE);
+}
+
+void options_fail(const struct options *options, const char *reason, const char *format, ...)
+{
+	char message[1024], document[4096];
+	struct text text;
+	va_list arguments;
+
+	va_start(arguments, format);
+	vsnprintf(message, sizeof(message), format, arguments);
+	va_end(arguments);
+	if (options->json) {
+		text_init(&text, document, sizeof(document));
+		text_add(&text, "{\"error\":{");
+		text_add_member_string(&text, "reason", reason);
+		text_add_member_string(&text, "message", message);
+		text_add(&text, "}}");
+		puts(document);
+	} else {
+		fprintf(stderr, "lockstep %s: %s\n", options->command->word, message);
+	}
+	exit(strcmp(reason, "no_daemon") == 0 ? CLI_NO_DAEMON : CLI_FAILED);
+}
+
+void *options_allocate(const struct options *options, size_t size)
+{
+	void *memory = calloc(1, size);
+
+	if (memory == NULL)
+		options_fail(options, "internal", "out of memory");
+	return memory;
+}
+
 void options_print_safe(const char *text)
 {
 	for (const unsigned char *c = (const unsigned char *)text; *c != '\0'; c++) {
@@ -155,17 +247,28 @@ void options_print_safe(const char *text)
 	}
 }
 
-const char *options_name(const char *list, char *name, size_t capacity, bool *ok)
+const char *options_name(const char *list, char name[static LIMITS_NAME_SIZE + 1], bool *ok)
 {
 	size_t size = strcspn(list, ",");
 
 	if (list[0] == '\0')
 		return NULL;
-	*ok = size < capacity;
+	*ok = size <= LIMITS_NAME_SIZE;
 	if (*ok) {
 		memcpy(name, list, size);
 		name[size] = '\0';
 		*ok = text_is_name(name);
 	}
 	return list + size + (list[size] == ',');
+}
+
+const char *options_next_name(
+	const struct options *options, const char *list, char name[static LIMITS_NAME_SIZE + 1])
+{
+	bool ok = true;
+	const char *rest = options_name(list, name, &ok);
+
+	if (!ok)
+		options_fail(options, "bad_name", "%s has what is no node's name", list);
+	return rest;
 }

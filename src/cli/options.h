@@ -2,42 +2,98 @@
 #ifndef CLI_OPTIONS_H
 #define CLI_OPTIONS_H
 
-/* What all commands share: reading options, saying what went wrong. */
+/*
+ * What all commands share: their options, and how they end when something is wrong. A command that
+ * cannot go on says so and ends the process, so that what follows reads as if all went well.
+ */
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-/* Options that every command knows. */
+#include "base/limits.h"
+
+enum {
+	OPTIONS_WORDS_MAX = 2,
+	OPTIONS_LIST_MAX = LIMITS_IMAGES_MAX,
+};
+
+/* The exit status of the program. */
+enum {
+	CLI_DONE = 0,
+	CLI_FAILED = 1, /* refused or failed; the reason is on stderr in one line */
+	CLI_USAGE = 2,
+	CLI_NO_DAEMON = 3, /* no daemon answers */
+};
+
+struct options;
+
+struct command {
+	const char *word;
+	const char *help;    /* one line */
+	const char *usage;   /* all of it, but for "Usage: lockstep " */
+	uint16_t known;      /* its bit in the table of options */
+	uint16_t word_count; /* it takes at most so many words that are no options */
+	int (*run)(const struct options *options);
+};
+
+/* The bits. */
+enum {
+	OPTIONS_OF_STATUS = 1 << 0,
+	OPTIONS_OF_CHECK = 1 << 1,
+	OPTIONS_OF_START = 1 << 2,
+	OPTIONS_OF_SCHEDULE = 1 << 3,
+	OPTIONS_OF_CONFIRM = 1 << 4,
+	OPTIONS_OF_ABORT = 1 << 5,
+	OPTIONS_OF_LOG = 1 << 6,
+	OPTIONS_OF_RELEASE = 1 << 7,
+	OPTIONS_OF_KEY = 1 << 8,
+	OPTIONS_OF_DAEMON = 1 << 9,
+	OPTIONS_OF_ALL = OPTIONS_OF_DAEMON - 1, /* but for the daemon */
+};
+
+/* Values of options that may be given again and again. */
+struct options_list {
+	uint32_t count;
+	const char *values[OPTIONS_LIST_MAX];
+};
+
+/* What a command was called with; what was not given is NULL, false or the default. */
 struct options {
-	const char *word;   /* the command's own */
-	const char *usage;  /* its help */
+	const struct command *command;
+	/* all commands */
 	const char *socket; /* the control socket */
 	const char *url;    /* of another node; NULL: the control socket */
 	bool json;
-	int argc;
-	char **argv;
-	int next;
+	/* some commands */
+	bool watch, force, force_board, generate, syslog, debug;
+	bool allow_single_slot, allow_downgrade, no_catch_up, dry_run;
+	const char *key, *mesh, *participants, *confirm, *policy, *without, *reason;
+	const char *version, *out, *info_url, *trust, *config;
+	uint64_t sequence, threshold, quorum, wave; /* 0: not given */
+	uint64_t hold_ms, countdown_ms, confirm_window_ms;
+	const char *words[OPTIONS_WORDS_MAX];
+	uint32_t word_count;
+	struct options_list list; /* --image or --wave */
 };
 
-/* argv[0] is the command's word. */
-void options_init(struct options *options, const char *usage, int argc, char **argv);
+/* argv[0] is the command's word. Ends the process with the usage if something is wrong. */
+void options_read(
+	struct options *options, const struct command *command, int argc, char *const *argv);
 
-/*
- * The next option or argument in `*option`; --json, --socket, --url and --help are dealt with on
- * the way. False at the end; then, and after options_value() failed, `*status` is -1 to go on, or
- * the exit status.
- */
-bool options_next(struct options *options, const char **option, int *status);
+/* Complains about the use, prints the usage and ends with CLI_USAGE. */
+__attribute__((format(printf, 2, 3))) _Noreturn void options_wrong(
+	const struct options *options, const char *format, ...);
 
-/* The value of the option that came last; NULL after having complained. */
-const char *options_value(struct options *options, const char *option, int *status);
-
-/* Complains about the use and returns CLI_USAGE. */
-int options_wrong(const struct options *options, const char *what, const char *argument);
-
-/* One line on stderr, or one JSON document on stdout; returns CLI_FAILED. */
-__attribute__((format(printf, 3, 4))) int options_fail(
+/* One line on stderr, or one JSON document on stdout; ends with CLI_FAILED, or with CLI_NO_DAEMON
+ * if that is the reason. */
+__attribute__((format(printf, 3, 4))) _Noreturn void options_fail(
 	const struct options *options, const char *reason, const char *format, ...);
+
+/* Memory that is all zero. Ends the process if there is none. */
+void *options_allocate(const struct options *options, size_t size);
+
+/* Prints text that came from elsewhere: no control characters reach the terminal. */
+void options_print_safe(const char *text);
 
 /* "90", "90s", "5m", "2h" in milliseconds; false for anything else and beyond a week. */
 bool options_duration(const char *text, uint64_t *ms);
@@ -45,11 +101,12 @@ bool options_duration(const char *text, uint64_t *ms);
 /* "HH:MM" as milliseconds from now, today or tomorrow. */
 bool options_time_of_day(const char *text, uint64_t *ms);
 
-/* Prints text that came from elsewhere: no control characters reach the terminal. */
-void options_print_safe(const char *text);
-
 /* A comma-separated list of names, one after the other: returns the rest, NULL at the end. False
  * in *ok for what is no name. */
-const char *options_name(const char *list, char *name, size_t capacity, bool *ok);
+const char *options_name(const char *list, char name[static LIMITS_NAME_SIZE + 1], bool *ok);
+
+/* The same, but fails for what is no name. */
+const char *options_next_name(
+	const struct options *options, const char *list, char name[static LIMITS_NAME_SIZE + 1]);
 
 #endif

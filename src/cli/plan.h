@@ -13,27 +13,25 @@ enum {
 };
 
 struct plan_release {
-	struct manifest manifest;
 	uint8_t id[BYTES_HASH_SIZE];
 	bool is_directory;
 	char place[LIMITS_URL_SIZE + 1]; /* absolute path, or URL with "/" last */
+	struct manifest manifest;
 	uint32_t board_count;
-	char (*boards)[LIMITS_BOARD_SIZE + 1]; /* owned */
+	char boards[PLAN_BOARDS_MAX][LIMITS_BOARD_SIZE + 1];
 };
 
-/* Reads release.json of a directory or a URL; complains and returns what to end with on failure. */
-int plan_read_release(
-	struct plan_release *release, const struct options *options, const char *place);
-void plan_free_release(struct plan_release *release);
+/* Reads release.json of a directory or a URL; the caller frees it. */
+struct plan_release *plan_read_release(const struct options *options, const char *place);
 bool plan_has_board(const struct plan_release *release, const char *board);
 
-/* Signs the order and posts it; complains on failure. `mesh` names the mesh. */
-int plan_post(const struct options *options, const struct order *order, const char *key_argument);
+/* The order's common members, from what the node says of the mesh: of a new upgrade, or of the
+ * one that it knows. */
+void plan_begin(struct order *order, enum order_kind kind, struct json_object *mesh);
+void plan_follow(const struct options *options, struct order *order, enum order_kind kind,
+	struct json_object *mesh);
 
-/* The order's common members, from what the node says of the mesh. False (after complaining) if it
- * knows of no upgrade. */
-bool plan_follow(const struct options *options, struct order *order, enum order_kind kind,
-	struct json_object *mesh, int *status);
-void plan_head(struct order *order, enum order_kind kind, struct json_object *mesh);
+/* Signs the order with --key and posts it. */
+void plan_post(const struct options *options, const struct order *order);
 
 #endif

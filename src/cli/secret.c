@@ -9,83 +9,62 @@
 
 #include <sodium.h>
 
-#include "base/text.h"
-#include "io/files.h"
+#include "cli/file.h"
 #include "release/passphrase.h"
 
-enum {
-	PASSPHRASE_SIZE = 255,
-};
-
-static bool read_line(char *line, size_t capacity)
+void secret_read_passphrase(
+	const struct options *options, char passphrase[static SECRET_PASSPHRASE_SIZE + 1])
 {
-	if (fgets(line, (int)capacity, stdin) == NULL)
-		return false;
-	line[strcspn(line, "\r\n")] = '\0';
-	return true;
-}
-
-bool secret_read_passphrase(
-	char *passphrase, size_t capacity, char *problem, size_t problem_capacity)
-{
-	bool terminal = isatty(STDIN_FILENO) == 1, ok;
 	struct termios before, silent;
+	bool terminal = tcgetattr(STDIN_FILENO, &before) == 0;
 
-	if (terminal && tcgetattr(STDIN_FILENO, &before) == 0) {
+	if (terminal) {
 		silent = before;
 		silent.c_lflag &= ~(tcflag_t)ECHO;
 		fputs("Passphrase of the community: ", stderr);
 		(void)tcsetattr(STDIN_FILENO, TCSAFLUSH, &silent);
-		ok = read_line(passphrase, capacity);
+	}
+	if (fgets(passphrase, SECRET_PASSPHRASE_SIZE + 1, stdin) == NULL)
+		passphrase[0] = '\0';
+	if (terminal) {
 		(void)tcsetattr(STDIN_FILENO, TCSAFLUSH, &before);
-		fputc('\n', stderr);
-	} else {
-		ok = read_line(passphrase, capacity);
+		fputs("\n", stderr);
 	}
-	if (!ok || passphrase[0] == '\0') {
-		text_set(problem, problem_capacity, "no passphrase was given");
-		return false;
-	}
-	return true;
+	passphrase[strcspn(passphrase, "\r\n")] = '\0';
+	if (passphrase[0] == '\0')
+		options_fail(options, "no_passphrase", "no passphrase was given");
 }
 
-static bool load_file(struct usign_secret *secret, const char *path, char *problem, size_t capacity)
+void secret_derive(const struct options *options, struct usign_secret *secret,
+	char passphrase[static SECRET_PASSPHRASE_SIZE + 1], const char *mesh)
 {
-	char *file = NULL;
-	size_t size = 0;
-	int error = files_read(path, USIGN_FILE_SIZE_MAX, &file, &size);
-	enum usign_error wrong = USIGN_OK;
+	bool ok = passphrase_derive(secret, passphrase, mesh);
 
-	if (error == 0) {
-		wrong = usign_read_secret(secret, file, size);
-		sodium_memzero(file, size);
-	}
-	free(file);
-	if (error == 0 && wrong == USIGN_OK)
-		return true;
-	snprintf(problem, capacity, "%s: %s", path,
-		error != 0 ? strerror(-error) : usign_error_sentence(wrong));
-	return false;
-}
-
-bool secret_load(struct usign_secret *secret, const char *key_argument, const char *mesh,
-	char *problem, size_t capacity)
-{
-	char passphrase[PASSPHRASE_SIZE + 1];
-	bool ok;
-
-	if (strcmp(key_argument, "passphrase") != 0)
-		return load_file(secret, key_argument, problem, capacity);
-	if (mesh == NULL) {
-		text_set(problem, capacity,
-			"a passphrase belongs to a mesh, and none is named here");
-		return false;
-	}
-	if (!secret_read_passphrase(passphrase, sizeof(passphrase), problem, capacity))
-		return false;
-	ok = passphrase_derive(secret, passphrase, mesh);
-	sodium_memzero(passphrase, sizeof(passphrase));
+	sodium_memzero(passphrase, strlen(passphrase));
 	if (!ok)
-		text_set(problem, capacity, "deriving the key needs 32 MiB of memory");
-	return ok;
+		options_fail(options, "internal", "deriving the key needs 32 MiB of memory");
+}
+
+void secret_load(const struct options *options, struct usign_secret *secret, const char *mesh)
+{
+	char passphrase[SECRET_PASSPHRASE_SIZE + 1];
+	enum usign_error error;
+	size_t size;
+	char *file;
+
+	if (strcmp(options->key, "passphrase") == 0) {
+		if (mesh == NULL)
+			options_fail(options, "bad_key",
+				"a passphrase belongs to a mesh, and none is named here");
+		secret_read_passphrase(options, passphrase);
+		secret_derive(options, secret, passphrase, mesh);
+		return;
+	}
+	file = file_read(options, options->key, USIGN_FILE_SIZE_MAX, &size);
+	error = usign_read_secret(secret, file, size);
+	sodium_memzero(file, size);
+	free(file);
+	if (error != USIGN_OK)
+		options_fail(
+			options, "bad_key", "%s: %s", options->key, usign_error_sentence(error));
 }

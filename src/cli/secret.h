@@ -2,21 +2,28 @@
 #ifndef CLI_SECRET_H
 #define CLI_SECRET_H
 
-#include <stdbool.h>
 #include <stddef.h>
 
+#include "cli/options.h"
 #include "release/usign.h"
+
+enum {
+	SECRET_PASSPHRASE_SIZE = 255,
+};
 
 /*
  * The key that --key names: a file, or "passphrase", which is asked for on the terminal (without
- * echo) or read from standard input, and derived for `mesh`. False with `problem` saying why.
- * The caller wipes the key.
+ * echo) or read from standard input, and derived for `mesh`; NULL where passphrases are of no use.
+ * The caller wipes the key. Ends the process if there is none, as do the others.
  */
-__attribute__((warn_unused_result)) bool secret_load(struct usign_secret *secret,
-	const char *key_argument, const char *mesh, char *problem, size_t capacity);
+void secret_load(const struct options *options, struct usign_secret *secret, const char *mesh);
 
-/* Reads a passphrase as above; false if there is none. */
-__attribute__((warn_unused_result)) bool secret_read_passphrase(
-	char *passphrase, size_t capacity, char *problem, size_t problem_capacity);
+/* Reads a passphrase as above. */
+void secret_read_passphrase(
+	const struct options *options, char passphrase[static SECRET_PASSPHRASE_SIZE + 1]);
+
+/* Derives the key and wipes the passphrase. */
+void secret_derive(const struct options *options, struct usign_secret *secret,
+	char passphrase[static SECRET_PASSPHRASE_SIZE + 1], const char *mesh);
 
 #endif

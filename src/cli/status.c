@@ -12,13 +12,6 @@
 #include "cli/client.h"
 #include "cli/commands.h"
 
-static const char usage[] = "Usage: lockstep status [--watch] [--json] [--url http://HOST:PORT]\n"
-			    "\n"
-			    "Shows the mesh as this node sees it: the upgrade, its countdown, and "
-			    "a row for every node.\n"
-			    "  --watch  goes on until Ctrl-C and draws progress bars\n"
-			    "  --json   prints what the node answers (docs/api.md)\n";
-
 enum {
 	WATCH_MS = 500,
 	BAR_SIZE = 12,
@@ -185,48 +178,42 @@ static void print_mesh(const struct screen *screen, struct json_object *mesh)
 	(void)fflush(stdout);
 }
 
-static int print_once(const struct options *options, const struct screen *screen)
+static void print_once(const struct options *options, const struct screen *screen)
 {
 	struct json_object *mesh;
-	int status;
 
 	if (options->json) {
-		struct client_answer answer = client_ask(options, "/v1/mesh", NULL, 0);
-
-		if (answer.bytes != NULL)
-			puts(answer.bytes);
-		client_forget(&answer);
-		return answer.status;
+		client_print(options, "/v1/mesh");
+		return;
 	}
-	mesh = client_get(options, "/v1/mesh", &status);
-	if (mesh != NULL)
-		print_mesh(screen, mesh);
+	mesh = client_get(options, "/v1/mesh");
+	print_mesh(screen, mesh);
 	json_free(mesh);
-	return status;
 }
 
-int status_main(int argc, char **argv)
+static int run(const struct options *options)
 {
 	const struct timespec pause = { .tv_nsec = WATCH_MS * 1000000L };
-	struct screen screen;
-	struct options options;
-	const char *option;
-	bool watch = false;
-	int status;
+	struct screen screen = look_at_screen(options->watch);
 
-	options_init(&options, usage, argc, argv);
-	while (options_next(&options, &option, &status)) {
-		if (strcmp(option, "--watch") != 0)
-			return options_wrong(&options, "does not know", option);
-		watch = true;
+	print_once(options, &screen);
+	while (options->watch) {
+		(void)nanosleep(&pause, NULL);
+		print_once(options, &screen);
 	}
-	if (status >= 0)
-		return status;
-	screen = look_at_screen(watch);
-	do {
-		status = print_once(&options, &screen);
-		if (watch && status == CLI_DONE)
-			(void)nanosleep(&pause, NULL);
-	} while (watch && status == CLI_DONE);
-	return status;
+	return CLI_DONE;
 }
+
+const struct command command_status = {
+	"status",
+	"show the mesh at a glance; --watch follows it",
+	"status [--watch] [--json] [--url http://HOST:PORT]\n"
+	"\n"
+	"Shows the mesh as this node sees it: the upgrade, its countdown, and a row for every\n"
+	"node.\n"
+	"  --watch  goes on until Ctrl-C and draws progress bars\n"
+	"  --json   prints what the node answers (docs/api.md)\n",
+	OPTIONS_OF_STATUS,
+	0,
+	run,
+};

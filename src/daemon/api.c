@@ -8,6 +8,7 @@
 
 #include "base/json.h"
 #include "daemon/page.h"
+#include "io/clock.h"
 
 static void reply_text(struct http_request *request, const char *type, char *bytes, size_t size)
 {
@@ -226,7 +227,7 @@ static void get_metrics(void *context, struct http_request *request)
 
 	text_init(&text, buffer, sizeof(buffer));
 	add_metric(&text, "uptime_seconds", "gauge", "Since the daemon started.",
-		(log_now_ms() - node->started_ms) / 1000);
+		(clock_now_ms() - node->started_ms) / 1000);
 	add_metric(&text, "state", "gauge",
 		"The node's state, by its place in docs/state-machine.md.",
 		agent_state(node->agent));

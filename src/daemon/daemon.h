@@ -2,8 +2,10 @@
 #ifndef DAEMON_DAEMON_H
 #define DAEMON_DAEMON_H
 
-/* `lockstep daemon --config FILE [--syslog] [--debug]`; argv[0] is "daemon". Returns the exit
- * status. */
-int daemon_main(int argc, char **argv);
+#include <stdbool.h>
+
+/* Runs a node until a signal ends it. False after having said why it cannot start. libsodium must
+ * be ready. */
+bool daemon_run(const char *config_path, bool to_syslog, bool debug);
 
 #endif

@@ -6,12 +6,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/ensure.h"
 #include "base/limits.h"
 #include "gossip/session.h"
+#include "io/clock.h"
 #include "io/stream.h"
 
 enum {
@@ -46,14 +46,6 @@ struct gossip_net {
 	struct link *links[LINKS_MAX]; /* oldest first */
 	uint32_t link_count;
 };
-
-static uint64_t now_us(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
-}
 
 static struct in6_addr address_of(const struct sockaddr_storage *peer)
 {
@@ -240,7 +232,7 @@ static void move_on(struct link *link)
 		}
 		session_sent(&link->session, size);
 		if (link->version_sent_us == 0)
-			link->version_sent_us = now_us();
+			link->version_sent_us = clock_now_us();
 	}
 	if (session_wants(&link->session) == SESSION_FAILED ||
 		(session_wants(&link->session) == SESSION_DONE && stream_unsent(link->stream) == 0))
@@ -259,7 +251,7 @@ static void on_received(void *owner, const void *bytes, size_t size)
 		from += used;
 		size -= used;
 		if (link->rtt_us == 0 && session_version_answered(&link->session))
-			link->rtt_us = now_us() - link->version_sent_us + 1;
+			link->rtt_us = clock_now_us() - link->version_sent_us + 1;
 		if (session_wants(&link->session) == SESSION_ANSWER)
 			serve(link);
 		else if (session_wants(&link->session) == SESSION_TAKE)

@@ -8,16 +8,10 @@
 #include <syslog.h>
 #include <time.h>
 
+#include "io/clock.h"
+
 static const char *const level_words[] = { "debug", "info", "warning", "error" };
 static const int priorities[] = { LOG_DEBUG, LOG_INFO, LOG_WARNING, LOG_ERR };
-
-uint64_t log_now_ms(void)
-{
-	struct timespec now;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
 
 void log_init(struct log *log, bool to_syslog, enum log_level least)
 {
@@ -36,7 +30,7 @@ void log_write(struct log *log, enum log_level level, const char *code, const ch
 
 	if (level < log->least)
 		return;
-	entry->ms = log_now_ms();
+	entry->ms = clock_now_ms();
 	entry->unix_s = (int64_t)time(NULL);
 	entry->level = level;
 	text_set(entry->code, sizeof(entry->code), code);
@@ -58,12 +52,9 @@ void log_view(const struct log *log, struct text *text)
 	text_add(text, "{\"entries\":[");
 	for (uint64_t i = begin; i < log->count; i++) {
 		const struct log_entry *entry = &log->entries[i % LOG_ENTRIES_MAX];
-		time_t seconds = (time_t)entry->unix_s;
-		struct tm broken_down;
-		char stamp[32] = "";
+		char stamp[CLOCK_STAMP_SIZE + 1];
 
-		if (gmtime_r(&seconds, &broken_down) != NULL)
-			(void)strftime(stamp, sizeof(stamp), "%Y-%m-%dT%H:%M:%SZ", &broken_down);
+		clock_stamp(stamp, (time_t)entry->unix_s);
 		text_add(text, i > begin ? ",{" : "{");
 		text_add_member_u64(text, "ms", entry->ms);
 		text_add_member_string(text, "time", stamp);

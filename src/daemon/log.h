@@ -43,7 +43,4 @@ __attribute__((format(printf, 4, 5))) void log_write(
 /* {"entries":[…]}, oldest first. */
 void log_view(const struct log *log, struct text *text);
 
-/* CLOCK_MONOTONIC in milliseconds. */
-uint64_t log_now_ms(void);
-
 #endif

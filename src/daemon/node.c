@@ -19,6 +19,7 @@
 #include "daemon/api.h"
 #include "daemon/health.h"
 #include "daemon/trust.h"
+#include "io/clock.h"
 #include "io/command.h"
 #include "io/files.h"
 
@@ -86,14 +87,14 @@ static void exchange(struct node *node, const struct action *action)
 
 	if (address != NULL) {
 		text_init(&text, NULL, 0);
-		agent_slice_for(node->agent, log_now_ms(), action->exchange.neighbour,
+		agent_slice_for(node->agent, clock_now_ms(), action->exchange.neighbour,
 			action->exchange.type, &text);
 		data = malloc(text.size + 64); /* a countdown may get a digit more meanwhile */
 		error = -ENOMEM;
 	}
 	if (data != NULL) {
 		text_init(&text, data, text.size + 64);
-		agent_slice_for(node->agent, log_now_ms(), action->exchange.neighbour,
+		agent_slice_for(node->agent, clock_now_ms(), action->exchange.neighbour,
 			action->exchange.type, &text);
 		error = gossip_net_exchange(node->gossip, action->exchange.neighbour, address->host,
 			address->gossip_port, action->exchange.type, data, text.size);
@@ -251,7 +252,7 @@ static void arm(struct event *timer, uint64_t delay_ms)
 
 static uint64_t step_once(struct node *node, const struct event *event)
 {
-	uint64_t wake_ms = agent_step(node->agent, log_now_ms(), event, &node->actions);
+	uint64_t wake_ms = agent_step(node->agent, clock_now_ms(), event, &node->actions);
 
 	for (uint32_t i = 0; i < node->actions.count; i++) {
 		if (!perform(node, &node->actions.list[i])) {
@@ -279,7 +280,7 @@ void node_step(struct node *node, const struct event *event)
 		node->journal_failed = false;
 	}
 	node->stepping = false;
-	now_ms = log_now_ms();
+	now_ms = clock_now_ms();
 	arm(node->timer, wake_ms > now_ms ? wake_ms - now_ms : 0);
 	if (node->neighbours != NULL)
 		neighbours_set_active(node->neighbours, agent_active(node->agent));
@@ -314,7 +315,7 @@ static void on_changed_timer(evutil_socket_t fd, short what, void *context)
 
 char *node_render(struct node *node, node_view *view, size_t *size)
 {
-	uint64_t now_ms = log_now_ms();
+	uint64_t now_ms = clock_now_ms();
 	struct text text;
 	char *bytes;
 
@@ -408,7 +409,7 @@ static void on_merge(void *context, const char *type, const char *data, size_t d
 
 static void on_answer(void *context, const char *type, struct text *text)
 {
-	agent_slice(((struct node *)context)->agent, log_now_ms(), type, text);
+	agent_slice(((struct node *)context)->agent, clock_now_ms(), type, text);
 }
 
 static void on_over(void *context, uint32_t neighbour, const char *type, bool ok, const char *why)
@@ -573,7 +574,7 @@ static bool make_agent(struct node *node)
 		log_write(node->log, LOG_LEVEL_ERROR, "journal", "reading %s: %s", path,
 			strerror(-error));
 	setup->journal = journal;
-	agent_init(node->agent, setup, log_now_ms());
+	agent_init(node->agent, setup, clock_now_ms());
 	ok = true;
 
 done:
@@ -686,7 +687,7 @@ bool node_open(struct node *node, const struct config *config, struct log *log)
 	memset(node, 0, sizeof(*node));
 	node->config = config;
 	node->log = log;
-	node->started_ms = log_now_ms();
+	node->started_ms = clock_now_ms();
 	board_read(&node->board, "");
 	node->base = new_base();
 	if (node->base == NULL)

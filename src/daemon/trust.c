@@ -15,8 +15,9 @@ enum {
 
 struct reading {
 	struct keyring *ring;
-	struct log *log;
-	char directory[FILES_PATH_SIZE + 1];
+	const char *directory;
+	trust_complain *complain;
+	void *context;
 };
 
 static void take_key(void *context, const char *name)
@@ -24,41 +25,52 @@ static void take_key(void *context, const char *name)
 	struct reading *reading = context;
 	char path[FILES_PATH_SIZE + 1];
 	struct usign_public key;
-	char *file = NULL;
-	size_t size = 0;
+	enum usign_error wrong;
 	const char *problem = NULL;
+	char *file;
+	size_t size;
 
 	if (!files_join(path, reading->directory, name) ||
 		files_read(path, USIGN_FILE_SIZE_MAX, &file, &size) != 0) {
-		problem = "it cannot be read";
-	} else {
-		enum usign_error error = usign_read_public(&key, file, size);
-
-		if (error != USIGN_OK)
-			problem = usign_error_sentence(error);
-		else if (!keyring_add(reading->ring, &key))
-			problem = "there are too many keys already";
+		reading->complain(reading->context, path, "it cannot be read");
+		return;
 	}
+	wrong = usign_read_public(&key, file, size);
 	free(file);
+	if (wrong != USIGN_OK)
+		problem = usign_error_sentence(wrong);
+	else if (!keyring_add(reading->ring, &key))
+		problem = "there are too many keys already";
 	if (problem != NULL)
-		log_write(reading->log, LOG_LEVEL_WARNING, "trust", "%s/%s does not count: %s",
-			reading->directory, name, problem);
+		reading->complain(reading->context, path, problem);
+}
+
+int trust_read_directory(
+	struct keyring *ring, const char *directory, trust_complain *complain, void *context)
+{
+	struct reading reading = { ring, directory, complain, context };
+
+	ring->key_count = 0;
+	return files_list(directory, ".pub", FILES_MAX, take_key, &reading);
+}
+
+static void complain(void *context, const char *path, const char *problem)
+{
+	log_write(context, LOG_LEVEL_WARNING, "trust", "%s does not count: %s", path, problem);
 }
 
 void trust_read(
 	struct keyring *ring, const struct config *config, const char *role, struct log *log)
 {
-	struct reading reading = { .ring = ring, .log = log };
-	char trust[FILES_PATH_SIZE + 1];
-	int error = -ENAMETOOLONG;
+	char trust[FILES_PATH_SIZE + 1], directory[FILES_PATH_SIZE + 1];
 
-	memset(ring, 0, sizeof(*ring));
-	if (files_join(trust, config->config_directory, "trust") &&
-		files_join(reading.directory, trust, role))
-		error = files_list(reading.directory, ".pub", FILES_MAX, take_key, &reading);
-	if (error != 0 || ring->key_count == 0)
+	ring->key_count = 0;
+	if (!files_join(trust, config->config_directory, "trust") ||
+		!files_join(directory, trust, role) ||
+		trust_read_directory(ring, directory, complain, log) != 0 || ring->key_count == 0)
 		log_write(log, LOG_LEVEL_WARNING, "trust",
-			"no %s key is trusted; put *.pub files into %s", role, reading.directory);
+			"no %s key is trusted; put *.pub files into %s/trust/%s", role,
+			config->config_directory, role);
 }
 
 static int make_key(struct usign_secret *key, const char *path)

@@ -11,6 +11,12 @@ enum {
 	JOURNAL_FILE_SIZE_MAX = 1048576,
 };
 
+/* Reads the keys in `directory`/ *.pub, and tells of every file that does not count. 0 or -errno.
+ */
+typedef void trust_complain(void *context, const char *path, const char *problem);
+__attribute__((warn_unused_result)) int trust_read_directory(
+	struct keyring *ring, const char *directory, trust_complain *complain, void *context);
+
 /* CONFIG/trust/ROLE/ *.pub. A file that is no key is logged by its name and left out. */
 void trust_read(
 	struct keyring *ring, const struct config *config, const char *role, struct log *log);
