@@ -150,17 +150,16 @@ static void test_damaged_secret_is_refused(void **state)
 {
 	size_t size;
 	char *file = read_data("a.sec", &size);
-	char *line = strchr(file, '\n') + 1;
 	struct usign_secret key, good = secret_a();
 
 	(void)state;
-	for (char *c = line; *c != '\n' && *c != '\0'; c++) {
-		char kept = *c;
+	for (size_t i = strcspn(file, "\n") + 1; i < size && file[i] != '\n'; i++) {
+		char kept = file[i];
 
-		*c = kept == 'A' ? 'B' : 'A';
+		file[i] = kept == 'A' ? 'B' : 'A';
 		if (usign_read_secret(&key, file, size) == USIGN_OK)
 			assert_memory_equal(key.secret, good.secret, USIGN_SECRET_SIZE);
-		*c = kept;
+		file[i] = kept;
 	}
 	free(file);
 }
@@ -297,11 +296,16 @@ static int run_signify(const char *directory, const char *line)
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 128;
 }
 
+static void path_of(char path[static PATH_SIZE], const char *directory, const char *name)
+{
+	assert_in_range(snprintf(path, PATH_SIZE, "%s/%s", directory, name), 1, PATH_SIZE - 1);
+}
+
 static void put(const char *directory, const char *name, const char *bytes, size_t size)
 {
 	char path[PATH_SIZE];
 
-	snprintf(path, sizeof(path), "%s/%s", directory, name);
+	path_of(path, directory, name);
 	assert_int_equal(files_write(path, bytes, size, 0600), 0);
 }
 
@@ -309,7 +313,7 @@ static char *take(const char *directory, const char *name, size_t *size)
 {
 	char path[PATH_SIZE], *bytes = NULL;
 
-	snprintf(path, sizeof(path), "%s/%s", directory, name);
+	path_of(path, directory, name);
 	assert_int_equal(files_read(path, 4096, &bytes, size), 0);
 	return bytes;
 }
@@ -326,7 +330,7 @@ static void remove_directory(const char *path)
 	char name[PATH_SIZE];
 
 	for (size_t i = 0; i < COUNT(names); i++) {
-		snprintf(name, sizeof(name), "%s/%s", path, names[i]);
+		path_of(name, path, names[i]);
 		(void)unlink(name);
 	}
 	(void)rmdir(path);
