@@ -153,6 +153,7 @@ static void write_waiting(struct text *text, const struct scene *scene)
 	text_add(text, "]}");
 }
 
+/* How long it is from now until then. */
 static void write_remaining(
 	struct text *text, const char *name, bool known, uint64_t end_ms, uint64_t now_ms)
 {
@@ -205,37 +206,29 @@ static void write_upgrade(
 
 /* ---- the nodes ---- */
 
-static bool is_neighbour(const struct agent *agent, const char *name)
+/* A node that was seen, a participant, or both; NULL for what it is not. */
+static void write_node(const struct agent *agent, uint64_t now_ms, struct text *text,
+	const struct roster_entry *entry, const struct order_participant *participant)
 {
-	return sources_neighbour_named(agent, name) != AGENT_PEER_NONE;
-}
+	const char *name = entry != NULL ? entry->record.name : participant->name;
+	bool here = strcmp(name, agent->setup.name) == 0;
+	uint64_t seen_ms = now_ms; /* of ourselves: now */
 
-static void write_unseen(struct text *text, const struct order_participant *participant)
-{
+	if (entry != NULL && !here)
+		seen_ms = entry->seen_ms;
+	text_add_comma(text);
 	text_add(text, "{");
-	text_add_member_string(text, "name", participant->name);
-	text_add_member_bool(text, "participant", true);
-	text_add_member_bool(text, "here", false);
-	text_add_member_bool(text, "neighbour", false);
-	text_add_member(text, "seen_ms");
-	text_add(text, "null");
-	text_add_member_u64(text, "wave", participant->wave);
-	text_add(text, "}");
-}
-
-static void write_seen(const struct agent *agent, uint64_t now_ms, struct text *text,
-	const struct roster_entry *entry, bool participant)
-{
-	const struct record *record = &entry->record;
-	bool here = strcmp(record->name, agent->setup.name) == 0;
-	uint64_t seen_ms = here || now_ms < entry->seen_ms ? 0 : now_ms - entry->seen_ms;
-
-	text_add(text, "{");
-	text_add_member_bool(text, "participant", participant);
-	text_add_member_bool(text, "here", here);
-	text_add_member_bool(text, "neighbour", is_neighbour(agent, record->name));
-	text_add_member_u64(text, "seen_ms", seen_ms);
-	write_record(text, record, &entry->key);
+	text_add_member_bool(text, "participant", participant != NULL);
+	text_add_member_bool(text, "here", entry != NULL && here);
+	text_add_member_bool(text, "neighbour",
+		entry != NULL && sources_neighbour_named(agent, name) != AGENT_PEER_NONE);
+	write_remaining(text, "seen_ms", entry != NULL, now_ms, seen_ms);
+	if (entry != NULL) {
+		write_record(text, &entry->record, &entry->key);
+	} else {
+		text_add_member_string(text, "name", name);
+		text_add_member_u64(text, "wave", participant->wave);
+	}
 	text_add(text, "}");
 }
 
@@ -255,14 +248,10 @@ static void write_nodes(
 				    ? 1
 				    : strcmp(start->participants[p].name, entry->record.name);
 
-		text_add_comma(text);
-		if (order < 0) {
-			write_unseen(text, &start->participants[p++]);
-			continue;
-		}
-		write_seen(agent, now_ms, text, entry, order == 0);
-		p += order == 0;
-		r++;
+		write_node(agent, now_ms, text, order >= 0 ? entry : NULL,
+			order <= 0 ? &start->participants[p] : NULL);
+		p += order <= 0;
+		r += order >= 0;
 	}
 }
 
