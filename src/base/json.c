@@ -166,8 +166,8 @@ uint64_t json_get_u64(struct json_reader *reader, struct json_object *object, co
 	if (value == NULL)
 		return min;
 	number = json_object_get_uint64(value);
-	/* json-c keeps what is below zero as int64 and shows it as 0 here. */
-	if ((number == 0 && json_object_get_int64(value) < 0) || number < min || number > max) {
+	/* What is below zero is 0 to json-c, when asked for a uint64. */
+	if (json_object_get_string(value)[0] == '-' || number < min || number > max) {
 		json_fail(reader, member, "is out of range");
 		return min;
 	}

@@ -208,7 +208,7 @@ static bool is_name_character(char c)
 
 bool text_is_name(const char *text)
 {
-	size_t size = strnlen(text, LIMITS_NAME_SIZE + 1);
+	size_t size = strlen(text);
 
 	if (size == 0 || size > LIMITS_NAME_SIZE || text[0] == '.' || text[0] == '-')
 		return false;
@@ -221,7 +221,7 @@ bool text_is_name(const char *text)
 
 bool text_is_printable(const char *text, size_t size_max)
 {
-	size_t size = strnlen(text, size_max + 1);
+	size_t size = strlen(text);
 
 	if (size > size_max || !text_is_utf8(text, size))
 		return false;

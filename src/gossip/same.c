@@ -7,6 +7,7 @@
 
 #include "base/limits.h"
 #include "base/prng.h"
+#include "base/text.h"
 #include "gossip/scan.h"
 
 /* Beside the kinds in scan.h, so that -1 is not 18446744073709551615. */
@@ -59,9 +60,8 @@ static uint64_t sum_number(const char *bytes, size_t size)
 		return sum_bytes(SCAN_NUMBER, bytes, size);
 	memcpy(text, bytes, size);
 	text[size] = '\0';
-	if (strspn(text, "0123456789") == size &&
-		(size < 20 || (size == 20 && memcmp(text, "18446744073709551615", 20) <= 0)))
-		return mix(SCAN_NUMBER, strtoull(text, NULL, 10));
+	if (text_parse_u64(&bits, text))
+		return mix(SCAN_NUMBER, bits);
 	value = strtod(text, NULL);
 	/* Up to 2^53 every integer has its own double. */
 	if (value > -9007199254740992.0 && value < 9007199254740992.0) {

@@ -69,13 +69,15 @@ void slice_reader_init(struct slice_reader *reader, const char *bytes, size_t si
 {
 	struct scan_span document, list;
 	struct scan scan;
+	const char *end;
 
 	*reader = (struct slice_reader){ .stopped = true, .bad = true };
 	if (size >= 3 && memcmp(bytes, "\xef\xbb\xbf", 3) == 0) {
 		bytes += 3;
 		size -= 3;
 	}
-	scan = (struct scan){ .at = bytes, .end = bytes + strnlen(bytes, size) };
+	end = memchr(bytes, '\0', size);
+	scan = (struct scan){ .at = bytes, .end = end != NULL ? end : bytes + size };
 	if (!scan_value(&scan, &document) || !scan_at_end(&scan) || document.kind != SCAN_OBJECT)
 		return;
 	scan_find(&document, "stateSlice\0", &list, 1);
