@@ -3,7 +3,8 @@
 next upgrade works."""
 import json
 import os
-import subprocess
+import re
+import shutil
 import sys
 import time
 import unittest
@@ -118,6 +119,27 @@ class Images(MeshCase):
         self.schedule()
         # node2 sees at the flash that its own copy is not what the release names, and takes it anew.
         self.wait_updated(2)
+        self.upgrade(3)
+
+    def test_image_is_corrupted_at_its_source(self):
+        """Only node1 has the image of node2's board, and the disk of node1 goes bad."""
+        self.start_mesh("chain:2", rate="200kbit")
+        copy = self.lab.directory / "release"
+        shutil.copytree(DATA / "release-2", copy)
+        image = next(path for path in (copy / "images").iterdir() if "beta" in path.name)
+        good = image.read_bytes()
+        self.start_upgrade(copy)
+        with open(image, "r+b") as file:
+            for at in range(0, len(good), 65536):
+                file.seek(at + 1000)
+                file.write(b"rust")
+        self.wait_state("DOWNLOAD_ERROR", ["node2"])
+        self.assertIn("node1 served a wrong chunk", self.nodes["node2"].log())
+        self.abort()
+        self.wait_state("ABORTED")
+        self.assert_nobody_flashed()
+        self.assert_survives_restart()
+        image.write_bytes(good)
         self.upgrade(3)
 
     def test_source_vanishes(self):
@@ -555,9 +577,13 @@ class Restart(MeshCase):
             self.wait_acquainted()
         self.start_upgrade("release-2", *options)
         if state == "DOWNLOADING":
-            self.wait_state("DOWNLOADING", ["node2"])
+            self.wait(lambda: node.status().get("held_bytes"), "the first chunk")
             node.kill_daemon()
         self.wait_ready()
+        if state == "DOWNLOADING":
+            found = re.findall(r"image: .*: (\d+) of \d+ chunks are here", node.log())
+            self.assertEqual(found[0], "0")
+            self.assertGreater(int(found[-1]), 0, "the download was not resumed")
         if state == "UPGRADE_READY":
             node.kill_daemon()
             self.wait(lambda: (node.status().get("incarnation") or 0) > 1, "the daemon to be back")
