@@ -739,6 +739,75 @@ static void test_journal_that_cannot_be_written(void **state)
 	world_free(world);
 }
 
+static void assert_view_has(struct world *world, uint32_t node, const char *words, bool expected)
+{
+	static char view[65536];
+	struct text text;
+
+	text_init(&text, view, sizeof(view));
+	agent_view_mesh(world_agent(world, node), world_now(world), &text);
+	assert_false(text_cut(&text));
+	assert_true((strstr(view, words) != NULL) == expected);
+}
+
+static void test_links_are_measured_and_told(void **state)
+{
+	struct world *world = chain(3, 31);
+
+	(void)state;
+	world_run(world, 60000);
+	assert_view_has(world, 0, "\"links\":{\"node2\":20000}", true);
+	assert_view_has(world, 0, "\"links\":{\"node1\":20000,\"node3\":20000}", true);
+	assert_int_equal(world_measure_count(world, 0), 1);
+	assert_int_equal(world_measure_count(world, 1), 2);
+	/* Rarely, and what is gone is no link any more. */
+	world_run(world, 1800000);
+	assert_int_equal(world_measure_count(world, 0), 1);
+	world_link_set(world, 1, 2, false);
+	world_run(world, 60000);
+	assert_view_has(world, 0, "\"links\":{\"node1\":20000}", true);
+	/* It comes back as it was, and is measured anew. */
+	world_link_set(world, 1, 2, true);
+	world_run(world, 15000);
+	assert_view_has(world, 0, "\"links\":{\"node1\":20000,\"node3\":20000}", true);
+	world_run(world, 3600000);
+	assert_in_range(world_measure_count(world, 1), 4, 6);
+	world_free(world);
+}
+
+static void test_links_are_left_alone_in_an_upgrade(void **state)
+{
+	struct world *world = chain(3, 32);
+	uint32_t before;
+
+	(void)state;
+	start(world, &(struct world_start){ .release = 2, .confirm = ORDER_CONFIRM_AUTO });
+	before = world_measure_count(world, 1);
+	world_run(world, 300000);
+	assert_int_equal(world_measure_count(world, 1), before);
+	assert_view_has(world, 0, "\"links\":{}", true);
+	world_abort(world, 0);
+	world_run(world, 900000);
+	assert_true(world_measure_count(world, 1) > before);
+	world_free(world);
+}
+
+static void test_link_that_cannot_be_measured(void **state)
+{
+	struct world *world = chain(2, 33);
+
+	(void)state;
+	world_faults(world, 0)->no_measure = true;
+	world_run(world, 200000);
+	assert_in_range(world_measure_count(world, 0), 2, 6);
+	assert_view_has(world, 1, "\"links\":{}", true);
+	assert_view_has(world, 1, "\"links\":{\"node1\":20000}", true);
+	world_faults(world, 0)->no_measure = false;
+	world_run(world, 120000);
+	assert_view_has(world, 1, "\"links\":{\"node2\":20000}", true);
+	world_free(world);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -773,6 +842,9 @@ int main(void)
 		cmocka_unit_test(test_forged_record_changes_nothing),
 		cmocka_unit_test(test_single_slot_must_be_allowed),
 		cmocka_unit_test(test_journal_that_cannot_be_written),
+		cmocka_unit_test(test_links_are_measured_and_told),
+		cmocka_unit_test(test_links_are_left_alone_in_an_upgrade),
+		cmocka_unit_test(test_link_that_cannot_be_measured),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -23,7 +23,8 @@ static const char full[] =
 	"\"upgrade\":\"0011223344556677\",\"order\":\"" HASH
 	"\",\"wave\":2,\"flashed\":true,\"healthy\":true,\"source\":true,\"held_bytes\":5000,"
 	"\"image_bytes\":9000,\"release_sequence\":12,\"slots\":2,\"window_s\":600,"
-	"\"version\":\"Demo 2.0\",\"board\":\"demo,alpha\",\"address\":\"[fd00::1]:8430\"}";
+	"\"version\":\"Demo 2.0\",\"board\":\"demo,alpha\",\"address\":\"[fd00::1]:8430\","
+	"\"links\":{\"beta\":19800,\"gamma\":1}}";
 
 /* The least that is one. */
 static const char least[] =
@@ -87,7 +88,14 @@ static struct refusal_case {
 	{ "refused: nothing", NULL, "", "the document" },
 	{ "refused: a list", NULL, "[]", "the document" },
 	{ "refused: not UTF-8", "Demo 2.0", "Demo \xfc", "the document" },
-	{ "refused: something behind", "8430\"}", "8430\"}0", "the document" },
+	{ "refused: something behind", ":1}}", ":1}}0", "the document" },
+	{ "refused: links are a list", "{\"beta\":19800,\"gamma\":1}", "[]", "links" },
+	{ "refused: links are null", "{\"beta\":19800,\"gamma\":1}", "null", "links" },
+	{ "refused: link to no name", "gamma", "ga mma", "links" },
+	{ "refused: link to markup", "gamma", "\\\",\\\"x", "links" },
+	{ "refused: link without speed", "19800", "0", "beta" },
+	{ "refused: link of text", "19800", "\"1\"", "beta" },
+	{ "refused: link faster than any", "19800", "100000001", "beta" },
 };
 
 static char *changed(const char *text, const char *find, const char *replace, size_t *size)
@@ -143,6 +151,7 @@ static void test_every_member_round_trips(void **state)
 	assert_true(record.flashed && record.healthy && record.source);
 	assert_int_equal(record.upgrade[7], 0x77);
 	assert_int_equal(record.order[31], 0xff);
+	assert_string_equal(record.links, "{\"beta\":19800,\"gamma\":1}");
 	assert_int_equal(record_encode(&record, "demo", again), sizeof(full) - 1);
 	assert_string_equal(again, full);
 }
@@ -159,6 +168,7 @@ static void test_the_least_has_nothing_else(void **state)
 	assert_true(record.epoch == 0 && record.highest_epoch == 0 && record.slots == 0);
 	assert_string_equal(record.message, expected.message);
 	assert_string_equal(record.address, "");
+	assert_string_equal(record.links, "");
 	assert_false(record.flashed || record.healthy || record.source);
 }
 
@@ -210,7 +220,32 @@ static struct record fullest(char with)
 	fill(record.board, LIMITS_BOARD_SIZE, with);
 	fill(record.address, LIMITS_ADDRESS_SIZE, with);
 	fill(record.message, LIMITS_MESSAGE_SIZE, with);
+	for (char name[] = "neighbour-a"; name[10] <= 'z'; name[10]++)
+		record_add_link(record.links, name, RECORD_KBIT_MAX);
 	return record;
+}
+
+static void test_links_are_added_while_there_is_room(void **state)
+{
+	char links[RECORD_LINKS_SIZE + 1] = "", name[LIMITS_NAME_SIZE + 1], before[sizeof(links)];
+
+	(void)state;
+	record_add_link(links, "a", 5);
+	assert_string_equal(links, "{\"a\":5}");
+	record_add_link(links, "b.c", RECORD_KBIT_MAX);
+	assert_string_equal(links, "{\"a\":5,\"b.c\":100000000}");
+	fill(name, LIMITS_NAME_SIZE, 'n');
+	for (int i = 0; i < 3; i++)
+		record_add_link(links, name, RECORD_KBIT_MAX);
+	assert_int_equal(strlen(links), 23 + 3 * 76);
+	memcpy(before, links, sizeof(links));
+	record_add_link(links, "d", 1);
+	assert_string_equal(links, before);
+	links[0] = '\0';
+	for (int i = 0; i < 3; i++)
+		record_add_link(links, name, RECORD_KBIT_MAX);
+	record_add_link(links, "last-one-that-fit", 10000);
+	assert_int_equal(strlen(links), RECORD_LINKS_SIZE);
 }
 
 static void test_the_fullest_record_fits(void **state)
@@ -228,7 +263,7 @@ static void test_the_fullest_record_fits(void **state)
 		assert_in_range(size, 1, LIMITS_RECORD_SIZE);
 		assert_int_equal(strlen(text), size);
 		assert_true(record_decode(&again, text, size, mesh, problem, sizeof(problem)));
-		/* Text for people may go; what others count on stays. */
+		/* Text for people and links may go; what others count on stays. */
 		assert_true(again.message[0] == '\0' || strcmp(again.message, record.message) == 0);
 		assert_string_equal(again.address, record.address);
 		assert_memory_equal(again.order, record.order, sizeof(record.order));
@@ -288,6 +323,7 @@ int main(void)
 		cmocka_unit_test(test_every_member_round_trips),
 		cmocka_unit_test(test_the_least_has_nothing_else),
 		cmocka_unit_test(test_a_reason_of_tomorrow_is_read),
+		cmocka_unit_test(test_links_are_added_while_there_is_room),
 		cmocka_unit_test(test_the_fullest_record_fits),
 		cmocka_unit_test(test_damage),
 	};

@@ -68,6 +68,7 @@ struct wnode {
 	char *journal;
 	size_t journal_size;
 	uint32_t journal_writes;
+	uint32_t measures;
 	uint64_t flashed_ms;
 	uint32_t flash_count;
 	bool has_release[RELEASES_MAX];  /* manifest in its work directory */
@@ -742,6 +743,12 @@ static bool perform_one(struct world *world, uint32_t number, const struct actio
 		event->health.ok = !node->faults.unhealthy;
 		event->health.gateway_ok = true;
 		break;
+	case ACTION_MEASURE:
+		event = add_event(world, number, 20, EVENT_MEASURED);
+		event->measured.neighbour = action->measure.neighbour;
+		event->measured.kbit = node->faults.no_measure ? 0 : 20000;
+		node->measures++;
+		break;
 	case ACTION_CHANGED:
 		break;
 	case ACTION_LOG:
@@ -1116,6 +1123,11 @@ uint32_t world_flash_count(const struct world *world, uint32_t node)
 uint32_t world_journal_writes(const struct world *world, uint32_t node)
 {
 	return world->nodes[node].journal_writes;
+}
+
+uint32_t world_measure_count(const struct world *world, uint32_t node)
+{
+	return world->nodes[node].measures;
 }
 
 const struct usign_secret *world_node_key(const struct world *world, uint32_t node)

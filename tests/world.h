@@ -36,6 +36,7 @@ struct world_faults {
 	bool wrong_chunks; /* what it serves is damaged */
 	bool journal_fails;
 	bool unhealthy;
+	bool no_measure;         /* its links cannot be measured */
 	bool cut_flash;          /* power is lost in the middle of the next flash, once */
 	uint32_t cut_at_journal; /* power is lost at the n-th journal write from now (1…); 0: never
 				  */
@@ -77,6 +78,7 @@ uint64_t world_now(const struct world *world);
 uint64_t world_flashed_ms(const struct world *world, uint32_t node);
 uint32_t world_flash_count(const struct world *world, uint32_t node);
 uint32_t world_journal_writes(const struct world *world, uint32_t node);
+uint32_t world_measure_count(const struct world *world, uint32_t node);
 
 /* Releases: number 1 is what runs at first; world_release() makes another with images for all
  * boards, or all but one (UINT32_MAX: none left out). Returns its number. */

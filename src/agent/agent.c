@@ -199,6 +199,9 @@ static void take_event(struct agent *agent, const struct event *event)
 	case EVENT_HEALTH:
 		life_health_over(agent, event);
 		break;
+	case EVENT_MEASURED:
+		links_measured(agent, event);
+		break;
 	case EVENT_JOURNAL_FAILED:
 		journal_failed(agent);
 		break;
@@ -256,6 +259,7 @@ uint64_t agent_step(
 	agent->outstanding_before = agent->download.outstanding;
 	life_think(agent);
 	download_think(agent);
+	links_think(agent);
 	spread_publish(agent);
 	spread_think(agent);
 	if (agent->journal_due)

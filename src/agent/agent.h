@@ -101,6 +101,7 @@ enum event_kind {
 	EVENT_IMAGE_HASHED,   /* answers ACTION_IMAGE_HASH */
 	EVENT_FLASHER,        /* answers ACTION_FLASHER */
 	EVENT_HEALTH,         /* answers ACTION_HEALTH */
+	EVENT_MEASURED,       /* answers ACTION_MEASURE */
 	EVENT_JOURNAL_FAILED, /* ACTION_JOURNAL could not be performed */
 	EVENT_LOCAL_RELEASE,  /* an operator on this machine offers a release directory */
 };
@@ -205,6 +206,10 @@ struct event {
 			char message[LIMITS_MESSAGE_SIZE + 1];
 		} health;
 		struct {
+			uint32_t neighbour;
+			uint32_t kbit; /* per second; 0 if it could not be measured */
+		} measured;
+		struct {
 			uint8_t release_id[BYTES_HASH_SIZE];
 		} local_release;
 	};
@@ -226,6 +231,7 @@ enum action_kind {
 	ACTION_IMAGE_DROP,  /* delete the image file */
 	ACTION_FLASHER,
 	ACTION_HEALTH,  /* run the health hooks, look for the gateway */
+	ACTION_MEASURE, /* how fast do bytes come from a neighbour? */
 	ACTION_CHANGED, /* the view changed: tell those who watch */
 	ACTION_LOG,
 };
@@ -285,6 +291,9 @@ struct action {
 			enum agent_flasher_verb verb;
 			uint32_t window_s; /* of verb FLASH */
 		} flasher;
+		struct {
+			uint32_t neighbour;
+		} measure;
 		struct {
 			enum action_log_level level;
 			char code[LIMITS_REASON_SIZE +

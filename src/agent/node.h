@@ -13,6 +13,7 @@
  *   sources.c   who may have them
  *   slices.c    gossip: what goes out, what came
  *   spread.c    gossip: what to exchange with whom, and when
+ *   links.c     how fast the links to the neighbours are
  *   view.c      what the outside sees
  */
 #include "agent/agent.h"
@@ -51,6 +52,10 @@ enum {
 	AGENT_RELEASE_PAUSE_MS = 300, /* between two rounds of asking for the release; grows to … */
 	AGENT_RELEASE_PAUSE_MAX_MS = 10000,
 	AGENT_RELEASE_DEADLINE_MS = 30000,
+	AGENT_MEASURE_FIRST_MS = 10000, /* a new neighbour's link is measured after about so long */
+	AGENT_MEASURE_MS = 3600000,     /* … and again: 64 KiB an hour disturb nobody */
+	AGENT_MEASURE_RETRY_MS = 60000, /* after a failure, or while an upgrade has the links */
+	AGENT_LINKS_MS = 10000,         /* between two records that differ in their links only */
 };
 
 enum {
@@ -77,6 +82,9 @@ struct neighbour {
 	uint64_t differed_own; /* the two digests at the last exchange that they called for */
 	uint64_t differed_theirs;
 	struct exchange types[TYPE_COUNT];
+	uint64_t measure_ms; /* when its link is measured next */
+	bool measuring;
+	uint32_t kbit; /* what came of it; 0 if not known */
 	char name[LIMITS_NAME_SIZE + 1];
 };
 
@@ -162,11 +170,16 @@ struct agent {
 	uint64_t heartbeat_ms;
 	uint64_t expire_ms;
 	uint64_t projection_aged_ms;
+	uint64_t links_next_ms;
+
+	bool measuring;   /* one neighbour at a time */
+	bool links_stale; /* not what the neighbours have by now */
 
 	uint64_t projection_change;
 	struct store projection;
-	struct record published; /* what our newest record says */
-	char *journal_bytes;     /* of the last ACTION_JOURNAL */
+	struct record published;           /* what our newest record says */
+	char links[RECORD_LINKS_SIZE + 1]; /* of the next record */
+	char *journal_bytes;               /* of the last ACTION_JOURNAL */
 	uint8_t local_release_id[BYTES_HASH_SIZE];
 	struct outstanding outstanding_before; /* this step: what a failed journal takes back */
 	struct download download;
@@ -288,6 +301,12 @@ void spread_event(struct agent *agent, const struct event *event);
 /* Publishes our record if it says something new or is due again. */
 void spread_publish(struct agent *agent);
 void spread_think(struct agent *agent);
+
+/* ---- links.c ---- */
+
+void links_think(struct agent *agent);
+void links_measured(struct agent *agent, const struct event *event);
+void links_neighbour_up(struct agent *agent, uint32_t neighbour);
 
 /* ---- view.c ---- */
 

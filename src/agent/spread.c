@@ -43,8 +43,13 @@ static void neighbour_up(struct agent *agent, const struct event *event)
 	if (was_up && strcmp(neighbour->name, event->neighbour_up.name) != 0)
 		was_up = false;
 	if (!was_up) {
+		uint32_t kbit = strcmp(neighbour->name, event->neighbour_up.name) == 0
+					? neighbour->kbit
+					: 0;
+
 		memset(neighbour, 0, sizeof(*neighbour));
 		neighbour->up = true;
+		neighbour->kbit = kbit;
 		if (text_is_name(event->neighbour_up.name))
 			text_set(
 				neighbour->name, sizeof(neighbour->name), event->neighbour_up.name);
@@ -58,8 +63,10 @@ static void neighbour_up(struct agent *agent, const struct event *event)
 	neighbour->has_digest = event->neighbour_up.has_digest;
 	neighbour->digest = event->neighbour_up.digest;
 	note_digest(agent, neighbour);
-	if (!was_up)
+	if (!was_up) {
+		links_neighbour_up(agent, event->neighbour_up.neighbour);
 		download_neighbour_up(agent, event->neighbour_up.neighbour);
+	}
 }
 
 static void neighbour_down(struct agent *agent, const struct event *event)
@@ -71,6 +78,7 @@ static void neighbour_down(struct agent *agent, const struct event *event)
 	if (!neighbour->up)
 		return;
 	neighbour->up = false;
+	agent->links_stale = true;
 	agent->changed = true;
 	agent_log(agent, LOG_INFO, "neighbour", "%s is gone",
 		neighbour->name[0] != '\0' ? neighbour->name : "one without a name");
@@ -172,6 +180,7 @@ static struct record own_record(const struct agent *agent)
 	text_set(record.board, sizeof(record.board), agent->setup.board);
 	text_set(record.address, sizeof(record.address), agent->setup.address);
 	text_set(record.message, sizeof(record.message), agent->journal.message);
+	memcpy(record.links, agent->links, sizeof(record.links));
 	record.source = start != NULL && agent->local_release &&
 			memcmp(agent->local_release_id, start->order.start.release_id,
 				BYTES_HASH_SIZE) == 0;

@@ -22,9 +22,12 @@ static void collect_boards(
 	for (uint32_t i = 0; i < release->manifest.image_count; i++) {
 		if (!manifest_image(image, i, bytes, size))
 			options_fail(options, "internal", "out of memory");
-		memcpy(release->boards[release->board_count], image->boards,
-			image->board_count * sizeof(image->boards[0]));
-		release->board_count += image->board_count;
+		release->image_sizes[i] = image->size;
+		for (uint32_t j = 0; j < image->board_count; j++) {
+			release->image_of[release->board_count] = i;
+			memcpy(release->boards[release->board_count++], image->boards[j],
+				sizeof(image->boards[j]));
+		}
 	}
 	free(image);
 }
@@ -63,13 +66,13 @@ struct plan_release *plan_read_release(const struct options *options, const char
 	return release;
 }
 
-bool plan_has_board(const struct plan_release *release, const char *board)
+uint32_t plan_find_image(const struct plan_release *release, const char *board)
 {
 	for (uint32_t i = 0; i < release->board_count; i++) {
 		if (strcmp(release->boards[i], board) == 0)
-			return true;
+			return release->image_of[i];
 	}
-	return false;
+	return UINT32_MAX;
 }
 
 void plan_begin(struct order *order, enum order_kind kind, struct json_object *mesh)

@@ -17,13 +17,16 @@ struct plan_release {
 	bool is_directory;
 	char place[LIMITS_URL_SIZE + 1]; /* absolute path, or URL with "/" last */
 	struct manifest manifest;
+	uint64_t image_sizes[LIMITS_IMAGES_MAX]; /* bytes */
 	uint32_t board_count;
+	uint32_t image_of[PLAN_BOARDS_MAX]; /* of the board of that number */
 	char boards[PLAN_BOARDS_MAX][LIMITS_BOARD_SIZE + 1];
 };
 
 /* Reads release.json of a directory or a URL; the caller frees it. */
 struct plan_release *plan_read_release(const struct options *options, const char *place);
-bool plan_has_board(const struct plan_release *release, const char *board);
+/* The number of the image for `board`; UINT32_MAX if there is none. */
+uint32_t plan_find_image(const struct plan_release *release, const char *board);
 
 /* The order's common members, from what the node says of the mesh: of a new upgrade, or of the
  * one that it knows. */

@@ -107,7 +107,7 @@ static void foresee(const struct options *options, const struct plan_release *re
 		const char *name = start->participants[i].name;
 		struct json_object *node = find_node(nodes, name);
 
-		if (!plan_has_board(release, client_string(node, "board")))
+		if (plan_find_image(release, client_string(node, "board")) == UINT32_MAX)
 			options_fail(options, reason_word(REASON_NO_IMAGE_FOR_BOARD),
 				"the release has no image for %s (%s); add one, or leave it out "
 				"with --participants",

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 #include "core/record.h"
 
+#include <inttypes.h>
 #include <string.h>
+
+#include <json-c/json.h>
 
 #include "base/ensure.h"
 #include "base/members.h"
@@ -45,6 +48,41 @@ int record_compare_age(const struct record *a, const struct record *b)
 	return 0;
 }
 
+void record_add_link(char links[static RECORD_LINKS_SIZE + 1], const char *name, uint32_t kbit)
+{
+	size_t size = strlen(links);
+	struct text text;
+
+	ensure(text_is_name(name));
+	/* Over the brace at the end; it comes back if the link does not fit. */
+	if (size > 0)
+		size--;
+	text_init(&text, links + size, RECORD_LINKS_SIZE + 1 - size);
+	text_add_format(&text, "%c\"%s\":%" PRIu32 "}", size > 0 ? ',' : '{', name, kbit);
+	if (text_cut(&text))
+		text_set(links + size, sizeof("}"), size > 0 ? "}" : "");
+}
+
+static void read_links(
+	struct json_reader *reader, struct json_object *object, struct record *record)
+{
+	struct json_object *links = NULL;
+
+	if (json_has(object, "links"))
+		links = json_get_object(reader, object, "links");
+	if (links == NULL)
+		return;
+	json_object_object_foreach(links, name, value)
+	{
+		(void)value;
+		if (!text_is_name(name))
+			json_fail(reader, "links", "names what is no name");
+		else
+			record_add_link(record->links, name,
+				(uint32_t)json_get_u64(reader, links, name, 1, RECORD_KBIT_MAX));
+	}
+}
+
 bool record_decode(struct record *record, const char *bytes, size_t size, const char *mesh,
 	char *problem, size_t problem_capacity)
 {
@@ -59,6 +97,7 @@ bool record_decode(struct record *record, const char *bytes, size_t size, const 
 	if (strcmp(text, mesh) != 0)
 		json_fail(&reader, "mesh", "is another mesh");
 	members_read(&reader, object, members, MEMBER_COUNT, &decoded);
+	read_links(&reader, object, &decoded);
 	if (decoded.epoch != 0 && !json_has(object, "upgrade"))
 		json_fail(&reader, "upgrade", "is missing");
 
@@ -74,6 +113,10 @@ bool record_decode(struct record *record, const char *bytes, size_t size, const 
 void record_write_members(const struct record *record, bool whole, struct text *text)
 {
 	members_write(text, members, MEMBER_COUNT, record, whole);
+	if (whole || record->links[0] != '\0') {
+		text_add_member(text, "links");
+		text_add(text, record->links[0] != '\0' ? record->links : "{}");
+	}
 }
 
 static size_t write_record(const struct record *record, const char *mesh, char *buffer)
@@ -96,9 +139,13 @@ size_t record_encode(
 	struct record shorter;
 
 	if (size > LIMITS_RECORD_SIZE) {
+		shorter = *record;
+		shorter.links[0] = '\0';
+		size = write_record(&shorter, mesh, buffer);
+	}
+	if (size > LIMITS_RECORD_SIZE) {
 		/* The rest always fits, but for text that is all escapes; then the version goes
 		 * too. */
-		shorter = *record;
 		shorter.message[0] = '\0';
 		size = write_record(&shorter, mesh, buffer);
 	}

@@ -19,6 +19,8 @@
 
 enum {
 	RECORD_FORMAT = 1,
+	RECORD_LINKS_SIZE = 255, /* a dozen neighbours with ordinary names */
+	RECORD_KBIT_MAX = 100000000,
 };
 
 struct record {
@@ -44,10 +46,16 @@ struct record {
 	char board[LIMITS_BOARD_SIZE + 1];
 	char address[LIMITS_ADDRESS_SIZE + 1]; /* HOST:PORT of its HTTP; "" if not known */
 	char message[LIMITS_MESSAGE_SIZE + 1]; /* more about `reason`, for people */
+	/* How fast bytes came from neighbours, as JSON: {"node2":19800} in kbit/s; "" if not known
+	 */
+	char links[RECORD_LINKS_SIZE + 1];
 };
 
 /* > 0 if a is newer than b, 0 if they are of one age. */
 int record_compare_age(const struct record *a, const struct record *b);
+
+/* One link more in a record's `links`, if there is room. */
+void record_add_link(char links[static RECORD_LINKS_SIZE + 1], const char *name, uint32_t kbit);
 
 /* Reads the signed text; the caller verified it. False if anything is wrong; untouched then. */
 __attribute__((warn_unused_result)) bool record_decode(struct record *record, const char *bytes,
@@ -56,7 +64,8 @@ __attribute__((warn_unused_result)) bool record_decode(struct record *record, co
 /* The record's members into an open object. `whole`: also those that say nothing. */
 void record_write_members(const struct record *record, bool whole, struct text *text);
 
-/* The text to sign; returns its size, at most LIMITS_RECORD_SIZE. The message is cut to fit. */
+/* The text to sign; returns its size, at most LIMITS_RECORD_SIZE. To fit, it goes without the
+ * links, then without the message. */
 size_t record_encode(
 	const struct record *record, const char *mesh, char buffer[static LIMITS_RECORD_SIZE + 1]);
 

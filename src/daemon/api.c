@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/json.h"
+#include "daemon/measure.h"
 #include "daemon/page.h"
 #include "io/clock.h"
 
@@ -104,6 +105,12 @@ static void get_image(void *context, struct http_request *request)
 static void get_chunks(void *context, struct http_request *request)
 {
 	images_serve_chunks(((struct node *)context)->images, request);
+}
+
+static void get_probe(void *context, struct http_request *request)
+{
+	(void)context;
+	measure_serve(request);
 }
 
 /* ---- orders ---- */
@@ -256,6 +263,7 @@ const struct http_route api_routes[] = {
 	{ HTTP_GET, "/v1/releases/*/signatures", false, get_signatures },
 	{ HTTP_GET, "/v1/images/*", false, get_image },
 	{ HTTP_GET, "/v1/images/*/chunks", false, get_chunks },
+	{ HTTP_GET, "/v1/probe", false, get_probe },
 	{ HTTP_GET, "/metrics", false, get_metrics },
 	{ HTTP_POST, "/v1/orders", false, post_order },
 	{ HTTP_POST, "/v1/directory", true, post_directory },

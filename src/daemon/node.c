@@ -18,6 +18,7 @@
 #include "base/text.h"
 #include "daemon/api.h"
 #include "daemon/health.h"
+#include "daemon/measure.h"
 #include "daemon/trust.h"
 #include "io/clock.h"
 #include "io/command.h"
@@ -48,8 +49,7 @@ static void on_later(evutil_socket_t fd, short what, void *context)
 	free(later);
 }
 
-/* For events without pointers to anything that does not live for ever. */
-static void step_later(struct node *node, const struct event *event)
+void node_step_later(struct node *node, const struct event *event)
 {
 	struct later *later = malloc(sizeof(*later));
 	const struct timeval now = { 0 };
@@ -104,7 +104,7 @@ static void exchange(struct node *node, const struct action *action)
 		return;
 	over.exchange_over.neighbour = action->exchange.neighbour;
 	over.exchange_over.type = action->exchange.type;
-	step_later(node, &over);
+	node_step_later(node, &over);
 }
 
 struct flasher_run {
@@ -179,7 +179,20 @@ static void run_flasher(struct node *node, enum flasher_verb verb, uint32_t wind
 	failed.flasher.remaining_ms = -1;
 	text_set(failed.flasher.message, sizeof(failed.flasher.message),
 		"the flasher could not be run");
-	step_later(node, &failed);
+	node_step_later(node, &failed);
+}
+
+static const char *neighbour_url(void *context, uint32_t neighbour)
+{
+	struct node *node = context;
+	const struct neighbour_address *address = neighbours_address(node->neighbours, neighbour);
+
+	if (address == NULL)
+		return NULL;
+	snprintf(node->url, sizeof(node->url),
+		strchr(address->host, ':') != NULL ? "http://[%s]:%u" : "http://%s:%u",
+		address->host, address->http_port);
+	return node->url;
 }
 
 /* False if what comes after it in the list must not be done. */
@@ -226,6 +239,9 @@ static bool perform(struct node *node, const struct action *action)
 		break;
 	case ACTION_HEALTH:
 		health_run(node);
+		break;
+	case ACTION_MEASURE:
+		measure_run(node, action, neighbour_url(node, action->measure.neighbour));
 		break;
 	case ACTION_CHANGED:
 		node->changed = true;
@@ -355,19 +371,6 @@ static void on_neighbour_down(void *context, uint32_t number)
 static uint64_t on_digest(void *context)
 {
 	return agent_digest(((struct node *)context)->agent);
-}
-
-static const char *neighbour_url(void *context, uint32_t neighbour)
-{
-	struct node *node = context;
-	const struct neighbour_address *address = neighbours_address(node->neighbours, neighbour);
-
-	if (address == NULL)
-		return NULL;
-	snprintf(node->url, sizeof(node->url),
-		strchr(address->host, ':') != NULL ? "http://[%s]:%u" : "http://%s:%u",
-		address->host, address->http_port);
-	return node->url;
 }
 
 /* ---- gossip ---- */

@@ -76,6 +76,10 @@ void node_close(struct node *node);
 /* One event in, and all its actions done. */
 void node_step(struct node *node, const struct event *event);
 
+/* The same once the present step is over, for events without pointers to what may not live so long.
+ */
+void node_step_later(struct node *node, const struct event *event);
+
 /* A view of the agent as text, in memory that the caller frees; NULL without memory. */
 typedef void node_view(const struct agent *agent, uint64_t now_ms, struct text *text);
 char *node_render(struct node *node, node_view *view, size_t *size);
