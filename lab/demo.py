@@ -135,6 +135,8 @@ def upgrade(lab, auto):
     lab.wait(lambda: len((walk.entry.get("/v1/mesh") or {"nodes": []})["nodes"]) == len(lab.nodes), 30,
              "a node that knows all others")
     walk.step("This is the mesh, as one of its nodes sees it.", "status")
+    say("\nThe nodes measure the links to their neighbours; half a minute ...")
+    lab.wait(lambda: all(row.get("links") for row in walk.entry.get("/v1/mesh")["nodes"]), 60, "measured links")
     walk.step("Is anything wrong with it?", "check", str(WORK / "release-2"))
     walk.step("An operator opens the upgrade. Every node fetches its image, mostly from its neighbours.",
               "start", str(WORK / "release-2"), "--key", key)
