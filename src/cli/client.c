@@ -174,5 +174,6 @@ size_t client_count(struct json_object *array)
 
 struct json_object *client_at(struct json_object *array, size_t index)
 {
-	return json_object_array_get_idx(array, index);
+	return json_object_is_type(array, json_type_array) ? json_object_array_get_idx(array, index)
+							   : NULL;
 }

@@ -32,6 +32,6 @@ uint64_t client_u64(struct json_object *object, const char *member, uint64_t fal
 bool client_bool(struct json_object *object, const char *member);
 struct json_object *client_member(struct json_object *object, const char *member);
 size_t client_count(struct json_object *array);
-struct json_object *client_at(struct json_object *array, size_t index);
+struct json_object *client_at(struct json_object *array, size_t index); /* NULL: no more */
 
 #endif

@@ -16,13 +16,12 @@
 static unsigned list_others(const struct options *options, struct json_object *mesh, uint64_t wave,
 	const char *state_a, const char *state_b, char *names, size_t capacity)
 {
-	struct json_object *nodes = client_member(mesh, "nodes");
+	struct json_object *nodes = client_member(mesh, "nodes"), *node;
 	struct text text;
 	unsigned count = 0;
 
 	text_init(&text, names, capacity);
-	for (size_t i = 0; i < client_count(nodes); i++) {
-		struct json_object *node = client_at(nodes, i);
+	for (size_t i = 0; (node = client_at(nodes, i)) != NULL; i++) {
 		const char *state = client_string(node, "state");
 		const char *list = options->without != NULL ? options->without : "";
 		char name[LIMITS_NAME_SIZE + 1];

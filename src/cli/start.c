@@ -21,11 +21,13 @@ static int compare_names(const void *a, const void *b)
 
 static struct json_object *find_node(struct json_object *nodes, const char *name)
 {
-	for (size_t i = 0; i < client_count(nodes); i++) {
-		if (strcmp(client_string(client_at(nodes, i), "name"), name) == 0)
-			return client_at(nodes, i);
+	struct json_object *node;
+
+	for (size_t i = 0; (node = client_at(nodes, i)) != NULL; i++) {
+		if (strcmp(client_string(node, "name"), name) == 0)
+			break;
 	}
-	return NULL;
+	return node;
 }
 
 static void add_participant(
@@ -127,11 +129,11 @@ static void foresee(const struct options *options, const struct plan_release *re
 
 static uint64_t next_epoch(struct json_object *mesh)
 {
-	struct json_object *nodes = client_member(mesh, "nodes");
+	struct json_object *nodes = client_member(mesh, "nodes"), *node;
 	uint64_t highest = client_u64(mesh, "highest_epoch", 0);
 
-	for (size_t i = 0; i < client_count(nodes); i++) {
-		uint64_t epoch = client_u64(client_at(nodes, i), "highest_epoch", 0);
+	for (size_t i = 0; (node = client_at(nodes, i)) != NULL; i++) {
+		uint64_t epoch = client_u64(node, "highest_epoch", 0);
 
 		highest = epoch > highest ? epoch : highest;
 	}

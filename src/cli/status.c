@@ -98,9 +98,10 @@ static void print_head(struct json_object *mesh)
 static size_t widest(struct json_object *nodes, const char *member, const char *title)
 {
 	size_t width = strlen(title);
+	struct json_object *node;
 
-	for (size_t i = 0; i < client_count(nodes); i++) {
-		size_t size = strlen(client_string(client_at(nodes, i), member));
+	for (size_t i = 0; (node = client_at(nodes, i)) != NULL; i++) {
+		size_t size = strlen(client_string(node, member));
 
 		width = size > width ? size : width;
 	}
@@ -144,7 +145,7 @@ static void print_row(const struct table *table, struct json_object *node)
 
 static void print_mesh(struct table *table, struct json_object *mesh)
 {
-	struct json_object *nodes = client_member(mesh, "nodes");
+	struct json_object *nodes = client_member(mesh, "nodes"), *node;
 
 	table->name_width = widest(nodes, "name", "Node");
 	table->version_width = widest(nodes, "version", "Firmware");
@@ -153,8 +154,8 @@ static void print_mesh(struct table *table, struct json_object *mesh)
 	printf("%-*s  %-*s  %-*s  %-*s  %-*s  Note\n", (int)table->name_width, "Node", STATE_WIDTH,
 		"State", IMAGE_WIDTH, "Image", (int)table->version_width, "Firmware",
 		(int)table->board_width, "Board");
-	for (size_t i = 0; i < client_count(nodes); i++)
-		print_row(table, client_at(nodes, i));
+	for (size_t i = 0; (node = client_at(nodes, i)) != NULL; i++)
+		print_row(table, node);
 }
 
 static void print_once(const struct options *options, struct table *table)
