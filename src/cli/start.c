@@ -30,8 +30,29 @@ static struct json_object *find_node(struct json_object *nodes, const char *name
 	return node;
 }
 
-static void add_participant(
-	const struct options *options, struct order_start *start, struct json_object *node)
+/* What every node would refuse later is said now, by name and with what helps. */
+static void foresee(const struct options *options, const struct plan_release *release,
+	struct json_object *node, const struct order_start *start)
+{
+	const char *name = client_string(node, "name"), *board = client_string(node, "board");
+
+	if (!plan_has_board(release, board))
+		options_fail(options, reason_word(REASON_NO_IMAGE_FOR_BOARD),
+			"the release has no image for %s (%s); add one, or leave it out with "
+			"--participants",
+			name, board);
+	if (client_u64(node, "slots", 0) < 2 && !start->allow_single_slot)
+		options_fail(options, reason_word(REASON_SINGLE_SLOT),
+			"%s cannot go back to its old firmware; --allow-single-slot flashes it all "
+			"the same",
+			name);
+	if (client_u64(node, "release_sequence", 0) > start->sequence && !start->allow_downgrade)
+		options_fail(options, reason_word(REASON_DOWNGRADE),
+			"%s runs a newer release; --allow-downgrade goes back on purpose", name);
+}
+
+static void add_participant(const struct options *options, const struct plan_release *release,
+	struct json_object *node, struct order_start *start)
 {
 	struct order_participant *participant;
 	struct usign_public key;
@@ -47,23 +68,24 @@ static void add_participant(
 			"--participants",
 			participant->name);
 	memcpy(participant->key, key.key, ORDER_KEY_SIZE);
-	participant->wave = UINT32_MAX; /* none yet */
+	participant->wave = options->list.count; /* behind those of --wave */
+	foresee(options, release, node, start);
 }
 
-static void choose_participants(
-	const struct options *options, struct json_object *nodes, struct order_start *start)
+static void choose_participants(const struct options *options, const struct plan_release *release,
+	struct json_object *nodes, struct order_start *start)
 {
 	const char *list = options->participants;
 	char name[LIMITS_NAME_SIZE + 1];
+	struct json_object *node;
 
-	for (size_t i = 0; list == NULL && i < client_count(nodes); i++)
-		add_participant(options, start, client_at(nodes, i));
+	for (size_t i = 0; list == NULL && (node = client_at(nodes, i)) != NULL; i++)
+		add_participant(options, release, node, start);
 	while (list != NULL && (list = options_next_name(options, list, name)) != NULL) {
-		struct json_object *node = find_node(nodes, name);
-
+		node = find_node(nodes, name);
 		if (node == NULL)
 			options_fail(options, "unreachable", "the mesh knows no node %s", name);
-		add_participant(options, start, node);
+		add_participant(options, release, node, start);
 	}
 	if (start->participant_count == 0)
 		options_fail(options, "bad_order", "no node takes part");
@@ -85,46 +107,18 @@ static void assign_waves(const struct options *options, struct order_start *star
 			if (index == UINT32_MAX)
 				options_fail(options, "bad_wave",
 					"--wave names %s, who takes no part", name);
-			if (start->participants[index].wave != UINT32_MAX)
+			if (start->participants[index].wave != last)
 				options_fail(options, "bad_wave", "%s is in two waves", name);
 			start->participants[index].wave = wave;
 		}
 	}
 	start->wave_count = last;
 	for (uint32_t i = 0; i < start->participant_count; i++) {
-		if (start->participants[i].wave == UINT32_MAX) {
-			start->participants[i].wave = last;
+		if (start->participants[i].wave == last)
 			start->wave_count = last + 1;
-		}
 	}
 	if (start->wave_count > LIMITS_WAVES_MAX)
 		options_fail(options, "bad_wave", "at most %d waves", LIMITS_WAVES_MAX);
-}
-
-/* What every node would refuse later is said now, by name and with what helps. */
-static void foresee(const struct options *options, const struct plan_release *release,
-	struct json_object *nodes, const struct order_start *start)
-{
-	for (uint32_t i = 0; i < start->participant_count; i++) {
-		const char *name = start->participants[i].name;
-		struct json_object *node = find_node(nodes, name);
-
-		if (!plan_has_board(release, client_string(node, "board")))
-			options_fail(options, reason_word(REASON_NO_IMAGE_FOR_BOARD),
-				"the release has no image for %s (%s); add one, or leave it out "
-				"with --participants",
-				name, client_string(node, "board"));
-		if (client_u64(node, "slots", 0) < 2 && !start->allow_single_slot)
-			options_fail(options, reason_word(REASON_SINGLE_SLOT),
-				"%s cannot go back to its old firmware; --allow-single-slot "
-				"flashes it all the same",
-				name);
-		if (client_u64(node, "release_sequence", 0) > start->sequence &&
-			!start->allow_downgrade)
-			options_fail(options, reason_word(REASON_DOWNGRADE),
-				"%s runs a newer release; --allow-downgrade goes back on purpose",
-				name);
-	}
 }
 
 static uint64_t next_epoch(struct json_object *mesh)
@@ -256,9 +250,8 @@ static int run(const struct options *options)
 	start->participants =
 		options_allocate(options, LIMITS_PARTICIPANTS_MAX * sizeof(*start->participants));
 	set_urls(start, release, mesh);
-	choose_participants(options, client_member(mesh, "nodes"), start);
+	choose_participants(options, release, client_member(mesh, "nodes"), start);
 	assign_waves(options, start);
-	foresee(options, release, client_member(mesh, "nodes"), start);
 	if (!options->dry_run) {
 		offer_directory(options, release);
 		plan_post(options, &order);
