@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 #include <inttypes.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -52,24 +51,18 @@ static struct json_object *begin(
 	return mesh;
 }
 
-/* Posts the order; then tells, in words for people or in JSON. */
-__attribute__((format(printf, 4, 5))) static int finish(const struct options *options,
-	const struct order *order, struct json_object *mesh, const char *format, ...)
+/* Posts the order, and says so in JSON if that is what is wanted. */
+static void finish(
+	const struct options *options, const struct order *order, struct json_object *mesh)
 {
 	char upgrade[ORDER_UPGRADE_TEXT_SIZE + 1];
-	va_list arguments;
 
 	plan_post(options, order);
 	json_free(mesh);
 	bytes_to_hex(upgrade, order->upgrade, ORDER_UPGRADE_SIZE);
-	va_start(arguments, format);
 	if (options->json)
 		printf("{\"upgrade\":\"%s\",\"epoch\":%" PRIu64 ",\"kind\":\"%s\"}\n", upgrade,
 			order->epoch, order_kind_word(order->kind));
-	else
-		vprintf(format, arguments);
-	va_end(arguments);
-	return CLI_DONE;
 }
 
 static int schedule(const struct options *options)
@@ -104,10 +97,12 @@ static int schedule(const struct options *options)
 	order.schedule.wave = (uint32_t)wave;
 	order.schedule.countdown_ms = (uint32_t)options->countdown_ms;
 	order.schedule.confirm_window_s = (uint32_t)(options->confirm_window_ms / 1000);
-	return finish(options, &order, mesh,
-		"Scheduled wave %" PRIu64 ": the flash is in %" PRIu64
-		" s.\nUntil then: lockstep abort --key %s\n",
-		wave + 1, options->countdown_ms / 1000, options->key);
+	finish(options, &order, mesh);
+	if (!options->json)
+		printf("Scheduled wave %" PRIu64 ": the flash is in %" PRIu64
+		       " s.\nUntil then: lockstep abort --key %s\n",
+			wave + 1, options->countdown_ms / 1000, options->key);
+	return CLI_DONE;
 }
 
 const struct command command_schedule = {
@@ -172,8 +167,9 @@ static int confirm(const struct options *options)
 	order.confirm.wave = (uint32_t)wave;
 	if (without != NULL)
 		read_without(options, &order.confirm);
-	(void)finish(
-		options, &order, mesh, "Confirmed: the new firmware stays. See lockstep status.\n");
+	finish(options, &order, mesh);
+	if (!options->json)
+		puts("Confirmed: the new firmware stays. See lockstep status.");
 	free(order.confirm.without);
 	return CLI_DONE;
 }
@@ -200,8 +196,10 @@ static int end_it(const struct options *options)
 		options_wrong(options, "--reason must be one short line");
 	mesh = begin(options, &order, ORDER_ABORT);
 	text_set(order.abort.reason, sizeof(order.abort.reason), why);
-	return finish(options, &order, mesh,
-		"Aborted: nothing will be flashed. The next start is free to come.\n");
+	finish(options, &order, mesh);
+	if (!options->json)
+		puts("Aborted: nothing will be flashed. The next start is free to come.");
+	return CLI_DONE;
 }
 
 const struct command command_abort = {
