@@ -117,7 +117,8 @@ static int run(const struct options *options)
 		 text_is_name(options->mesh))
 		derive(options);
 	else
-		options_wrong(options, "needs one of generate NAME, derive --mesh MESH, show FILE");
+		options_fail(
+			options, NULL, "needs one of generate NAME, derive --mesh MESH, show FILE");
 	return CLI_DONE;
 }
 

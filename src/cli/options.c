@@ -181,30 +181,18 @@ void options_read(
 		}
 		if (option == NULL && (name[0] == '-' || name[0] == '\0' ||
 					      options->word_count == command->word_count))
-			options_wrong(options, "does not know %s", name);
+			options_fail(options, NULL, "does not know %s", name);
 		if (option == NULL) {
 			options->words[options->word_count++] = name;
 			continue;
 		}
 		if (option->kind != FLAG && ++i == argc)
-			options_wrong(options, "needs a value: %s", name);
+			options_fail(options, NULL, "needs a value: %s", name);
 		if (option->kind != FLAG)
 			value = argv[i];
 		if (!read_value(options, option, value))
-			options_wrong(options, "%s cannot be %s", name, value);
+			options_fail(options, NULL, "%s cannot be %s", name, value);
 	}
-}
-
-void options_wrong(const struct options *options, const char *format, ...)
-{
-	va_list arguments;
-
-	va_start(arguments, format);
-	fprintf(stderr, "lockstep %s: ", options->command->word);
-	vfprintf(stderr, format, arguments);
-	fprintf(stderr, "\n\nUsage: lockstep %s", options->command->usage);
-	va_end(arguments);
-	exit(CLI_USAGE);
 }
 
 void options_fail(const struct options *options, const char *reason, const char *format, ...)
@@ -216,7 +204,7 @@ void options_fail(const struct options *options, const char *reason, const char 
 	va_start(arguments, format);
 	vsnprintf(message, sizeof(message), format, arguments);
 	va_end(arguments);
-	if (options->json) {
+	if (reason != NULL && options->json) {
 		text_init(&text, document, sizeof(document));
 		text_add(&text, "{\"error\":{");
 		text_add_member_string(&text, "reason", reason);
@@ -225,6 +213,10 @@ void options_fail(const struct options *options, const char *reason, const char 
 		puts(document);
 	} else {
 		fprintf(stderr, "lockstep %s: %s\n", options->command->word, message);
+	}
+	if (reason == NULL) {
+		fprintf(stderr, "\nUsage: lockstep %s", options->command->usage);
+		exit(CLI_USAGE);
 	}
 	exit(strcmp(reason, "no_daemon") == 0 ? CLI_NO_DAEMON : CLI_FAILED);
 }

@@ -80,12 +80,8 @@ struct options {
 void options_read(
 	struct options *options, const struct command *command, int argc, char *const *argv);
 
-/* Complains about the use, prints the usage and ends with CLI_USAGE. */
-__attribute__((format(printf, 2, 3))) _Noreturn void options_wrong(
-	const struct options *options, const char *format, ...);
-
 /* One line on stderr, or one JSON document on stdout; ends with CLI_FAILED, or with CLI_NO_DAEMON
- * if that is the reason. */
+ * if that is the reason. `reason` NULL: the use was wrong; in words, with the usage, CLI_USAGE. */
 __attribute__((format(printf, 3, 4))) _Noreturn void options_fail(
 	const struct options *options, const char *reason, const char *format, ...);
 

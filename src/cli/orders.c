@@ -45,7 +45,7 @@ static struct json_object *begin(
 	struct json_object *mesh;
 
 	if (options->key == NULL)
-		options_wrong(options, "--key K.sec is missing");
+		options_fail(options, NULL, "--key K.sec is missing");
 	mesh = client_get(options, "/v1/mesh");
 	plan_follow(options, order, kind, mesh);
 	return mesh;
@@ -74,10 +74,10 @@ static int schedule(const struct options *options)
 
 	if (options->countdown_ms < LIMITS_COUNTDOWN_MIN_MS ||
 		options->countdown_ms > LIMITS_COUNTDOWN_MAX_MS)
-		options_wrong(options, "--in or --at is needed, from 1 s to a day");
+		options_fail(options, NULL, "--in or --at is needed, from 1 s to a day");
 	if (options->confirm_window_ms < LIMITS_CONFIRM_WINDOW_MIN_S * UINT64_C(1000) ||
 		options->confirm_window_ms > LIMITS_CONFIRM_WINDOW_MAX_S * UINT64_C(1000))
-		options_wrong(options, "--confirm-window must be from 5 s to a day");
+		options_fail(options, NULL, "--confirm-window must be from 5 s to a day");
 	mesh = begin(options, &order, ORDER_SCHEDULE);
 	upgrade = client_member(mesh, "upgrade");
 	wave = options->wave != 0 ? options->wave - 1 : client_u64(upgrade, "wave", 0);
@@ -193,7 +193,7 @@ static int end_it(const struct options *options)
 	struct order order;
 
 	if (!text_is_printable(why, LIMITS_MESSAGE_SIZE))
-		options_wrong(options, "--reason must be one short line");
+		options_fail(options, NULL, "--reason must be one short line");
 	mesh = begin(options, &order, ORDER_ABORT);
 	text_set(order.abort.reason, sizeof(order.abort.reason), why);
 	finish(options, &order, mesh);

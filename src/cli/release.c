@@ -81,8 +81,8 @@ static const char *split_boards(
 		at += *at == ',';
 	}
 	if (at[0] != '=' || at[1] == '\0' || image->board_count == 0)
-		options_wrong(
-			options, "--image must be BOARD[,BOARD...]=FILE and not %s", argument);
+		options_fail(options, NULL, "--image must be BOARD[,BOARD...]=FILE and not %s",
+			argument);
 	return at + 1;
 }
 
@@ -154,7 +154,8 @@ static void create(const struct options *options)
 
 	if (options->version == NULL || options->sequence == 0 || options->out == NULL ||
 		options->list.count == 0)
-		options_wrong(options, "create needs --version, --sequence, --image and --out");
+		options_fail(
+			options, NULL, "create needs --version, --sequence, --image and --out");
 	text_set(manifest.version, sizeof(manifest.version), options->version);
 	if (options->info_url != NULL)
 		text_set(manifest.info_url, sizeof(manifest.info_url), options->info_url);
@@ -184,7 +185,7 @@ static void sign(const struct options *options)
 	size_t size;
 
 	if (options->key == NULL)
-		options_wrong(options, "sign needs --key K.sec");
+		options_fail(options, NULL, "sign needs --key K.sec");
 	file_join(options, path, place, "release.json");
 	bytes = file_read(options, path, LIMITS_MANIFEST_SIZE, &size);
 	if (!manifest_decode(&manifest, bytes, size, problem, sizeof(problem)))
@@ -277,7 +278,7 @@ static void verify(const struct options *options)
 	int error;
 
 	if (options->trust == NULL)
-		options_wrong(options, "verify needs --trust KEYDIR");
+		options_fail(options, NULL, "verify needs --trust KEYDIR");
 	error = trust_read_directory(&ring, options->trust, complain_of_key, NULL);
 	if (error != 0)
 		options_fail(options, "internal", "%s: %s", options->trust, strerror(-error));
@@ -397,12 +398,12 @@ static int run(const struct options *options)
 		if (options->word_count == 0 || strcmp(options->words[0], verbs[i].word) != 0)
 			continue;
 		if (options->word_count != verbs[i].word_count)
-			options_wrong(
-				options, "needs exactly one directory after %s", verbs[i].word);
+			options_fail(options, NULL, "needs exactly one directory after %s",
+				verbs[i].word);
 		verbs[i].run(options);
 		return CLI_DONE;
 	}
-	options_wrong(options, "needs one of create, sign, verify, show");
+	options_fail(options, NULL, "needs one of create, sign, verify, show");
 }
 
 const struct command command_release = {

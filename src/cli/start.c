@@ -206,16 +206,16 @@ static bool is_second(const struct options *options, const char *name, const cha
 	if (value == NULL || strcmp(value, first) == 0)
 		return false;
 	if (strcmp(value, second) != 0)
-		options_wrong(options, "%s cannot be %s", name, value);
+		options_fail(options, NULL, "%s cannot be %s", name, value);
 	return true;
 }
 
 static void read_policy(const struct options *options, struct order_start *start)
 {
 	if (options->quorum > ORDER_QUORUM_MAX)
-		options_wrong(options, "--quorum must be from 1 to 100");
+		options_fail(options, NULL, "--quorum must be from 1 to 100");
 	if (options->hold_ms < LIMITS_HOLD_MIN_MS || options->hold_ms > LIMITS_HOLD_MAX_MS)
-		options_wrong(options, "--hold must be from 1 s to 10 min");
+		options_fail(options, NULL, "--hold must be from 1 s to 10 min");
 	if (is_second(options, "--confirm", options->confirm, "operator", "auto"))
 		start->confirm = ORDER_CONFIRM_AUTO;
 	if (is_second(options, "--policy", options->policy, "atomic", "best-effort"))
@@ -235,9 +235,9 @@ static int run(const struct options *options)
 	struct order_start *start = &order.start;
 
 	if (options->word_count == 0)
-		options_wrong(options, "a release is missing: DIR or URL");
+		options_fail(options, NULL, "a release is missing: DIR or URL");
 	if (options->key == NULL && !options->dry_run)
-		options_wrong(options, "--key K.sec is missing");
+		options_fail(options, NULL, "--key K.sec is missing");
 	release = plan_read_release(options, options->words[0]);
 	mesh = client_get(options, "/v1/mesh");
 	plan_begin(&order, ORDER_START, mesh);
