@@ -77,30 +77,30 @@ static void derive(const struct options *options)
 static void show(const struct options *options, const char *path)
 {
 	char fingerprint[USIGN_FINGERPRINT_TEXT_SIZE + 1];
-	const char *kind = NULL;
-	struct usign_signature signature;
-	struct usign_secret secret;
-	struct usign_public key;
+	const char *kind;
+	union {
+		uint8_t keynum[USIGN_KEYNUM_SIZE]; /* is the first of all */
+		struct usign_public key;
+		struct usign_signature signature;
+		struct usign_secret secret;
+	} file;
 	size_t size;
-	char *file = file_read(options, path, USIGN_FILE_SIZE_MAX, &size);
+	char *bytes = file_read(options, path, USIGN_FILE_SIZE_MAX, &size);
 
-	if (usign_read_public(&key, file, size) == USIGN_OK) {
+	if (usign_read_public(&file.key, bytes, size) == USIGN_OK)
 		kind = "public key";
-		usign_fingerprint(fingerprint, key.keynum);
-	} else if (usign_read_signature(&signature, file, size) == USIGN_OK) {
+	else if (usign_read_signature(&file.signature, bytes, size) == USIGN_OK)
 		kind = "signature";
-		usign_fingerprint(fingerprint, signature.keynum);
-	} else if (usign_read_secret(&secret, file, size) == USIGN_OK) {
+	else if (usign_read_secret(&file.secret, bytes, size) == USIGN_OK)
 		kind = "secret key";
-		usign_fingerprint(fingerprint, secret.keynum);
-		sodium_memzero(&secret, sizeof(secret));
-	}
-	sodium_memzero(file, size);
-	free(file);
-	if (kind == NULL)
+	else
 		options_fail(options, "bad_key",
 			"%s is no key or signature of usign or signify (or it has a password)",
 			path);
+	usign_fingerprint(fingerprint, file.keynum);
+	sodium_memzero(&file, sizeof(file));
+	sodium_memzero(bytes, size);
+	free(bytes);
 	printf(options->json ? "{\"kind\":\"%s\",\"fingerprint\":\"%s\"}\n" : "%s %s\n", kind,
 		fingerprint);
 }
