@@ -77,19 +77,16 @@ static const struct option {
 
 bool options_duration(const char *text, uint64_t *ms)
 {
-	static const char units[] = "smh";
-	char digits[16];
-	size_t size = strspn(text, "0123456789");
-	const char *unit = text[size] != '\0' ? strchr(units, text[size]) : units;
-	uint64_t number, unit_s = 1;
+	char digits[16], *unit;
+	uint64_t number, unit_s;
 
-	if (size >= sizeof(digits) || unit == NULL ||
-		(text[size] != '\0' && text[size + 1] != '\0'))
+	if (!text_copy(digits, sizeof(digits), text))
 		return false;
-	memcpy(digits, text, size);
-	digits[size] = '\0';
-	for (; unit > units; unit--)
-		unit_s *= 60;
+	unit = digits + strcspn(digits, "smh");
+	if (unit[0] != '\0' && unit[1] != '\0')
+		return false;
+	unit_s = *unit == 'h' ? 3600 : *unit == 'm' ? 60 : 1;
+	*unit = '\0';
 	if (!text_parse_u64(&number, digits) || number > WEEK_S / unit_s)
 		return false;
 	*ms = number * unit_s * 1000;
@@ -102,15 +99,15 @@ bool options_time_of_day(const char *text, uint64_t *ms)
 	char rest;
 	time_t now = time(NULL);
 	struct tm then;
-	long seconds;
+	int seconds;
 
 	/* sscanf() would let blanks and signs through. */
 	if (text[strspn(text, "0123456789:")] != '\0' ||
 		sscanf(text, "%2u:%2u%c", &hours, &minutes, &rest) != 2 || hours > 23 ||
 		minutes > 59 || localtime_r(&now, &then) == NULL)
 		return false;
-	seconds = (long)(hours * 3600 + minutes * 60) -
-		  (then.tm_hour * 3600L + then.tm_min * 60L + then.tm_sec);
+	seconds = ((int)hours - then.tm_hour) * 3600 + ((int)minutes - then.tm_min) * 60 -
+		  then.tm_sec;
 	if (seconds <= 0)
 		seconds += DAY_S;
 	*ms = (uint64_t)seconds * 1000;
@@ -179,17 +176,18 @@ void options_read(
 			printf("Usage: lockstep %s", command->usage);
 			exit(CLI_DONE);
 		}
-		if (option == NULL && (name[0] == '-' || name[0] == '\0' ||
-					      options->word_count == command->word_count))
-			options_fail(options, NULL, "does not know %s", name);
 		if (option == NULL) {
+			if (name[0] == '-' || name[0] == '\0' ||
+				options->word_count == command->word_count)
+				options_fail(options, NULL, "does not know %s", name);
 			options->words[options->word_count++] = name;
 			continue;
 		}
-		if (option->kind != FLAG && ++i == argc)
-			options_fail(options, NULL, "needs a value: %s", name);
-		if (option->kind != FLAG)
+		if (option->kind != FLAG) {
+			if (++i == argc)
+				options_fail(options, NULL, "needs a value: %s", name);
 			value = argv[i];
+		}
 		if (!read_value(options, option, value))
 			options_fail(options, NULL, "%s cannot be %s", name, value);
 	}
