@@ -69,10 +69,10 @@ static int run(const struct options *options)
 	struct findings findings = { .as_json = options->json };
 	struct plan_release *release = NULL;
 	struct json_object *mesh, *nodes;
-	char *buffer = options_allocate(options, FINDINGS_SIZE);
+	char *buffer = options_allocate(FINDINGS_SIZE);
 
 	if (options->word_count > 0)
-		release = plan_read_release(options, options->words[0]);
+		release = plan_read_release(options->words[0]);
 	mesh = client_get(options, "/v1/mesh");
 	nodes = client_member(mesh, "nodes");
 	text_init(&findings.json, buffer, FINDINGS_SIZE);

@@ -19,7 +19,6 @@ enum {
 };
 
 struct waiting {
-	const struct options *options;
 	char *bytes; /* with a terminator; NULL if there is no answer */
 	size_t size;
 	uint32_t status;
@@ -36,7 +35,7 @@ static void on_done(void *context, uint64_t token, const struct http_result *res
 		text_set(waiting->problem, sizeof(waiting->problem), result->problem);
 		return;
 	}
-	waiting->bytes = options_allocate(waiting->options, result->size + 1);
+	waiting->bytes = options_allocate(result->size + 1);
 	waiting->size = result->size;
 	memcpy(waiting->bytes, result->bytes, result->size);
 }
@@ -50,7 +49,7 @@ static void fetch(struct waiting *waiting, struct http_fetch *request)
 	request->done = on_done;
 	request->context = waiting;
 	if (client == NULL || !http_client_get(client, request))
-		options_fail(waiting->options, "internal", "out of memory");
+		options_fail("internal", "out of memory");
 	while (http_client_count(client) > 0 && event_base_loop(base, EVLOOP_ONCE) == 0)
 		;
 	http_client_free(client);
@@ -67,15 +66,15 @@ static _Noreturn void fail_refused(const struct waiting *waiting)
 	const char *reason = client_string(error, "reason");
 
 	if (message[0] != '\0' && text_is_printable(message, 1000))
-		options_fail(waiting->options, reason, "%s (%s)", message, reason);
-	options_fail(waiting->options, "internal", "the node answered with HTTP status %u",
-		(unsigned)waiting->status);
+		options_fail(reason, "%s (%s)", message, reason);
+	options_fail(
+		"internal", "the node answered with HTTP status %u", (unsigned)waiting->status);
 }
 
 char *client_ask(
 	const struct options *options, const char *path, const char *body, size_t body_size)
 {
-	struct waiting waiting = { .options = options };
+	struct waiting waiting = { 0 };
 	char url[URL_SIZE];
 	const char *base = options->url != NULL ? options->url : "http://localhost";
 	size_t base_size = strlen(base);
@@ -92,7 +91,7 @@ char *client_ask(
 	snprintf(url, sizeof(url), "%.*s%s", (int)base_size, base, path);
 	fetch(&waiting, &request);
 	if (waiting.bytes == NULL)
-		options_fail(options, "no_daemon",
+		options_fail("no_daemon",
 			"no daemon answers at %s (%s); is it running? Try --socket PATH or --url "
 			"http://HOST:PORT.",
 			options->url != NULL ? options->url : options->socket, waiting.problem);
@@ -101,17 +100,16 @@ char *client_ask(
 	return waiting.bytes;
 }
 
-char *client_fetch(const struct options *options, const char *url, size_t size_max, size_t *size)
+char *client_fetch(const char *url, size_t size_max, size_t *size)
 {
-	struct waiting waiting = { .options = options };
+	struct waiting waiting = { 0 };
 	struct http_fetch request = { .url = url, .size = size_max };
 
 	fetch(&waiting, &request);
 	if (waiting.bytes == NULL)
-		options_fail(options, "fetch_failed", "%s: %s", url, waiting.problem);
+		options_fail("fetch_failed", "%s: %s", url, waiting.problem);
 	if (waiting.status / 100 != 2)
-		options_fail(options, "fetch_failed", "%s: HTTP status %u", url,
-			(unsigned)waiting.status);
+		options_fail("fetch_failed", "%s: HTTP status %u", url, (unsigned)waiting.status);
 	*size = waiting.size;
 	return waiting.bytes;
 }
@@ -124,7 +122,7 @@ struct json_object *client_get(const struct options *options, const char *path)
 
 	free(answer);
 	if (object == NULL)
-		options_fail(options, "internal", "the node's answer is not JSON");
+		options_fail("internal", "the node's answer is not JSON");
 	return object;
 }
 

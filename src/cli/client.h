@@ -17,7 +17,7 @@ char *client_ask(
 	const struct options *options, const char *path, const char *body, size_t body_size);
 
 /* GET a URL of anywhere, at most `size_max` bytes; the caller frees them. */
-char *client_fetch(const struct options *options, const char *url, size_t size_max, size_t *size);
+char *client_fetch(const char *url, size_t size_max, size_t *size);
 
 /* GET `path` as a JSON object, which the caller gives back with json_free(). */
 struct json_object *client_get(const struct options *options, const char *path);

@@ -22,14 +22,14 @@ static void generate(const struct options *options, const char *name)
 	size_t size;
 
 	if (strlen(name) > FILES_PATH_SIZE - 5)
-		options_fail(options, "bad_name", "the name is too long");
+		options_fail("bad_name", "the name is too long");
 	randombytes_buf(seed, sizeof(seed));
 	usign_from_seed(&secret, seed);
 	randombytes_buf(secret.keynum, sizeof(secret.keynum));
 	usign_public_of(&key, &secret);
 	snprintf(path, sizeof(path), "%s.sec", name);
 	size = usign_write_secret(file, sizeof(file), "lockstep secret key", &secret);
-	file_write_new(options, path, file, size, 0600);
+	file_write_new(path, file, size, 0600);
 	sodium_memzero(seed, sizeof(seed));
 	sodium_memzero(&secret, sizeof(secret));
 	sodium_memzero(file, sizeof(file));
@@ -37,7 +37,7 @@ static void generate(const struct options *options, const char *name)
 	snprintf(comment, sizeof(comment), "lockstep public key %s", fingerprint);
 	snprintf(path, sizeof(path), "%s.pub", name);
 	size = usign_write_public(file, sizeof(file), comment, &key);
-	file_write_new(options, path, file, size, 0644);
+	file_write_new(path, file, size, 0644);
 	if (options->json)
 		printf("{\"fingerprint\":\"%s\"}\n", fingerprint);
 	else
@@ -59,14 +59,14 @@ static void derive(const struct options *options)
 		fprintf(stderr, "Passphrase (write it down, tell only operators): %s\n",
 			passphrase);
 	} else {
-		secret_read_passphrase(options, passphrase);
+		secret_read_passphrase(passphrase);
 	}
 	weakness = passphrase_weakness(passphrase);
 	if (weakness != NULL)
-		options_fail(options, "weak_passphrase",
+		options_fail("weak_passphrase",
 			"%s Six made-up words: lockstep key derive --mesh %s --generate", weakness,
 			options->mesh);
-	secret_derive(options, &secret, passphrase, options->mesh);
+	secret_derive(&secret, passphrase, options->mesh);
 	usign_public_of(&key, &secret);
 	sodium_memzero(&secret, sizeof(secret));
 	snprintf(comment, sizeof(comment), "lockstep passphrase key of mesh %s", options->mesh);
@@ -85,7 +85,7 @@ static void show(const struct options *options, const char *path)
 		struct usign_secret secret;
 	} file;
 	size_t size;
-	char *bytes = file_read(options, path, USIGN_FILE_SIZE_MAX, &size);
+	char *bytes = file_read(path, USIGN_FILE_SIZE_MAX, &size);
 
 	if (usign_read_public(&file.key, bytes, size) == USIGN_OK)
 		kind = "public key";
@@ -94,7 +94,7 @@ static void show(const struct options *options, const char *path)
 	else if (usign_read_secret(&file.secret, bytes, size) == USIGN_OK)
 		kind = "secret key";
 	else
-		options_fail(options, "bad_key",
+		options_fail("bad_key",
 			"%s is no key or signature of usign or signify (or it has a password)",
 			path);
 	usign_fingerprint(fingerprint, file.keynum);
@@ -117,8 +117,7 @@ static int run(const struct options *options)
 		 text_is_name(options->mesh))
 		derive(options);
 	else
-		options_fail(
-			options, NULL, "needs one of generate NAME, derive --mesh MESH, show FILE");
+		options_fail(NULL, "needs one of generate NAME, derive --mesh MESH, show FILE");
 	return CLI_DONE;
 }
 

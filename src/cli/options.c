@@ -75,6 +75,9 @@ static const struct option {
 #undef OPTION
 };
 
+/* What the process was called with, for its last words. */
+static const struct options *called_with;
+
 bool options_duration(const char *text, uint64_t *ms)
 {
 	char digits[16], *unit;
@@ -159,6 +162,7 @@ void options_read(
 {
 	const char *socket = getenv("LOCKSTEP_SOCKET");
 
+	called_with = options;
 	*options = (struct options){
 		.command = command,
 		.socket = socket != NULL && socket[0] != '\0' ? socket : "/var/run/lockstep.sock",
@@ -179,21 +183,21 @@ void options_read(
 		if (option == NULL) {
 			if (name[0] == '-' || name[0] == '\0' ||
 				options->word_count == command->word_count)
-				options_fail(options, NULL, "does not know %s", name);
+				options_fail(NULL, "does not know %s", name);
 			options->words[options->word_count++] = name;
 			continue;
 		}
 		if (option->kind != FLAG) {
 			if (++i == argc)
-				options_fail(options, NULL, "needs a value: %s", name);
+				options_fail(NULL, "needs a value: %s", name);
 			value = argv[i];
 		}
 		if (!read_value(options, option, value))
-			options_fail(options, NULL, "%s cannot be %s", name, value);
+			options_fail(NULL, "%s cannot be %s", name, value);
 	}
 }
 
-void options_fail(const struct options *options, const char *reason, const char *format, ...)
+void options_fail(const char *reason, const char *format, ...)
 {
 	char message[1024], document[4096];
 	struct text text;
@@ -202,7 +206,7 @@ void options_fail(const struct options *options, const char *reason, const char 
 	va_start(arguments, format);
 	vsnprintf(message, sizeof(message), format, arguments);
 	va_end(arguments);
-	if (reason != NULL && options->json) {
+	if (reason != NULL && called_with->json) {
 		text_init(&text, document, sizeof(document));
 		text_add(&text, "{\"error\":{");
 		text_add_member_string(&text, "reason", reason);
@@ -210,21 +214,21 @@ void options_fail(const struct options *options, const char *reason, const char 
 		text_add(&text, "}}");
 		puts(document);
 	} else {
-		fprintf(stderr, "lockstep %s: %s\n", options->command->word, message);
+		fprintf(stderr, "lockstep %s: %s\n", called_with->command->word, message);
 	}
 	if (reason == NULL) {
-		fprintf(stderr, "\nUsage: lockstep %s", options->command->usage);
+		fprintf(stderr, "\nUsage: lockstep %s", called_with->command->usage);
 		exit(CLI_USAGE);
 	}
 	exit(strcmp(reason, "no_daemon") == 0 ? CLI_NO_DAEMON : CLI_FAILED);
 }
 
-void *options_allocate(const struct options *options, size_t size)
+void *options_allocate(size_t size)
 {
 	void *memory = calloc(1, size);
 
 	if (memory == NULL)
-		options_fail(options, "internal", "out of memory");
+		options_fail("internal", "out of memory");
 	return memory;
 }
 
@@ -252,13 +256,12 @@ const char *options_name(const char *list, char name[static LIMITS_NAME_SIZE + 1
 	return list + size + (list[size] == ',');
 }
 
-const char *options_next_name(
-	const struct options *options, const char *list, char name[static LIMITS_NAME_SIZE + 1])
+const char *options_next_name(const char *list, char name[static LIMITS_NAME_SIZE + 1])
 {
 	bool ok = true;
 	const char *rest = options_name(list, name, &ok);
 
 	if (!ok)
-		options_fail(options, "bad_name", "%s has what is no node's name", list);
+		options_fail("bad_name", "%s has what is no node's name", list);
 	return rest;
 }

@@ -28,7 +28,7 @@ static unsigned list_others(const struct options *options, struct json_object *m
 			    client_u64(node, "wave", 0) != wave || strcmp(state, state_a) == 0 ||
 			    strcmp(state, state_b) == 0;
 
-		while (!fine && (list = options_next_name(options, list, name)) != NULL)
+		while (!fine && (list = options_next_name(list, name)) != NULL)
 			fine = strcmp(name, client_string(node, "name")) == 0;
 		if (fine)
 			continue;
@@ -45,9 +45,9 @@ static struct json_object *begin(
 	struct json_object *mesh;
 
 	if (options->key == NULL)
-		options_fail(options, NULL, "--key K.sec is missing");
+		options_fail(NULL, "--key K.sec is missing");
 	mesh = client_get(options, "/v1/mesh");
-	plan_follow(options, order, kind, mesh);
+	plan_follow(order, kind, mesh);
 	return mesh;
 }
 
@@ -74,26 +74,26 @@ static int schedule(const struct options *options)
 
 	if (options->countdown_ms < LIMITS_COUNTDOWN_MIN_MS ||
 		options->countdown_ms > LIMITS_COUNTDOWN_MAX_MS)
-		options_fail(options, NULL, "--in or --at is needed, from 1 s to a day");
+		options_fail(NULL, "--in or --at is needed, from 1 s to a day");
 	if (options->confirm_window_ms < LIMITS_CONFIRM_WINDOW_MIN_S * UINT64_C(1000) ||
 		options->confirm_window_ms > LIMITS_CONFIRM_WINDOW_MAX_S * UINT64_C(1000))
-		options_fail(options, NULL, "--confirm-window must be from 5 s to a day");
+		options_fail(NULL, "--confirm-window must be from 5 s to a day");
 	mesh = begin(options, &order, ORDER_SCHEDULE);
 	upgrade = client_member(mesh, "upgrade");
 	wave = options->wave != 0 ? options->wave - 1 : client_u64(upgrade, "wave", 0);
 	wave_count = client_u64(upgrade, "waves", 1);
 	if (wave >= wave_count)
-		options_fail(options, reason_word(REASON_UNKNOWN_WAVE),
-			"the upgrade has %" PRIu64 " waves", wave_count);
+		options_fail(reason_word(REASON_UNKNOWN_WAVE), "the upgrade has %" PRIu64 " waves",
+			wave_count);
 	if (!options->force && list_others(options, mesh, wave, "UPGRADE_READY",
 				       "UPGRADE_SCHEDULED", names, sizeof(names)) > 0)
-		options_fail(options, reason_word(REASON_NOT_READY),
+		options_fail(reason_word(REASON_NOT_READY),
 			"not ready yet: %s. Wait, or see lockstep status; --force schedules all "
 			"the same",
 			names);
 	if (!bytes_from_hex(
 		    order.schedule.start_id, BYTES_HASH_SIZE, client_string(upgrade, "start")))
-		options_fail(options, "internal", "the node's answer names no start order");
+		options_fail("internal", "the node's answer names no start order");
 	order.schedule.wave = (uint32_t)wave;
 	order.schedule.countdown_ms = (uint32_t)options->countdown_ms;
 	order.schedule.confirm_window_s = (uint32_t)(options->confirm_window_ms / 1000);
@@ -133,11 +133,9 @@ static void read_without(const struct options *options, struct order_confirmatio
 {
 	const char *list = options->without;
 
-	confirm->without =
-		options_allocate(options, LIMITS_PARTICIPANTS_MAX * sizeof(*confirm->without));
+	confirm->without = options_allocate(LIMITS_PARTICIPANTS_MAX * sizeof(*confirm->without));
 	while (confirm->without_count < LIMITS_PARTICIPANTS_MAX &&
-		(list = options_next_name(
-			 options, list, confirm->without[confirm->without_count])) != NULL)
+		(list = options_next_name(list, confirm->without[confirm->without_count])) != NULL)
 		confirm->without_count++;
 	qsort(confirm->without, confirm->without_count, sizeof(*confirm->without), compare_strings);
 }
@@ -155,11 +153,11 @@ static int confirm(const struct options *options)
 	wave = client_u64(upgrade, "wave", 0);
 	phase = client_string(upgrade, "phase");
 	if (strcmp(phase, "confirming") != 0 && strcmp(phase, "flashing") != 0)
-		options_fail(options, reason_word(REASON_WRONG_STATE),
+		options_fail(reason_word(REASON_WRONG_STATE),
 			"nothing waits to be confirmed: the upgrade is %s", phase);
 	if (list_others(options, mesh, wave, "CONFIRMATION_PENDING", "UPDATED", names,
 		    sizeof(names)) > 0)
-		options_fail(options, reason_word(REASON_PARTICIPANTS_MISSING),
+		options_fail(reason_word(REASON_PARTICIPANTS_MISSING),
 			"not running the new firmware: %s. Wait for them, let everything go back, "
 			"or keep it without them: lockstep confirm --key %s --without %s%s%s",
 			names, options->key, names, without != NULL ? "," : "",
@@ -193,7 +191,7 @@ static int end_it(const struct options *options)
 	struct order order;
 
 	if (!text_is_printable(why, LIMITS_MESSAGE_SIZE))
-		options_fail(options, NULL, "--reason must be one short line");
+		options_fail(NULL, "--reason must be one short line");
 	mesh = begin(options, &order, ORDER_ABORT);
 	text_set(order.abort.reason, sizeof(order.abort.reason), why);
 	finish(options, &order, mesh);

@@ -47,12 +47,12 @@ static void read_trailer(const struct options *options, struct image *image, con
 	if (error == TRAILER_NONE)
 		return;
 	if (error != TRAILER_OK)
-		options_fail(options, "bad_trailer", "%s: its metadata is damaged: %s", path,
+		options_fail("bad_trailer", "%s: its metadata is damaged: %s", path,
 			trailer_error_sentence(error));
 	memcpy(image->compat_version, trailer.compat_version, sizeof(image->compat_version));
 	for (uint32_t i = 0; i < image->board_count && !options->force_board; i++) {
 		if (!names_device(&trailer, image->boards[i]))
-			options_fail(options, "wrong_board",
+			options_fail("wrong_board",
 				"%s is not for %s (its metadata names %s%s); --force-board if you "
 				"know better",
 				path, image->boards[i], trailer.devices[0],
@@ -61,8 +61,7 @@ static void read_trailer(const struct options *options, struct image *image, con
 }
 
 /* BOARD[,BOARD...]=FILE; returns where FILE begins. */
-static const char *split_boards(
-	const struct options *options, struct image *image, const char *argument)
+static const char *split_boards(struct image *image, const char *argument)
 {
 	const char *at = argument;
 
@@ -75,14 +74,13 @@ static const char *split_boards(
 		if (at[size] == ',')
 			size += 1 + strcspn(at + size + 1, ",=");
 		if (size == 0 || size > LIMITS_BOARD_SIZE || at[0] == ',' || at[size - 1] == ',')
-			options_fail(options, "bad_board", "%s names no board", argument);
+			options_fail("bad_board", "%s names no board", argument);
 		memcpy(board, at, size);
 		at += size;
 		at += *at == ',';
 	}
 	if (at[0] != '=' || at[1] == '\0' || image->board_count == 0)
-		options_fail(options, NULL, "--image must be BOARD[,BOARD...]=FILE and not %s",
-			argument);
+		options_fail(NULL, "--image must be BOARD[,BOARD...]=FILE and not %s", argument);
 	return at + 1;
 }
 
@@ -103,20 +101,20 @@ static void name_image(struct image *image, const char *path, uint32_t number)
 
 static void add_image(const struct options *options, struct text *text, uint32_t number)
 {
-	struct image *image = options_allocate(options, sizeof(*image));
-	const char *path = split_boards(options, image, options->list.values[number]);
+	struct image *image = options_allocate(sizeof(*image));
+	const char *path = split_boards(image, options->list.values[number]);
 	char target[FILES_PATH_SIZE + 1];
 	size_t size;
-	uint8_t *bytes = (uint8_t *)file_read(options, path, IMAGE_SIZE_MAX, &size);
+	uint8_t *bytes = (uint8_t *)file_read(path, IMAGE_SIZE_MAX, &size);
 
 	text_set(image->kind, sizeof(image->kind), "sysupgrade");
 	text_set(image->compat_version, sizeof(image->compat_version), "1.0");
 	if (!manifest_measure(image, bytes, size))
-		options_fail(options, "bad_image", "%s is empty or too large", path);
+		options_fail("bad_image", "%s is empty or too large", path);
 	read_trailer(options, image, path, bytes, size);
 	name_image(image, path, number);
-	file_join(options, target, options->out, image->file);
-	file_write(options, target, bytes, size);
+	file_join(target, options->out, image->file);
+	file_write(target, bytes, size);
 	manifest_write_image(text, image);
 	free(bytes);
 	free(image);
@@ -130,11 +128,11 @@ static void write_release(const struct options *options, const struct text *text
 
 	/* The reader's own checks are the last word on what we wrote. */
 	if (text_cut(text))
-		options_fail(options, "bad_release", "the release is too large");
+		options_fail("bad_release", "the release is too large");
 	if (!manifest_decode(&manifest, text->buffer, text->size, problem, sizeof(problem)))
-		options_fail(options, "bad_release", "%s", problem);
-	file_join(options, path, options->out, "release.json");
-	file_write(options, path, text->buffer, text->size);
+		options_fail("bad_release", "%s", problem);
+	file_join(path, options->out, "release.json");
+	file_write(path, text->buffer, text->size);
 	bytes_sha256(id, text->buffer, text->size);
 	bytes_to_hex(hex, id, sizeof(id));
 	if (options->json)
@@ -149,19 +147,18 @@ static void create(const struct options *options)
 {
 	struct manifest manifest = { .sequence = options->sequence };
 	char images[FILES_PATH_SIZE + 1];
-	char *buffer = options_allocate(options, DOCUMENT_SIZE);
+	char *buffer = options_allocate(DOCUMENT_SIZE);
 	struct text text;
 
 	if (options->version == NULL || options->sequence == 0 || options->out == NULL ||
 		options->list.count == 0)
-		options_fail(
-			options, NULL, "create needs --version, --sequence, --image and --out");
+		options_fail(NULL, "create needs --version, --sequence, --image and --out");
 	text_set(manifest.version, sizeof(manifest.version), options->version);
 	if (options->info_url != NULL)
 		text_set(manifest.info_url, sizeof(manifest.info_url), options->info_url);
 	clock_stamp(manifest.created, time(NULL));
-	file_join(options, images, options->out, "images");
-	file_make_directory(options, images);
+	file_join(images, options->out, "images");
+	file_make_directory(images);
 	text_init(&text, buffer, DOCUMENT_SIZE);
 	manifest_write_begin(&text, &manifest);
 	for (uint32_t i = 0; i < options->list.count; i++)
@@ -185,11 +182,11 @@ static void sign(const struct options *options)
 	size_t size;
 
 	if (options->key == NULL)
-		options_fail(options, NULL, "sign needs --key K.sec");
-	file_join(options, path, place, "release.json");
-	bytes = file_read(options, path, LIMITS_MANIFEST_SIZE, &size);
+		options_fail(NULL, "sign needs --key K.sec");
+	file_join(path, place, "release.json");
+	bytes = file_read(path, LIMITS_MANIFEST_SIZE, &size);
 	if (!manifest_decode(&manifest, bytes, size, problem, sizeof(problem)))
-		options_fail(options, "bad_release", "%s: %s", path, problem);
+		options_fail("bad_release", "%s: %s", path, problem);
 	secret_load(options, &secret, NULL);
 	usign_sign(&signature, &secret, bytes, size);
 	sodium_memzero(&secret, sizeof(secret));
@@ -197,11 +194,11 @@ static void sign(const struct options *options)
 	usign_fingerprint(fingerprint, signature.keynum);
 	snprintf(comment, sizeof(comment), "verify with %s.pub", fingerprint);
 	size = usign_write_signature(file, sizeof(file), comment, &signature);
-	file_join(options, path, place, "signatures");
-	file_make_directory(options, path);
+	file_join(path, place, "signatures");
+	file_make_directory(path);
 	snprintf(name, sizeof(name), "signatures/%s.sig", fingerprint);
-	file_join(options, path, place, name);
-	file_write(options, path, file, size);
+	file_join(path, place, name);
+	file_write(path, file, size);
 	if (options->json)
 		printf("{\"signature\":\"%s\"}\n", path);
 	else
@@ -212,11 +209,11 @@ static void sign(const struct options *options)
 
 static struct directory *open_release(const struct options *options)
 {
-	struct directory *directory = options_allocate(options, sizeof(*directory));
+	struct directory *directory = options_allocate(sizeof(*directory));
 	char problem[256];
 
 	if (directory_open(directory, options->words[1], problem, sizeof(problem)) != 0)
-		options_fail(options, "bad_release", "%s: %s", options->words[1], problem);
+		options_fail("bad_release", "%s: %s", options->words[1], problem);
 	return directory;
 }
 
@@ -252,10 +249,10 @@ static const char *check_image(
 	return wrong;
 }
 
-static void check_images(const struct options *options, const struct directory *directory)
+static void check_images(const struct directory *directory)
 {
-	struct image *image = options_allocate(options, sizeof(*image));
-	uint8_t *chunk = options_allocate(options, LIMITS_CHUNK_SIZE);
+	struct image *image = options_allocate(sizeof(*image));
+	uint8_t *chunk = options_allocate(LIMITS_CHUNK_SIZE);
 
 	for (uint32_t i = 0; i < directory->image_count; i++) {
 		const char *wrong = "cannot be read";
@@ -263,8 +260,8 @@ static void check_images(const struct options *options, const struct directory *
 		if (manifest_image(image, i, directory->manifest, directory->manifest_size))
 			wrong = check_image(directory, image, chunk);
 		if (wrong != NULL)
-			options_fail(options, reason_word(REASON_HASH_MISMATCH), "%s/%s %s",
-				directory->path, directory->images[i].file, wrong);
+			options_fail(reason_word(REASON_HASH_MISMATCH), "%s/%s %s", directory->path,
+				directory->images[i].file, wrong);
 	}
 	free(chunk);
 	free(image);
@@ -278,18 +275,18 @@ static void verify(const struct options *options)
 	int error;
 
 	if (options->trust == NULL)
-		options_fail(options, NULL, "verify needs --trust KEYDIR");
+		options_fail(NULL, "verify needs --trust KEYDIR");
 	error = trust_read_directory(&ring, options->trust, complain_of_key, NULL);
 	if (error != 0)
-		options_fail(options, "internal", "%s: %s", options->trust, strerror(-error));
+		options_fail("internal", "%s: %s", options->trust, strerror(-error));
 	directory = open_release(options);
 	signers = keyring_count_signers(&ring, directory->signatures, directory->signature_count,
 		directory->manifest, directory->manifest_size);
 	if (signers < options->threshold)
-		options_fail(options, reason_word(REASON_TOO_FEW_SIGNATURES),
+		options_fail(reason_word(REASON_TOO_FEW_SIGNATURES),
 			"%" PRIu32 " of %" PRIu64 " needed trusted keys signed %s", signers,
 			options->threshold, options->words[1]);
-	check_images(options, directory);
+	check_images(directory);
 	printf(options->json ? "{\"ok\":true,\"images\":%" PRIu32 ",\"signers\":%" PRIu32 "}\n"
 			     : "Good: %" PRIu32 " images, signed by %" PRIu32 " trusted keys.\n",
 		directory->image_count, signers);
@@ -362,14 +359,14 @@ static void print_json(const struct directory *directory, const struct manifest 
 static void show(const struct options *options)
 {
 	struct directory *directory = open_release(options);
-	struct image *image = options_allocate(options, sizeof(*image));
-	char *buffer = options_allocate(options, DOCUMENT_SIZE);
+	struct image *image = options_allocate(sizeof(*image));
+	char *buffer = options_allocate(DOCUMENT_SIZE);
 	struct manifest manifest;
 	char problem[256];
 
 	if (!manifest_decode(&manifest, directory->manifest, directory->manifest_size, problem,
 		    sizeof(problem)))
-		options_fail(options, "bad_release", "%s: %s", options->words[1], problem);
+		options_fail("bad_release", "%s: %s", options->words[1], problem);
 	if (options->json)
 		print_json(directory, &manifest, image, buffer);
 	else
@@ -398,12 +395,11 @@ static int run(const struct options *options)
 		if (options->word_count == 0 || strcmp(options->words[0], verbs[i].word) != 0)
 			continue;
 		if (options->word_count != verbs[i].word_count)
-			options_fail(options, NULL, "needs exactly one directory after %s",
-				verbs[i].word);
+			options_fail(NULL, "needs exactly one directory after %s", verbs[i].word);
 		verbs[i].run(options);
 		return CLI_DONE;
 	}
-	options_fail(options, NULL, "needs one of create, sign, verify, show");
+	options_fail(NULL, "needs one of create, sign, verify, show");
 }
 
 const struct command command_release = {

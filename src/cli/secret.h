@@ -19,11 +19,10 @@ enum {
 void secret_load(const struct options *options, struct usign_secret *secret, const char *mesh);
 
 /* Reads a passphrase as above. */
-void secret_read_passphrase(
-	const struct options *options, char passphrase[static SECRET_PASSPHRASE_SIZE + 1]);
+void secret_read_passphrase(char passphrase[static SECRET_PASSPHRASE_SIZE + 1]);
 
 /* Derives the key and wipes the passphrase. */
-void secret_derive(const struct options *options, struct usign_secret *secret,
-	char passphrase[static SECRET_PASSPHRASE_SIZE + 1], const char *mesh);
+void secret_derive(struct usign_secret *secret, char passphrase[static SECRET_PASSPHRASE_SIZE + 1],
+	const char *mesh);
 
 #endif

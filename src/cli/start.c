@@ -31,23 +31,23 @@ static struct json_object *find_node(struct json_object *nodes, const char *name
 }
 
 /* What every node would refuse later is said now, by name and with what helps. */
-static void foresee(const struct options *options, const struct plan_release *release,
-	struct json_object *node, const struct order_start *start)
+static void foresee(const struct plan_release *release, struct json_object *node,
+	const struct order_start *start)
 {
 	const char *name = client_string(node, "name"), *board = client_string(node, "board");
 
 	if (!plan_has_board(release, board))
-		options_fail(options, reason_word(REASON_NO_IMAGE_FOR_BOARD),
+		options_fail(reason_word(REASON_NO_IMAGE_FOR_BOARD),
 			"the release has no image for %s (%s); add one, or leave it out with "
 			"--participants",
 			name, board);
 	if (client_u64(node, "slots", 0) < 2 && !start->allow_single_slot)
-		options_fail(options, reason_word(REASON_SINGLE_SLOT),
+		options_fail(reason_word(REASON_SINGLE_SLOT),
 			"%s cannot go back to its old firmware; --allow-single-slot flashes it all "
 			"the same",
 			name);
 	if (client_u64(node, "release_sequence", 0) > start->sequence && !start->allow_downgrade)
-		options_fail(options, reason_word(REASON_DOWNGRADE),
+		options_fail(reason_word(REASON_DOWNGRADE),
 			"%s runs a newer release; --allow-downgrade goes back on purpose", name);
 }
 
@@ -58,18 +58,17 @@ static void add_participant(const struct options *options, const struct plan_rel
 	struct usign_public key;
 
 	if (start->participant_count == LIMITS_PARTICIPANTS_MAX)
-		options_fail(
-			options, "bad_order", "more than %d participants", LIMITS_PARTICIPANTS_MAX);
+		options_fail("bad_order", "more than %d participants", LIMITS_PARTICIPANTS_MAX);
 	participant = &start->participants[start->participant_count++];
 	text_set(participant->name, sizeof(participant->name), client_string(node, "name"));
 	if (!usign_public_from_blob(&key, client_string(node, "key")))
-		options_fail(options, "unreachable",
+		options_fail("unreachable",
 			"%s was not seen yet, so its key is not known; leave it out with "
 			"--participants",
 			participant->name);
 	memcpy(participant->key, key.key, ORDER_KEY_SIZE);
 	participant->wave = options->list.count; /* behind those of --wave */
-	foresee(options, release, node, start);
+	foresee(release, node, start);
 }
 
 static void choose_participants(const struct options *options, const struct plan_release *release,
@@ -81,14 +80,14 @@ static void choose_participants(const struct options *options, const struct plan
 
 	for (size_t i = 0; list == NULL && (node = client_at(nodes, i)) != NULL; i++)
 		add_participant(options, release, node, start);
-	while (list != NULL && (list = options_next_name(options, list, name)) != NULL) {
+	while (list != NULL && (list = options_next_name(list, name)) != NULL) {
 		node = find_node(nodes, name);
 		if (node == NULL)
-			options_fail(options, "unreachable", "the mesh knows no node %s", name);
+			options_fail("unreachable", "the mesh knows no node %s", name);
 		add_participant(options, release, node, start);
 	}
 	if (start->participant_count == 0)
-		options_fail(options, "bad_order", "no node takes part");
+		options_fail("bad_order", "no node takes part");
 	qsort(start->participants, start->participant_count, sizeof(*start->participants),
 		compare_names);
 }
@@ -101,14 +100,14 @@ static void assign_waves(const struct options *options, struct order_start *star
 	for (uint32_t wave = 0; wave < last; wave++) {
 		const char *list = options->list.values[wave];
 
-		while ((list = options_next_name(options, list, name)) != NULL) {
+		while ((list = options_next_name(list, name)) != NULL) {
 			uint32_t index = order_find_participant(start, name);
 
 			if (index == UINT32_MAX)
-				options_fail(options, "bad_wave",
-					"--wave names %s, who takes no part", name);
+				options_fail(
+					"bad_wave", "--wave names %s, who takes no part", name);
 			if (start->participants[index].wave != last)
-				options_fail(options, "bad_wave", "%s is in two waves", name);
+				options_fail("bad_wave", "%s is in two waves", name);
 			start->participants[index].wave = wave;
 		}
 	}
@@ -118,7 +117,7 @@ static void assign_waves(const struct options *options, struct order_start *star
 			start->wave_count = last + 1;
 	}
 	if (start->wave_count > LIMITS_WAVES_MAX)
-		options_fail(options, "bad_wave", "at most %d waves", LIMITS_WAVES_MAX);
+		options_fail("bad_wave", "at most %d waves", LIMITS_WAVES_MAX);
 }
 
 static uint64_t next_epoch(struct json_object *mesh)
@@ -162,7 +161,7 @@ static void offer_directory(const struct options *options, const struct plan_rel
 	if (!release->is_directory)
 		return;
 	if (options->url != NULL)
-		options_fail(options, "bad_release",
+		options_fail("bad_release",
 			"another node cannot read %s; run this on the node itself, or give a URL "
 			"that the nodes can reach",
 			release->place);
@@ -200,25 +199,24 @@ static void describe(const struct options *options, const struct order *order)
 }
 
 /* True if the option has the second of its two values; the first is the default. */
-static bool is_second(const struct options *options, const char *name, const char *value,
-	const char *first, const char *second)
+static bool is_second(const char *name, const char *value, const char *first, const char *second)
 {
 	if (value == NULL || strcmp(value, first) == 0)
 		return false;
 	if (strcmp(value, second) != 0)
-		options_fail(options, NULL, "%s cannot be %s", name, value);
+		options_fail(NULL, "%s cannot be %s", name, value);
 	return true;
 }
 
 static void read_policy(const struct options *options, struct order_start *start)
 {
 	if (options->quorum > ORDER_QUORUM_MAX)
-		options_fail(options, NULL, "--quorum must be from 1 to 100");
+		options_fail(NULL, "--quorum must be from 1 to 100");
 	if (options->hold_ms < LIMITS_HOLD_MIN_MS || options->hold_ms > LIMITS_HOLD_MAX_MS)
-		options_fail(options, NULL, "--hold must be from 1 s to 10 min");
-	if (is_second(options, "--confirm", options->confirm, "operator", "auto"))
+		options_fail(NULL, "--hold must be from 1 s to 10 min");
+	if (is_second("--confirm", options->confirm, "operator", "auto"))
 		start->confirm = ORDER_CONFIRM_AUTO;
-	if (is_second(options, "--policy", options->policy, "atomic", "best-effort"))
+	if (is_second("--policy", options->policy, "atomic", "best-effort"))
 		start->policy = ORDER_BEST_EFFORT;
 	start->quorum_percent = (uint32_t)options->quorum;
 	start->hold_ms = (uint32_t)options->hold_ms;
@@ -235,10 +233,10 @@ static int run(const struct options *options)
 	struct order_start *start = &order.start;
 
 	if (options->word_count == 0)
-		options_fail(options, NULL, "a release is missing: DIR or URL");
+		options_fail(NULL, "a release is missing: DIR or URL");
 	if (options->key == NULL && !options->dry_run)
-		options_fail(options, NULL, "--key K.sec is missing");
-	release = plan_read_release(options, options->words[0]);
+		options_fail(NULL, "--key K.sec is missing");
+	release = plan_read_release(options->words[0]);
 	mesh = client_get(options, "/v1/mesh");
 	plan_begin(&order, ORDER_START, mesh);
 	order.epoch = next_epoch(mesh);
@@ -248,7 +246,7 @@ static int run(const struct options *options)
 	memcpy(start->version, release->manifest.version, sizeof(start->version));
 	start->sequence = release->manifest.sequence;
 	start->participants =
-		options_allocate(options, LIMITS_PARTICIPANTS_MAX * sizeof(*start->participants));
+		options_allocate(LIMITS_PARTICIPANTS_MAX * sizeof(*start->participants));
 	set_urls(start, release, mesh);
 	choose_participants(options, release, client_member(mesh, "nodes"), start);
 	assign_waves(options, start);
