@@ -39,15 +39,11 @@ void file_write(const char *path, const void *bytes, size_t size)
 void file_write_new(const char *path, const char *bytes, size_t size, unsigned mode)
 {
 	int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, (mode_t)mode);
-	bool ok;
 
 	if (fd < 0 && errno == EEXIST)
 		options_fail("exists", "%s is there already and is not overwritten", path);
 	if (fd < 0)
 		check(path, -errno);
-	ok = write(fd, bytes, size) == (ssize_t)size;
-	ok = fsync(fd) == 0 && ok;
-	ok = close(fd) == 0 && ok;
-	if (!ok)
+	if (write(fd, bytes, size) != (ssize_t)size || fsync(fd) != 0 || close(fd) != 0)
 		check(path, -EIO);
 }

@@ -7,8 +7,6 @@
 #include <string.h>
 #include <time.h>
 
-#include <sodium.h>
-
 #include "base/text.h"
 #include "cli/file.h"
 #include "cli/secret.h"
@@ -97,14 +95,11 @@ void plan_post(const struct options *options, const struct order *order)
 	char *body = options_allocate(LIMITS_HTTP_BODY_SIZE + 1);
 	size_t size = order_encode(order, signed_text, LIMITS_ORDER_SIZE + 1);
 	struct usign_signature signature;
-	struct usign_secret secret;
 	struct text text;
 
 	if (size == 0)
 		options_fail("bad_order", "there are too many participants for one order");
-	secret_load(options, &secret, order->mesh);
-	usign_sign(&signature, &secret, signed_text, size);
-	sodium_memzero(&secret, sizeof(secret));
+	secret_sign(options, &signature, signed_text, size, order->mesh);
 	usign_signature_to_blob(blob, &signature);
 	text_init(&text, body, LIMITS_HTTP_BODY_SIZE + 1);
 	text_add(&text, "{");

@@ -6,8 +6,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#include <sodium.h>
-
 #include "base/reason.h"
 #include "base/text.h"
 #include "cli/commands.h"
@@ -176,7 +174,6 @@ static void sign(const struct options *options)
 	char path[FILES_PATH_SIZE + 1], name[64], problem[256], file[USIGN_FILE_SIZE_MAX];
 	char fingerprint[USIGN_FINGERPRINT_TEXT_SIZE + 1], comment[64];
 	struct usign_signature signature;
-	struct usign_secret secret;
 	struct manifest manifest;
 	char *bytes;
 	size_t size;
@@ -187,9 +184,7 @@ static void sign(const struct options *options)
 	bytes = file_read(path, LIMITS_MANIFEST_SIZE, &size);
 	if (!manifest_decode(&manifest, bytes, size, problem, sizeof(problem)))
 		options_fail("bad_release", "%s: %s", path, problem);
-	secret_load(options, &secret, NULL);
-	usign_sign(&signature, &secret, bytes, size);
-	sodium_memzero(&secret, sizeof(secret));
+	secret_sign(options, &signature, bytes, size, NULL);
 	free(bytes);
 	usign_fingerprint(fingerprint, signature.keynum);
 	snprintf(comment, sizeof(comment), "verify with %s.pub", fingerprint);

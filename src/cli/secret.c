@@ -44,7 +44,7 @@ void secret_derive(struct usign_secret *secret, char passphrase[static SECRET_PA
 		options_fail("internal", "deriving the key needs 32 MiB of memory");
 }
 
-void secret_load(const struct options *options, struct usign_secret *secret, const char *mesh)
+static void load(const struct options *options, struct usign_secret *secret, const char *mesh)
 {
 	char passphrase[SECRET_PASSPHRASE_SIZE + 1];
 	enum usign_error error;
@@ -65,4 +65,14 @@ void secret_load(const struct options *options, struct usign_secret *secret, con
 	free(file);
 	if (error != USIGN_OK)
 		options_fail("bad_key", "%s: %s", options->key, usign_error_sentence(error));
+}
+
+void secret_sign(const struct options *options, struct usign_signature *signature,
+	const char *message, size_t size, const char *mesh)
+{
+	struct usign_secret secret;
+
+	load(options, &secret, mesh);
+	usign_sign(signature, &secret, message, size);
+	sodium_memzero(&secret, sizeof(secret));
 }
