@@ -103,8 +103,7 @@ void plan_post(const struct options *options, const struct order *order)
 	usign_signature_to_blob(blob, &signature);
 	text_init(&text, body, LIMITS_HTTP_BODY_SIZE + 1);
 	text_add(&text, "{");
-	text_add_member(&text, "order");
-	text_add_json_string(&text, signed_text, size);
+	text_add_member_string(&text, "order", signed_text);
 	text_add_member_string(&text, "signature", blob);
 	text_add(&text, "}");
 	free(signed_text);
