@@ -10,16 +10,19 @@
 #include "cli/commands.h"
 #include "cli/plan.h"
 
+enum {
+	NAMES_SIZE = 512,
+};
+
 /* "node3,node5": who of the upgrade's wave has neither of the two states, is not in the list
- * `without`, and so stands in the way. Returns how many. */
-static unsigned list_others(const struct options *options, struct json_object *mesh, uint64_t wave,
-	const char *state_a, const char *state_b, char *names, size_t capacity)
+ * `without`, and so stands in the way. True if there are any. */
+static bool list_others(char names[static NAMES_SIZE], const struct options *options,
+	struct json_object *mesh, uint64_t wave, const char *state_a, const char *state_b)
 {
 	struct json_object *nodes = client_member(mesh, "nodes"), *node;
 	struct text text;
-	unsigned count = 0;
 
-	text_init(&text, names, capacity);
+	text_init(&text, names, NAMES_SIZE);
 	for (size_t i = 0; (node = client_at(nodes, i)) != NULL; i++) {
 		const char *state = client_string(node, "state");
 		const char *list = options->without != NULL ? options->without : "";
@@ -30,12 +33,11 @@ static unsigned list_others(const struct options *options, struct json_object *m
 
 		while (!fine && (list = options_next_name(list, name)) != NULL)
 			fine = strcmp(name, client_string(node, "name")) == 0;
-		if (fine)
-			continue;
-		text_add(&text, count++ > 0 ? "," : "");
-		text_add(&text, client_string(node, "name"));
+		if (!fine)
+			text_add_format(
+				&text, text.size > 0 ? ",%s" : "%s", client_string(node, "name"));
 	}
-	return count;
+	return text.size > 0;
 }
 
 /* What the node says of the mesh, and the order that follows from it as far as all have it. */
@@ -69,7 +71,7 @@ static int schedule(const struct options *options)
 {
 	struct json_object *mesh, *upgrade;
 	uint64_t wave, wave_count;
-	char names[512];
+	char names[NAMES_SIZE];
 	struct order order;
 
 	if (options->countdown_ms < LIMITS_COUNTDOWN_MIN_MS ||
@@ -85,8 +87,8 @@ static int schedule(const struct options *options)
 	if (wave >= wave_count)
 		options_fail(reason_word(REASON_UNKNOWN_WAVE), "the upgrade has %" PRIu64 " waves",
 			wave_count);
-	if (!options->force && list_others(options, mesh, wave, "UPGRADE_READY",
-				       "UPGRADE_SCHEDULED", names, sizeof(names)) > 0)
+	if (!options->force &&
+		list_others(names, options, mesh, wave, "UPGRADE_READY", "UPGRADE_SCHEDULED"))
 		options_fail(reason_word(REASON_NOT_READY),
 			"not ready yet: %s. Wait, or see lockstep status; --force schedules all "
 			"the same",
@@ -145,7 +147,7 @@ static int confirm(const struct options *options)
 	const char *without = options->without, *phase;
 	struct json_object *mesh, *upgrade;
 	uint64_t wave;
-	char names[512];
+	char names[NAMES_SIZE];
 	struct order order;
 
 	mesh = begin(options, &order, ORDER_CONFIRM);
@@ -155,8 +157,7 @@ static int confirm(const struct options *options)
 	if (strcmp(phase, "confirming") != 0 && strcmp(phase, "flashing") != 0)
 		options_fail(reason_word(REASON_WRONG_STATE),
 			"nothing waits to be confirmed: the upgrade is %s", phase);
-	if (list_others(options, mesh, wave, "CONFIRMATION_PENDING", "UPDATED", names,
-		    sizeof(names)) > 0)
+	if (list_others(names, options, mesh, wave, "CONFIRMATION_PENDING", "UPDATED"))
 		options_fail(reason_word(REASON_PARTICIPANTS_MISSING),
 			"not running the new firmware: %s. Wait for them, let everything go back, "
 			"or keep it without them: lockstep confirm --key %s --without %s%s%s",
