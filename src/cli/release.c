@@ -288,67 +288,40 @@ static void verify(const struct options *options)
 	close_release(directory);
 }
 
-static void print_text(
-	const struct directory *directory, const struct manifest *manifest, struct image *image)
+static void show_image(struct text *text, const struct image *image, bool json)
 {
-	char hex[BYTES_HASH_TEXT_SIZE + 1];
-
-	bytes_to_hex(hex, directory->release_id, BYTES_HASH_SIZE);
-	printf("%s, sequence %" PRIu64 "%s%s\nid %s\n", manifest->version, manifest->sequence,
-		manifest->created[0] != '\0' ? ", made " : "", manifest->created, hex);
-	for (uint32_t i = 0; i < directory->image_count; i++) {
-		if (!manifest_image(image, i, directory->manifest, directory->manifest_size))
-			continue;
-		printf("  %s, %" PRIu64 " KiB, for", image->file, (image->size + 1023) / 1024);
-		for (uint32_t j = 0; j < image->board_count; j++)
-			printf(" %s", image->boards[j]);
-		puts("");
+	if (json) {
+		text_add_comma(text);
+		text_add(text, "{");
+		text_add_member_string(text, "file", image->file);
+		text_add_member_u64(text, "size", image->size);
+		text_add_member_hex(text, "sha256", image->sha256, BYTES_HASH_SIZE);
+		text_add_member_string(text, "compat_version", image->compat_version);
+		text_add_member_strings(text, "boards", image->boards[0], sizeof(image->boards[0]),
+			image->board_count);
+		text_add(text, "}");
+		return;
 	}
-	for (size_t i = 0; i < directory->signature_count; i++) {
-		bytes_to_hex(hex, directory->signatures[i].keynum, USIGN_KEYNUM_SIZE);
-		printf("signed by %s (not verified here)\n", hex);
-	}
-	if (directory->signature_count == 0)
-		puts("not signed yet");
+	text_add_format(
+		text, "  %s, %" PRIu64 " KiB, for", image->file, (image->size + 1023) / 1024);
+	for (uint32_t i = 0; i < image->board_count; i++)
+		text_add_format(text, " %s", image->boards[i]);
+	text_add(text, "\n");
 }
 
-static void print_json(const struct directory *directory, const struct manifest *manifest,
-	struct image *image, char *buffer)
+static void show_head(struct text *text, const struct manifest *manifest, const char *id, bool json)
 {
-	char hex[BYTES_HASH_TEXT_SIZE + 1];
-	struct text text;
-
-	text_init(&text, buffer, DOCUMENT_SIZE);
-	text_add(&text, "{");
-	text_add_member_hex(&text, "id", directory->release_id, BYTES_HASH_SIZE);
-	text_add_member_string(&text, "version", manifest->version);
-	text_add_member_u64(&text, "sequence", manifest->sequence);
-	text_add_member_string(&text, "created", manifest->created);
-	text_add_member(&text, "images");
-	text_add(&text, "[");
-	for (uint32_t i = 0; i < directory->image_count; i++) {
-		if (!manifest_image(image, i, directory->manifest, directory->manifest_size))
-			continue;
-		text_add_comma(&text);
-		text_add(&text, "{");
-		text_add_member_string(&text, "file", image->file);
-		text_add_member_u64(&text, "size", image->size);
-		text_add_member_hex(&text, "sha256", image->sha256, BYTES_HASH_SIZE);
-		text_add_member_string(&text, "compat_version", image->compat_version);
-		text_add_member_strings(&text, "boards", image->boards[0], sizeof(image->boards[0]),
-			image->board_count);
-		text_add(&text, "}");
+	if (json) {
+		text_add_format(text, "{\"id\":\"%s\"", id);
+		text_add_member_string(text, "version", manifest->version);
+		text_add_member_u64(text, "sequence", manifest->sequence);
+		text_add_member_string(text, "created", manifest->created);
+		text_add(text, ",\"images\":[");
+		return;
 	}
-	text_add(&text, "]");
-	text_add_member(&text, "signers");
-	text_add(&text, "[");
-	for (size_t i = 0; i < directory->signature_count; i++) {
-		bytes_to_hex(hex, directory->signatures[i].keynum, USIGN_KEYNUM_SIZE);
-		text_add_comma(&text);
-		text_add_format(&text, "\"%s\"", hex);
-	}
-	text_add(&text, "]}");
-	puts(buffer);
+	text_add_format(text, "%s, sequence %" PRIu64 "%s%s\nid %s\n", manifest->version,
+		manifest->sequence, manifest->created[0] != '\0' ? ", made " : "",
+		manifest->created, id);
 }
 
 static void show(const struct options *options)
@@ -356,16 +329,30 @@ static void show(const struct options *options)
 	struct directory *directory = open_release(options);
 	struct image *image = options_allocate(sizeof(*image));
 	char *buffer = options_allocate(DOCUMENT_SIZE);
+	char hex[BYTES_HASH_TEXT_SIZE + 1], problem[256];
 	struct manifest manifest;
-	char problem[256];
+	struct text text;
 
 	if (!manifest_decode(&manifest, directory->manifest, directory->manifest_size, problem,
 		    sizeof(problem)))
 		options_fail("bad_release", "%s: %s", options->words[1], problem);
-	if (options->json)
-		print_json(directory, &manifest, image, buffer);
-	else
-		print_text(directory, &manifest, image);
+	text_init(&text, buffer, DOCUMENT_SIZE);
+	bytes_to_hex(hex, directory->release_id, BYTES_HASH_SIZE);
+	show_head(&text, &manifest, hex, options->json);
+	for (uint32_t i = 0; i < directory->image_count; i++) {
+		if (manifest_image(image, i, directory->manifest, directory->manifest_size))
+			show_image(&text, image, options->json);
+	}
+	text_add(&text, options->json ? "],\"signers\":[" : "");
+	for (size_t i = 0; i < directory->signature_count; i++) {
+		bytes_to_hex(hex, directory->signatures[i].keynum, USIGN_KEYNUM_SIZE);
+		text_add(&text, options->json && i > 0 ? "," : "");
+		text_add_format(&text,
+			options->json ? "\"%s\"" : "signed by %s (not verified here)\n", hex);
+	}
+	if (!options->json && directory->signature_count == 0)
+		text_add(&text, "not signed yet\n");
+	printf(options->json ? "%s]}\n" : "%s", buffer);
 	free(buffer);
 	free(image);
 	close_release(directory);
