@@ -12,6 +12,14 @@
 #include "cli/secret.h"
 #include "io/clock.h"
 
+void plan_decode(struct manifest *manifest, const char *place, const char *bytes, size_t size)
+{
+	char problem[256];
+
+	if (!manifest_decode(manifest, bytes, size, problem, sizeof(problem)))
+		options_fail("bad_release", "%s: %s", place, problem);
+}
+
 static void collect_boards(struct plan_release *release, const char *bytes, size_t size)
 {
 	struct image *image = options_allocate(sizeof(*image));
@@ -47,12 +55,10 @@ static char *read_bytes(struct plan_release *release, const char *place, size_t 
 struct plan_release *plan_read_release(const char *place)
 {
 	struct plan_release *release = options_allocate(sizeof(*release));
-	char problem[256];
 	size_t size;
 	char *bytes = read_bytes(release, place, &size);
 
-	if (!manifest_decode(&release->manifest, bytes, size, problem, sizeof(problem)))
-		options_fail("bad_release", "%s: %s", place, problem);
+	plan_decode(&release->manifest, place, bytes, size);
 	collect_boards(release, bytes, size);
 	bytes_sha256(release->id, bytes, size);
 	free(bytes);

@@ -10,6 +10,7 @@
 #include "base/text.h"
 #include "cli/commands.h"
 #include "cli/file.h"
+#include "cli/plan.h"
 #include "cli/secret.h"
 #include "daemon/trust.h"
 #include "io/clock.h"
@@ -171,7 +172,7 @@ static void create(const struct options *options)
 static void sign(const struct options *options)
 {
 	const char *place = options->words[1];
-	char path[FILES_PATH_SIZE + 1], name[64], problem[256], file[USIGN_FILE_SIZE_MAX];
+	char path[FILES_PATH_SIZE + 1], name[64], file[USIGN_FILE_SIZE_MAX];
 	char fingerprint[USIGN_FINGERPRINT_TEXT_SIZE + 1], comment[64];
 	struct usign_signature signature;
 	struct manifest manifest;
@@ -182,8 +183,7 @@ static void sign(const struct options *options)
 		options_fail(NULL, "sign needs --key K.sec");
 	file_join(path, place, "release.json");
 	bytes = file_read(path, LIMITS_MANIFEST_SIZE, &size);
-	if (!manifest_decode(&manifest, bytes, size, problem, sizeof(problem)))
-		options_fail("bad_release", "%s: %s", path, problem);
+	plan_decode(&manifest, path, bytes, size);
 	secret_sign(options, &signature, bytes, size, NULL);
 	free(bytes);
 	usign_fingerprint(fingerprint, signature.keynum);
@@ -329,13 +329,11 @@ static void show(const struct options *options)
 	struct directory *directory = open_release(options);
 	struct image *image = options_allocate(sizeof(*image));
 	char *buffer = options_allocate(DOCUMENT_SIZE);
-	char hex[BYTES_HASH_TEXT_SIZE + 1], problem[256];
+	char hex[BYTES_HASH_TEXT_SIZE + 1];
 	struct manifest manifest;
 	struct text text;
 
-	if (!manifest_decode(&manifest, directory->manifest, directory->manifest_size, problem,
-		    sizeof(problem)))
-		options_fail("bad_release", "%s: %s", options->words[1], problem);
+	plan_decode(&manifest, options->words[1], directory->manifest, directory->manifest_size);
 	text_init(&text, buffer, DOCUMENT_SIZE);
 	bytes_to_hex(hex, directory->release_id, BYTES_HASH_SIZE);
 	show_head(&text, &manifest, hex, options->json);
