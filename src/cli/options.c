@@ -237,7 +237,7 @@ void options_print_safe(const char *text)
 	for (const unsigned char *c = (const unsigned char *)text; *c != '\0'; c++) {
 		bool control = *c < 0x20 || *c == 0x7f || (*c == 0xc2 && c[1] < 0xa0);
 
-		putchar(control ? '?' : *c);
+		fputc(control ? '?' : *c, stdout);
 	}
 }
 

@@ -112,7 +112,7 @@ static void print_cell(struct json_object *node, const char *member, size_t widt
 {
 	print_member("", node, member);
 	for (size_t i = strlen(client_string(node, member)); i < width + 2; i++)
-		putchar(' ');
+		fputc(' ', stdout);
 }
 
 static void print_row(const struct table *table, struct json_object *node)
