@@ -120,9 +120,9 @@ static void assign_waves(const struct options *options, struct order_start *star
 		options_fail("bad_wave", "at most %d waves", LIMITS_WAVES_MAX);
 }
 
-static uint64_t next_epoch(struct json_object *mesh)
+static uint64_t next_epoch(struct json_object *mesh, struct json_object *nodes)
 {
-	struct json_object *nodes = client_member(mesh, "nodes"), *node;
+	struct json_object *node;
 	uint64_t highest = client_u64(mesh, "highest_epoch", 0);
 
 	for (size_t i = 0; (node = client_at(nodes, i)) != NULL; i++) {
@@ -134,23 +134,20 @@ static uint64_t next_epoch(struct json_object *mesh)
 }
 
 /* Where the nodes find it: at its URL, or at the node on this machine. */
-static void set_urls(
-	struct order_start *start, const struct plan_release *release, struct json_object *mesh)
+static void set_url(struct order_start *start, const struct plan_release *release,
+	struct json_object *mesh, struct json_object *nodes)
 {
-	struct json_object *entry =
-		find_node(client_member(mesh, "nodes"), client_string(mesh, "node"));
-	const char *address = client_string(entry, "address");
+	const char *address =
+		client_string(find_node(nodes, client_string(mesh, "node")), "address");
 	char hex[BYTES_HASH_TEXT_SIZE + 1];
 
 	bytes_to_hex(hex, release->id, BYTES_HASH_SIZE);
-	start->url_count = 1;
 	if (!release->is_directory)
 		text_set(start->urls[0], sizeof(start->urls[0]), release->place);
 	else if (address[0] != '\0')
 		snprintf(start->urls[0], sizeof(start->urls[0]), "http://%s/v1/releases/%s/",
 			address, hex);
-	else
-		start->url_count = 0;
+	start->url_count = start->urls[0][0] != '\0';
 }
 
 static void offer_directory(const struct options *options, const struct plan_release *release)
@@ -228,7 +225,7 @@ static void read_policy(const struct options *options, struct order_start *start
 static int run(const struct options *options)
 {
 	struct plan_release *release;
-	struct json_object *mesh;
+	struct json_object *mesh, *nodes;
 	struct order order;
 	struct order_start *start = &order.start;
 
@@ -238,8 +235,9 @@ static int run(const struct options *options)
 		options_fail(NULL, "--key K.sec is missing");
 	release = plan_read_release(options->words[0]);
 	mesh = client_get(options, "/v1/mesh");
+	nodes = client_member(mesh, "nodes");
 	plan_begin(&order, ORDER_START, mesh);
-	order.epoch = next_epoch(mesh);
+	order.epoch = next_epoch(mesh, nodes);
 	randombytes_buf(order.upgrade, sizeof(order.upgrade));
 	read_policy(options, start);
 	memcpy(start->release_id, release->id, BYTES_HASH_SIZE);
@@ -247,8 +245,8 @@ static int run(const struct options *options)
 	start->sequence = release->manifest.sequence;
 	start->participants =
 		options_allocate(LIMITS_PARTICIPANTS_MAX * sizeof(*start->participants));
-	set_urls(start, release, mesh);
-	choose_participants(options, release, client_member(mesh, "nodes"), start);
+	set_url(start, release, mesh, nodes);
+	choose_participants(options, release, nodes, start);
 	assign_waves(options, start);
 	if (!options->dry_run) {
 		offer_directory(options, release);
