@@ -224,23 +224,26 @@ static void complain_of_key(void *context, const char *path, const char *problem
 	fprintf(stderr, "lockstep release: %s does not count: %s\n", path, problem);
 }
 
-/* The image on disk against the signed manifest: size, hash and every chunk. */
+/* Image number `index` on disk against the signed manifest: size, hash and every chunk. NULL, or
+ * what is wrong with it. */
 static const char *check_image(
-	const struct directory *directory, const struct image *image, uint8_t *chunk)
+	const struct directory *directory, uint32_t index, struct image *image, uint8_t *chunk)
 {
-	const struct directory_image *entry = directory_find(directory, image->sha256);
-	int fd = entry != NULL ? directory_open_image(directory, entry) : -1;
-	const char *wrong = fd < 0 ? "is missing or has another size" : NULL;
+	const char *wrong = NULL;
+	int fd = directory_open_image(directory, &directory->images[index]);
 
-	for (uint32_t i = 0; i < image->chunk_count && wrong == NULL; i++) {
+	if (fd < 0)
+		return "is missing or has another size";
+	if (!manifest_image(image, index, directory->manifest, directory->manifest_size))
+		wrong = "cannot be read";
+	for (uint32_t i = 0; wrong == NULL && i < image->chunk_count; i++) {
 		uint32_t size = image_chunk_bytes(image, i);
 
 		if (pread(fd, chunk, size, (off_t)i * image->chunk_size) != (ssize_t)size ||
 			!image_chunk_is(image, i, chunk, size))
 			wrong = "is not what was signed";
 	}
-	if (fd >= 0)
-		close(fd);
+	close(fd);
 	return wrong;
 }
 
@@ -250,10 +253,8 @@ static void check_images(const struct directory *directory)
 	uint8_t *chunk = options_allocate(LIMITS_CHUNK_SIZE);
 
 	for (uint32_t i = 0; i < directory->image_count; i++) {
-		const char *wrong = "cannot be read";
+		const char *wrong = check_image(directory, i, image, chunk);
 
-		if (manifest_image(image, i, directory->manifest, directory->manifest_size))
-			wrong = check_image(directory, image, chunk);
 		if (wrong != NULL)
 			options_fail(reason_word(REASON_HASH_MISMATCH), "%s/%s %s", directory->path,
 				directory->images[i].file, wrong);
