@@ -14,6 +14,17 @@ enum {
 	NAMES_SIZE = 512,
 };
 
+static bool is_listed(const char *list, const char *name)
+{
+	char next[LIMITS_NAME_SIZE + 1];
+
+	while (list != NULL && (list = options_next_name(list, next)) != NULL) {
+		if (strcmp(next, name) == 0)
+			return true;
+	}
+	return false;
+}
+
 /* "node3,node5": who of the upgrade's wave has neither of the two states, is not in the list
  * `without`, and so stands in the way. True if there are any. */
 static bool list_others(char names[static NAMES_SIZE], const struct options *options,
@@ -24,18 +35,13 @@ static bool list_others(char names[static NAMES_SIZE], const struct options *opt
 
 	text_init(&text, names, NAMES_SIZE);
 	for (size_t i = 0; (node = client_at(nodes, i)) != NULL; i++) {
+		const char *name = client_string(node, "name");
 		const char *state = client_string(node, "state");
-		const char *list = options->without != NULL ? options->without : "";
-		char name[LIMITS_NAME_SIZE + 1];
-		bool fine = !client_bool(node, "participant") ||
-			    client_u64(node, "wave", 0) != wave || strcmp(state, state_a) == 0 ||
-			    strcmp(state, state_b) == 0;
 
-		while (!fine && (list = options_next_name(list, name)) != NULL)
-			fine = strcmp(name, client_string(node, "name")) == 0;
-		if (!fine)
-			text_add_format(
-				&text, text.size > 0 ? ",%s" : "%s", client_string(node, "name"));
+		if (client_bool(node, "participant") && client_u64(node, "wave", 0) == wave &&
+			strcmp(state, state_a) != 0 && strcmp(state, state_b) != 0 &&
+			!is_listed(options->without, name))
+			text_add_format(&text, text.size > 0 ? ",%s" : "%s", name);
 	}
 	return text.size > 0;
 }
