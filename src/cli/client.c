@@ -19,6 +19,7 @@ enum {
 };
 
 struct waiting {
+	struct http_fetch request;
 	char *bytes; /* with a terminator; NULL if there is no answer */
 	size_t size;
 	uint32_t status;
@@ -40,15 +41,15 @@ static void on_done(void *context, uint64_t token, const struct http_result *res
 	memcpy(waiting->bytes, result->bytes, result->size);
 }
 
-static void fetch(struct waiting *waiting, struct http_fetch *request)
+static void fetch(struct waiting *waiting)
 {
 	struct event_base *base = event_base_new();
 	struct http_client *client = base != NULL ? http_client_new(base) : NULL;
 
-	request->deadline_ms = DEADLINE_MS;
-	request->done = on_done;
-	request->context = waiting;
-	if (client == NULL || !http_client_get(client, request))
+	waiting->request.deadline_ms = DEADLINE_MS;
+	waiting->request.done = on_done;
+	waiting->request.context = waiting;
+	if (client == NULL || !http_client_get(client, &waiting->request))
 		options_fail("internal", "out of memory");
 	while (http_client_count(client) > 0 && event_base_loop(base, EVLOOP_ONCE) == 0)
 		;
@@ -74,22 +75,21 @@ static _Noreturn void fail_refused(const struct waiting *waiting)
 char *client_ask(
 	const struct options *options, const char *path, const char *body, size_t body_size)
 {
-	struct waiting waiting = { 0 };
 	char url[URL_SIZE];
 	const char *base = options->url != NULL ? options->url : "http://localhost";
 	size_t base_size = strlen(base);
-	struct http_fetch request = {
-		.url = url,
-		.control = options->url == NULL ? options->socket : NULL,
-		.body = body,
-		.body_size = body_size,
-		.size = ANSWER_SIZE_MAX,
+	struct waiting waiting = {
+		.request.url = url,
+		.request.control = options->url == NULL ? options->socket : NULL,
+		.request.body = body,
+		.request.body_size = body_size,
+		.request.size = ANSWER_SIZE_MAX,
 	};
 
 	while (base_size > 0 && base[base_size - 1] == '/')
 		base_size--;
 	snprintf(url, sizeof(url), "%.*s%s", (int)base_size, base, path);
-	fetch(&waiting, &request);
+	fetch(&waiting);
 	if (waiting.bytes == NULL)
 		options_fail("no_daemon",
 			"no daemon answers at %s (%s); is it running? Try --socket PATH or --url "
@@ -102,10 +102,9 @@ char *client_ask(
 
 char *client_fetch(const char *url, size_t size_max, size_t *size)
 {
-	struct waiting waiting = { 0 };
-	struct http_fetch request = { .url = url, .size = size_max };
+	struct waiting waiting = { .request.url = url, .request.size = size_max };
 
-	fetch(&waiting, &request);
+	fetch(&waiting);
 	if (waiting.bytes == NULL)
 		options_fail("fetch_failed", "%s: %s", url, waiting.problem);
 	if (waiting.status / 100 != 2)
