@@ -25,7 +25,7 @@ enum kind {
 
 /* Without pointers, so that it needs no work at the start of the program. */
 static const struct option {
-	char name[20];
+	char name[18];     /* behind "--" */
 	uint16_t commands; /* that know it */
 	uint16_t offset;   /* of its value in struct options */
 	uint16_t kind;
@@ -34,44 +34,44 @@ static const struct option {
 	{                                                                                          \
 		name, commands, offsetof(struct options, member), kind                             \
 	}
-	OPTION("--json", OPTIONS_OF_ALL, FLAG, json),
-	OPTION("--socket", OPTIONS_OF_ALL, TEXT, socket),
-	OPTION("--url", OPTIONS_OF_ALL, TEXT, url),
-	OPTION("--watch", OPTIONS_OF_STATUS, FLAG, watch),
-	OPTION("--key",
+	OPTION("json", OPTIONS_OF_ALL, FLAG, json),
+	OPTION("socket", OPTIONS_OF_ALL, TEXT, socket),
+	OPTION("url", OPTIONS_OF_ALL, TEXT, url),
+	OPTION("watch", OPTIONS_OF_STATUS, FLAG, watch),
+	OPTION("key",
 		OPTIONS_OF_START | OPTIONS_OF_SCHEDULE | OPTIONS_OF_CONFIRM | OPTIONS_OF_ABORT |
 			OPTIONS_OF_RELEASE,
 		TEXT, key),
-	OPTION("--participants", OPTIONS_OF_START, TEXT, participants),
-	OPTION("--wave", OPTIONS_OF_START, LIST, list),
-	OPTION("--confirm", OPTIONS_OF_START, TEXT, confirm),
-	OPTION("--policy", OPTIONS_OF_START, TEXT, policy),
-	OPTION("--quorum", OPTIONS_OF_START, NUMBER, quorum),
-	OPTION("--hold", OPTIONS_OF_START, DURATION, hold_ms),
-	OPTION("--allow-single-slot", OPTIONS_OF_START, FLAG, allow_single_slot),
-	OPTION("--allow-downgrade", OPTIONS_OF_START, FLAG, allow_downgrade),
-	OPTION("--no-catch-up", OPTIONS_OF_START, FLAG, no_catch_up),
-	OPTION("--dry-run", OPTIONS_OF_START, FLAG, dry_run),
-	OPTION("--in", OPTIONS_OF_SCHEDULE, DURATION, countdown_ms),
-	OPTION("--at", OPTIONS_OF_SCHEDULE, TIME_OF_DAY, countdown_ms),
-	OPTION("--wave", OPTIONS_OF_SCHEDULE, NUMBER, wave),
-	OPTION("--confirm-window", OPTIONS_OF_SCHEDULE, DURATION, confirm_window_ms),
-	OPTION("--force", OPTIONS_OF_SCHEDULE, FLAG, force),
-	OPTION("--without", OPTIONS_OF_CONFIRM, TEXT, without),
-	OPTION("--reason", OPTIONS_OF_ABORT, TEXT, reason),
-	OPTION("--version", OPTIONS_OF_RELEASE, TEXT, version),
-	OPTION("--sequence", OPTIONS_OF_RELEASE, NUMBER, sequence),
-	OPTION("--image", OPTIONS_OF_RELEASE, LIST, list),
-	OPTION("--out", OPTIONS_OF_RELEASE, TEXT, out),
-	OPTION("--info-url", OPTIONS_OF_RELEASE, TEXT, info_url),
-	OPTION("--force-board", OPTIONS_OF_RELEASE, FLAG, force_board),
-	OPTION("--trust", OPTIONS_OF_RELEASE, TEXT, trust),
-	OPTION("--threshold", OPTIONS_OF_RELEASE, NUMBER, threshold),
-	OPTION("--mesh", OPTIONS_OF_KEY, TEXT, mesh),
-	OPTION("--generate", OPTIONS_OF_KEY, FLAG, generate),
-	OPTION("--config", OPTIONS_OF_DAEMON, TEXT, config),
-	OPTION("--syslog", OPTIONS_OF_DAEMON, FLAG, syslog),
-	OPTION("--debug", OPTIONS_OF_DAEMON, FLAG, debug),
+	OPTION("participants", OPTIONS_OF_START, TEXT, participants),
+	OPTION("wave", OPTIONS_OF_START, LIST, list),
+	OPTION("confirm", OPTIONS_OF_START, TEXT, confirm),
+	OPTION("policy", OPTIONS_OF_START, TEXT, policy),
+	OPTION("quorum", OPTIONS_OF_START, NUMBER, quorum),
+	OPTION("hold", OPTIONS_OF_START, DURATION, hold_ms),
+	OPTION("allow-single-slot", OPTIONS_OF_START, FLAG, allow_single_slot),
+	OPTION("allow-downgrade", OPTIONS_OF_START, FLAG, allow_downgrade),
+	OPTION("no-catch-up", OPTIONS_OF_START, FLAG, no_catch_up),
+	OPTION("dry-run", OPTIONS_OF_START, FLAG, dry_run),
+	OPTION("in", OPTIONS_OF_SCHEDULE, DURATION, countdown_ms),
+	OPTION("at", OPTIONS_OF_SCHEDULE, TIME_OF_DAY, countdown_ms),
+	OPTION("wave", OPTIONS_OF_SCHEDULE, NUMBER, wave),
+	OPTION("confirm-window", OPTIONS_OF_SCHEDULE, DURATION, confirm_window_ms),
+	OPTION("force", OPTIONS_OF_SCHEDULE, FLAG, force),
+	OPTION("without", OPTIONS_OF_CONFIRM, TEXT, without),
+	OPTION("reason", OPTIONS_OF_ABORT, TEXT, reason),
+	OPTION("version", OPTIONS_OF_RELEASE, TEXT, version),
+	OPTION("sequence", OPTIONS_OF_RELEASE, NUMBER, sequence),
+	OPTION("image", OPTIONS_OF_RELEASE, LIST, list),
+	OPTION("out", OPTIONS_OF_RELEASE, TEXT, out),
+	OPTION("info-url", OPTIONS_OF_RELEASE, TEXT, info_url),
+	OPTION("force-board", OPTIONS_OF_RELEASE, FLAG, force_board),
+	OPTION("trust", OPTIONS_OF_RELEASE, TEXT, trust),
+	OPTION("threshold", OPTIONS_OF_RELEASE, NUMBER, threshold),
+	OPTION("mesh", OPTIONS_OF_KEY, TEXT, mesh),
+	OPTION("generate", OPTIONS_OF_KEY, FLAG, generate),
+	OPTION("config", OPTIONS_OF_DAEMON, TEXT, config),
+	OPTION("syslog", OPTIONS_OF_DAEMON, FLAG, syslog),
+	OPTION("debug", OPTIONS_OF_DAEMON, FLAG, debug),
 #undef OPTION
 };
 
@@ -150,8 +150,11 @@ static bool read_value(struct options *options, const struct option *option, con
 
 static const struct option *find_option(const struct command *command, const char *name)
 {
+	if (strncmp(name, "--", 2) != 0)
+		return NULL;
 	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
-		if ((table[i].commands & command->known) != 0 && strcmp(table[i].name, name) == 0)
+		if ((table[i].commands & command->known) != 0 &&
+			strcmp(table[i].name, name + 2) == 0)
 			return &table[i];
 	}
 	return NULL;
