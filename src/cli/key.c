@@ -130,12 +130,12 @@ const struct command command_key = {
 	"\n"
 	"Keys are files in the format of usign and signify.\n"
 	"  generate  writes NAME.sec (keep it secret) and NAME.pub (give it to every node)\n"
-	"  derive    reads a community passphrase and prints the public key that belongs to it;\n"
-	"            --generate makes up a good passphrase of six words first\n"
+	"  derive    reads a community passphrase and prints its public key; --generate makes up\n"
+	"            a good one of six words first\n"
 	"  show      prints what kind of key FILE is, and its fingerprint\n"
 	"\n"
-	"Nodes trust a public key that lies in /etc/lockstep/trust/operator/ (orders) or\n"
-	"/etc/lockstep/trust/release/ (releases).\n",
+	"Nodes trust the public keys in /etc/lockstep/trust/: operator/ for orders, release/ for\n"
+	"releases.\n",
 	OPTIONS_OF_KEY,
 	2,
 	run,

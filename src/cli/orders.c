@@ -116,8 +116,7 @@ static int schedule(const struct options *options)
 const struct command command_schedule = {
 	"schedule",
 	"start the countdown to the flash",
-	"schedule --key K.sec (--in 60s | --at HH:MM) [--wave N]\n"
-	"                         [--confirm-window 600s] [--force]\n"
+	"schedule --key K.sec (--in 60s | --at HH:MM) [OPTIONS]\n"
 	"\n"
 	"Starts the countdown: at its end every participant of the wave flashes at the same\n"
 	"moment, but only if each of them has said that it is scheduled. Until then lockstep\n"

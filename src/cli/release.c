@@ -387,17 +387,17 @@ const struct command command_release = {
 	"release",
 	"create, sign, verify and show releases",
 	"release create --version V --sequence N --image BOARD[,BOARD...]=FILE ...\n"
-	"                               --out DIR [--info-url URL] [--force-board]\n"
+	"           --out DIR [--info-url URL] [--force-board]\n"
 	"       lockstep release sign --key K.sec DIR\n"
 	"       lockstep release verify --trust KEYDIR [--threshold N] [--json] DIR\n"
 	"       lockstep release show [--json] DIR\n"
 	"\n"
 	"A release is a directory: release.json, signatures/ and images/.\n"
 	"  create  measures the images, copies them to DIR/images and writes DIR/release.json.\n"
-	"          N must grow with every release: nodes refuse to go back. An image that says\n"
-	"          in its metadata that it is for other boards is refused without --force-board.\n"
+	"          N must grow with every release: nodes refuse to go back. An image whose\n"
+	"          metadata names other boards is refused without --force-board.\n"
 	"  sign    adds DIR/signatures/FINGERPRINT.sig; signify and usign accept it too\n"
-	"  verify  checks signatures, sizes, hashes and chunks against the *.pub files of KEYDIR\n"
+	"  verify  checks signatures (by keys of KEYDIR/*.pub), sizes, hashes and chunks\n"
 	"  show    prints version, boards, sizes and signers\n",
 	OPTIONS_OF_RELEASE,
 	2,

@@ -197,8 +197,7 @@ const struct command command_status = {
 	"show the mesh at a glance; --watch follows it",
 	"status [--watch] [--json] [--url http://HOST:PORT]\n"
 	"\n"
-	"Shows the mesh as this node sees it: the upgrade, its countdown, and a row for every\n"
-	"node.\n"
+	"Shows the mesh as this node sees it: the upgrade, its countdown, a row for each node.\n"
 	"  --watch  goes on until Ctrl-C and draws progress bars\n"
 	"  --json   prints what the node answers (docs/api.md)\n",
 	OPTIONS_OF_STATUS,
