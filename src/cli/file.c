@@ -6,7 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
-static void check(const char *path, int error)
+void file_check(const char *path, int error)
 {
 	if (error != 0)
 		options_fail("internal", "%s: %s", path, strerror(-error));
@@ -15,25 +15,29 @@ static void check(const char *path, int error)
 void file_join(char path[static FILES_PATH_SIZE + 1], const char *directory, const char *name)
 {
 	if (!files_join(path, directory, name))
-		check(directory, -ENAMETOOLONG);
-}
-
-void file_make_directory(const char *path)
-{
-	check(path, files_make_directory(path));
+		file_check(directory, -ENAMETOOLONG);
 }
 
 char *file_read(const char *path, size_t size_max, size_t *size)
 {
 	char *bytes = NULL;
 
-	check(path, files_read(path, size_max, &bytes, size));
+	file_check(path, files_read(path, size_max, &bytes, size));
 	return bytes;
 }
 
-void file_write(const char *path, const void *bytes, size_t size)
+void file_write(char path[static FILES_PATH_SIZE + 1], const char *directory, const char *name,
+	const void *bytes, size_t size)
 {
-	check(path, files_write(path, bytes, size, 0644));
+	char *slash;
+
+	file_join(path, directory, name);
+	slash = strrchr(path, '/');
+	*slash = '\0';
+	if (slash > path)
+		file_check(path, files_make_directory(path));
+	*slash = '/';
+	file_check(path, files_write(path, bytes, size, 0644));
 }
 
 void file_write_new(const char *path, const char *bytes, size_t size, unsigned mode)
@@ -43,7 +47,7 @@ void file_write_new(const char *path, const char *bytes, size_t size, unsigned m
 	if (fd < 0 && errno == EEXIST)
 		options_fail("exists", "%s is there already and is not overwritten", path);
 	if (fd < 0)
-		check(path, -errno);
+		file_check(path, -errno);
 	if (write(fd, bytes, size) != (ssize_t)size || fsync(fd) != 0 || close(fd) != 0)
-		check(path, -EIO);
+		file_check(path, -EIO);
 }

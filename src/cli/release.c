@@ -112,8 +112,7 @@ static void add_image(const struct options *options, struct text *text, uint32_t
 		options_fail("bad_image", "%s is empty or too large", path);
 	read_trailer(options, image, path, bytes, size);
 	name_image(image, path, number);
-	file_join(target, options->out, image->file);
-	file_write(target, bytes, size);
+	file_write(target, options->out, image->file, bytes, size);
 	manifest_write_image(text, image);
 	free(bytes);
 	free(image);
@@ -130,8 +129,7 @@ static void write_release(const struct options *options, const struct text *text
 		options_fail("bad_release", "the release is too large");
 	if (!manifest_decode(&manifest, text->buffer, text->size, problem, sizeof(problem)))
 		options_fail("bad_release", "%s", problem);
-	file_join(path, options->out, "release.json");
-	file_write(path, text->buffer, text->size);
+	file_write(path, options->out, "release.json", text->buffer, text->size);
 	bytes_sha256(id, text->buffer, text->size);
 	bytes_to_hex(hex, id, sizeof(id));
 	if (options->json)
@@ -145,7 +143,6 @@ static void write_release(const struct options *options, const struct text *text
 static void create(const struct options *options)
 {
 	struct manifest manifest = { .sequence = options->sequence };
-	char images[FILES_PATH_SIZE + 1];
 	char *buffer = options_allocate(DOCUMENT_SIZE);
 	struct text text;
 
@@ -156,8 +153,6 @@ static void create(const struct options *options)
 	if (options->info_url != NULL)
 		text_set(manifest.info_url, sizeof(manifest.info_url), options->info_url);
 	clock_stamp(manifest.created, time(NULL));
-	file_join(images, options->out, "images");
-	file_make_directory(images);
 	text_init(&text, buffer, DOCUMENT_SIZE);
 	manifest_write_begin(&text, &manifest);
 	for (uint32_t i = 0; i < options->list.count; i++)
@@ -189,11 +184,8 @@ static void sign(const struct options *options)
 	usign_fingerprint(fingerprint, signature.keynum);
 	snprintf(comment, sizeof(comment), "verify with %s.pub", fingerprint);
 	size = usign_write_signature(file, sizeof(file), comment, &signature);
-	file_join(path, place, "signatures");
-	file_make_directory(path);
 	snprintf(name, sizeof(name), "signatures/%s.sig", fingerprint);
-	file_join(path, place, name);
-	file_write(path, file, size);
+	file_write(path, place, name, file, size);
 	if (options->json)
 		printf("{\"signature\":\"%s\"}\n", path);
 	else
@@ -268,13 +260,11 @@ static void verify(const struct options *options)
 	struct keyring ring = { 0 };
 	struct directory *directory;
 	uint32_t signers;
-	int error;
 
 	if (options->trust == NULL)
 		options_fail(NULL, "verify needs --trust KEYDIR");
-	error = trust_read_directory(&ring, options->trust, complain_of_key, NULL);
-	if (error != 0)
-		options_fail("internal", "%s: %s", options->trust, strerror(-error));
+	file_check(
+		options->trust, trust_read_directory(&ring, options->trust, complain_of_key, NULL));
 	directory = open_release(options);
 	signers = keyring_count_signers(&ring, directory->signatures, directory->signature_count,
 		directory->manifest, directory->manifest_size);
