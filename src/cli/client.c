@@ -125,12 +125,16 @@ struct json_object *client_get(const struct options *options, const char *path)
 	return object;
 }
 
-void client_print(const struct options *options, const char *path)
+struct json_object *client_look(const struct options *options, const char *path)
 {
-	char *answer = client_ask(options, path, NULL, 0);
+	char *answer;
 
+	if (!options->json)
+		return client_get(options, path);
+	answer = client_ask(options, path, NULL, 0);
 	puts(answer);
 	free(answer);
+	return NULL;
 }
 
 struct json_object *client_member(struct json_object *object, const char *member)

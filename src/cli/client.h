@@ -22,8 +22,8 @@ char *client_fetch(const char *url, size_t size_max, size_t *size);
 /* GET `path` as a JSON object, which the caller gives back with json_free(). */
 struct json_object *client_get(const struct options *options, const char *path);
 
-/* GET `path` and print it as it comes. */
-void client_print(const struct options *options, const char *path);
+/* The same, to be shown to people; with --json it is printed as it comes, and NULL returned. */
+struct json_object *client_look(const struct options *options, const char *path);
 
 /* Members of an answer; what is not there or of another kind is "" or the fallback. */
 const char *client_string(struct json_object *object, const char *member);

@@ -160,18 +160,14 @@ static void print_mesh(struct table *table, struct json_object *mesh)
 
 static void print_once(const struct options *options, struct table *table)
 {
-	struct json_object *mesh;
+	struct json_object *mesh = client_look(options, "/v1/mesh");
 
-	if (options->json) {
-		client_print(options, "/v1/mesh");
+	if (mesh == NULL)
 		return;
-	}
-	mesh = client_get(options, "/v1/mesh");
 	if (options->watch && isatty(STDOUT_FILENO) == 1)
 		printf("\033[H\033[J");
 	print_mesh(table, mesh);
 	json_free(mesh);
-	(void)fflush(stdout);
 }
 
 static int run(const struct options *options)
@@ -186,6 +182,7 @@ static int run(const struct options *options)
 	}
 	print_once(options, &table);
 	while (options->watch) {
+		(void)fflush(stdout);
 		(void)nanosleep(&pause, NULL);
 		print_once(options, &table);
 	}
