@@ -32,15 +32,13 @@ static void print_bar(const struct table *table, uint64_t held, uint64_t total)
 
 static void print_seconds(const char *before, uint64_t ms)
 {
-	uint64_t seconds = (ms + 999) / 1000;
+	uint64_t seconds = (ms + 999) / 1000, minutes = seconds / 60;
 
-	if (seconds >= 3600)
-		printf("%s%" PRIu64 " h %" PRIu64 " min", before, seconds / 3600,
-			seconds / 60 % 60);
-	else if (seconds >= 120)
-		printf("%s%" PRIu64 " min", before, seconds / 60);
+	if (minutes >= 60)
+		printf("%s%" PRIu64 " h %" PRIu64 " min", before, minutes / 60, minutes % 60);
 	else
-		printf("%s%" PRIu64 " s", before, seconds);
+		printf("%s%" PRIu64 " %s", before, minutes >= 2 ? minutes : seconds,
+			minutes >= 2 ? "min" : "s");
 }
 
 static void print_member(const char *before, struct json_object *object, const char *member)
