@@ -101,12 +101,11 @@ static void read_topology(struct check *check)
 
 	topology->node_count = (uint32_t)client_count(check->nodes);
 	topology->link_capacity = topology->node_count * LIMITS_NEIGHBOURS_MAX;
-	topology->links = options_allocate(
-		check->options, (topology->link_capacity + 1) * sizeof(*topology->links));
-	topology->groups = options_allocate(
-		check->options, (topology->node_count + 1) * sizeof(*topology->groups));
-	topology->parents = options_allocate(
-		check->options, (topology->node_count + 1) * sizeof(*topology->parents));
+	topology->links =
+		options_allocate((topology->link_capacity + 1) * sizeof(*topology->links));
+	topology->groups = options_allocate((topology->node_count + 1) * sizeof(*topology->groups));
+	topology->parents =
+		options_allocate((topology->node_count + 1) * sizeof(*topology->parents));
 	for (uint32_t i = 0; i < topology->node_count; i++) {
 		struct json_object *node = client_at(check->nodes, i);
 		struct json_object *links = client_member(node, "links");
@@ -202,11 +201,11 @@ static int run(const struct options *options)
 	struct json_object *mesh;
 
 	if (options->word_count > 0)
-		release = plan_read_release(options, options->words[0]);
+		release = plan_read_release(options->words[0]);
 	mesh = client_get(options, "/v1/mesh");
 	check.release = release;
 	check.nodes = client_member(mesh, "nodes");
-	text_init(&check.json, options_allocate(options, FINDINGS_SIZE), FINDINGS_SIZE);
+	text_init(&check.json, options_allocate(FINDINGS_SIZE), FINDINGS_SIZE);
 	check.json.opened = true;
 	for (size_t i = 0; i < client_count(check.nodes); i++)
 		look_at(&check, client_at(check.nodes, i));

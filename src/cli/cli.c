@@ -55,14 +55,15 @@ static int print_usage(FILE *stream, int status)
 	return status;
 }
 
-/* How many of the first letters agree. */
+/* How many of the first letters agree. The terminator is one, for a whole word is nearer than any
+ * other. */
 static size_t likeness(const char *a, const char *b)
 {
 	size_t same = 0;
 
-	while (a[same] != '\0' && a[same] == b[same])
+	while (a[same] == b[same] && a[same] != '\0')
 		same++;
-	return same;
+	return same + (a[same] == b[same]);
 }
 
 /* The command of this name, or the one that comes nearest; NULL if nothing does. */
@@ -72,9 +73,7 @@ static const struct command *find(const char *word)
 	size_t best = 0;
 
 	for (size_t i = 0; i < COMMAND_COUNT; i++) {
-		/* With the terminator, for a whole word is nearer than any other. */
-		size_t same =
-			likeness(word, commands[i]->word) + (strcmp(word, commands[i]->word) == 0);
+		size_t same = likeness(word, commands[i]->word);
 
 		if (same > best) {
 			best = same;

@@ -19,7 +19,7 @@ enum {
 };
 
 struct waiting {
-	const struct options *options;
+	struct http_fetch request;
 	char *bytes; /* with a terminator; NULL if there is no answer */
 	size_t size;
 	uint32_t status;
@@ -36,21 +36,21 @@ static void on_done(void *context, uint64_t token, const struct http_result *res
 		text_set(waiting->problem, sizeof(waiting->problem), result->problem);
 		return;
 	}
-	waiting->bytes = options_allocate(waiting->options, result->size + 1);
+	waiting->bytes = options_allocate(result->size + 1);
 	waiting->size = result->size;
 	memcpy(waiting->bytes, result->bytes, result->size);
 }
 
-static void fetch(struct waiting *waiting, struct http_fetch *request)
+static void fetch(struct waiting *waiting)
 {
 	struct event_base *base = event_base_new();
 	struct http_client *client = base != NULL ? http_client_new(base) : NULL;
 
-	request->deadline_ms = DEADLINE_MS;
-	request->done = on_done;
-	request->context = waiting;
-	if (client == NULL || !http_client_get(client, request))
-		options_fail(waiting->options, "internal", "out of memory");
+	waiting->request.deadline_ms = DEADLINE_MS;
+	waiting->request.done = on_done;
+	waiting->request.context = waiting;
+	if (client == NULL || !http_client_get(client, &waiting->request))
+		options_fail("internal", "out of memory");
 	while (http_client_count(client) > 0 && event_base_loop(base, EVLOOP_ONCE) == 0)
 		;
 	http_client_free(client);
@@ -67,32 +67,31 @@ static _Noreturn void fail_refused(const struct waiting *waiting)
 	const char *reason = client_string(error, "reason");
 
 	if (message[0] != '\0' && text_is_printable(message, 1000))
-		options_fail(waiting->options, reason, "%s (%s)", message, reason);
-	options_fail(waiting->options, "internal", "the node answered with HTTP status %u",
-		(unsigned)waiting->status);
+		options_fail(reason, "%s (%s)", message, reason);
+	options_fail(
+		"internal", "the node answered with HTTP status %u", (unsigned)waiting->status);
 }
 
 char *client_ask(
 	const struct options *options, const char *path, const char *body, size_t body_size)
 {
-	struct waiting waiting = { .options = options };
 	char url[URL_SIZE];
 	const char *base = options->url != NULL ? options->url : "http://localhost";
 	size_t base_size = strlen(base);
-	struct http_fetch request = {
-		.url = url,
-		.control = options->url == NULL ? options->socket : NULL,
-		.body = body,
-		.body_size = body_size,
-		.size = ANSWER_SIZE_MAX,
+	struct waiting waiting = {
+		.request.url = url,
+		.request.control = options->url == NULL ? options->socket : NULL,
+		.request.body = body,
+		.request.body_size = body_size,
+		.request.size = ANSWER_SIZE_MAX,
 	};
 
 	while (base_size > 0 && base[base_size - 1] == '/')
 		base_size--;
 	snprintf(url, sizeof(url), "%.*s%s", (int)base_size, base, path);
-	fetch(&waiting, &request);
+	fetch(&waiting);
 	if (waiting.bytes == NULL)
-		options_fail(options, "no_daemon",
+		options_fail("no_daemon",
 			"no daemon answers at %s (%s); is it running? Try --socket PATH or --url "
 			"http://HOST:PORT.",
 			options->url != NULL ? options->url : options->socket, waiting.problem);
@@ -101,17 +100,15 @@ char *client_ask(
 	return waiting.bytes;
 }
 
-char *client_fetch(const struct options *options, const char *url, size_t size_max, size_t *size)
+char *client_fetch(const char *url, size_t size_max, size_t *size)
 {
-	struct waiting waiting = { .options = options };
-	struct http_fetch request = { .url = url, .size = size_max };
+	struct waiting waiting = { .request.url = url, .request.size = size_max };
 
-	fetch(&waiting, &request);
+	fetch(&waiting);
 	if (waiting.bytes == NULL)
-		options_fail(options, "fetch_failed", "%s: %s", url, waiting.problem);
+		options_fail("fetch_failed", "%s: %s", url, waiting.problem);
 	if (waiting.status / 100 != 2)
-		options_fail(options, "fetch_failed", "%s: HTTP status %u", url,
-			(unsigned)waiting.status);
+		options_fail("fetch_failed", "%s: HTTP status %u", url, (unsigned)waiting.status);
 	*size = waiting.size;
 	return waiting.bytes;
 }
@@ -124,16 +121,20 @@ struct json_object *client_get(const struct options *options, const char *path)
 
 	free(answer);
 	if (object == NULL)
-		options_fail(options, "internal", "the node's answer is not JSON");
+		options_fail("internal", "the node's answer is not JSON");
 	return object;
 }
 
-void client_print(const struct options *options, const char *path)
+struct json_object *client_look(const struct options *options, const char *path)
 {
-	char *answer = client_ask(options, path, NULL, 0);
+	char *answer;
 
+	if (!options->json)
+		return client_get(options, path);
+	answer = client_ask(options, path, NULL, 0);
 	puts(answer);
 	free(answer);
+	return NULL;
 }
 
 struct json_object *client_member(struct json_object *object, const char *member)
@@ -174,5 +175,6 @@ size_t client_count(struct json_object *array)
 
 struct json_object *client_at(struct json_object *array, size_t index)
 {
-	return json_object_array_get_idx(array, index);
+	return json_object_is_type(array, json_type_array) ? json_object_array_get_idx(array, index)
+							   : NULL;
 }

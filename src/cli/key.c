@@ -22,14 +22,14 @@ static void generate(const struct options *options, const char *name)
 	size_t size;
 
 	if (strlen(name) > FILES_PATH_SIZE - 5)
-		options_fail(options, "bad_name", "the name is too long");
+		options_fail("bad_name", "the name is too long");
 	randombytes_buf(seed, sizeof(seed));
 	usign_from_seed(&secret, seed);
 	randombytes_buf(secret.keynum, sizeof(secret.keynum));
 	usign_public_of(&key, &secret);
 	snprintf(path, sizeof(path), "%s.sec", name);
 	size = usign_write_secret(file, sizeof(file), "lockstep secret key", &secret);
-	file_write_new(options, path, file, size, 0600);
+	file_write_new(path, file, size, 0600);
 	sodium_memzero(seed, sizeof(seed));
 	sodium_memzero(&secret, sizeof(secret));
 	sodium_memzero(file, sizeof(file));
@@ -37,7 +37,7 @@ static void generate(const struct options *options, const char *name)
 	snprintf(comment, sizeof(comment), "lockstep public key %s", fingerprint);
 	snprintf(path, sizeof(path), "%s.pub", name);
 	size = usign_write_public(file, sizeof(file), comment, &key);
-	file_write_new(options, path, file, size, 0644);
+	file_write_new(path, file, size, 0644);
 	if (options->json)
 		printf("{\"fingerprint\":\"%s\"}\n", fingerprint);
 	else
@@ -59,14 +59,14 @@ static void derive(const struct options *options)
 		fprintf(stderr, "Passphrase (write it down, tell only operators): %s\n",
 			passphrase);
 	} else {
-		secret_read_passphrase(options, passphrase);
+		secret_read_passphrase(passphrase);
 	}
 	weakness = passphrase_weakness(passphrase);
 	if (weakness != NULL)
-		options_fail(options, "weak_passphrase",
+		options_fail("weak_passphrase",
 			"%s Six made-up words: lockstep key derive --mesh %s --generate", weakness,
 			options->mesh);
-	secret_derive(options, &secret, passphrase, options->mesh);
+	secret_derive(&secret, passphrase, options->mesh);
 	usign_public_of(&key, &secret);
 	sodium_memzero(&secret, sizeof(secret));
 	snprintf(comment, sizeof(comment), "lockstep passphrase key of mesh %s", options->mesh);
@@ -77,30 +77,30 @@ static void derive(const struct options *options)
 static void show(const struct options *options, const char *path)
 {
 	char fingerprint[USIGN_FINGERPRINT_TEXT_SIZE + 1];
-	const char *kind = NULL;
-	struct usign_signature signature;
-	struct usign_secret secret;
-	struct usign_public key;
+	const char *kind;
+	union {
+		uint8_t keynum[USIGN_KEYNUM_SIZE]; /* is the first of all */
+		struct usign_public key;
+		struct usign_signature signature;
+		struct usign_secret secret;
+	} file;
 	size_t size;
-	char *file = file_read(options, path, USIGN_FILE_SIZE_MAX, &size);
+	char *bytes = file_read(path, USIGN_FILE_SIZE_MAX, &size);
 
-	if (usign_read_public(&key, file, size) == USIGN_OK) {
+	if (usign_read_public(&file.key, bytes, size) == USIGN_OK)
 		kind = "public key";
-		usign_fingerprint(fingerprint, key.keynum);
-	} else if (usign_read_signature(&signature, file, size) == USIGN_OK) {
+	else if (usign_read_signature(&file.signature, bytes, size) == USIGN_OK)
 		kind = "signature";
-		usign_fingerprint(fingerprint, signature.keynum);
-	} else if (usign_read_secret(&secret, file, size) == USIGN_OK) {
+	else if (usign_read_secret(&file.secret, bytes, size) == USIGN_OK)
 		kind = "secret key";
-		usign_fingerprint(fingerprint, secret.keynum);
-		sodium_memzero(&secret, sizeof(secret));
-	}
-	sodium_memzero(file, size);
-	free(file);
-	if (kind == NULL)
-		options_fail(options, "bad_key",
+	else
+		options_fail("bad_key",
 			"%s is no key or signature of usign or signify (or it has a password)",
 			path);
+	usign_fingerprint(fingerprint, file.keynum);
+	sodium_memzero(&file, sizeof(file));
+	sodium_memzero(bytes, size);
+	free(bytes);
 	printf(options->json ? "{\"kind\":\"%s\",\"fingerprint\":\"%s\"}\n" : "%s %s\n", kind,
 		fingerprint);
 }
@@ -117,7 +117,7 @@ static int run(const struct options *options)
 		 text_is_name(options->mesh))
 		derive(options);
 	else
-		options_wrong(options, "needs one of generate NAME, derive --mesh MESH, show FILE");
+		options_fail(NULL, "needs one of generate NAME, derive --mesh MESH, show FILE");
 	return CLI_DONE;
 }
 
@@ -130,12 +130,12 @@ const struct command command_key = {
 	"\n"
 	"Keys are files in the format of usign and signify.\n"
 	"  generate  writes NAME.sec (keep it secret) and NAME.pub (give it to every node)\n"
-	"  derive    reads a community passphrase and prints the public key that belongs to it;\n"
-	"            --generate makes up a good passphrase of six words first\n"
+	"  derive    reads a community passphrase and prints its public key; --generate makes up\n"
+	"            a good one of six words first\n"
 	"  show      prints what kind of key FILE is, and its fingerprint\n"
 	"\n"
-	"Nodes trust a public key that lies in /etc/lockstep/trust/operator/ (orders) or\n"
-	"/etc/lockstep/trust/release/ (releases).\n",
+	"Nodes trust the public keys in /etc/lockstep/trust/: operator/ for orders, release/ for\n"
+	"releases.\n",
 	OPTIONS_OF_KEY,
 	2,
 	run,

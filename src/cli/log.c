@@ -7,17 +7,10 @@
 
 static int run(const struct options *options)
 {
-	struct json_object *answer, *entries;
+	struct json_object *answer = client_look(options, "/v1/log");
+	struct json_object *entries = client_member(answer, "entries"), *entry;
 
-	if (options->json) {
-		client_print(options, "/v1/log");
-		return CLI_DONE;
-	}
-	answer = client_get(options, "/v1/log");
-	entries = client_member(answer, "entries");
-	for (size_t i = 0; i < client_count(entries); i++) {
-		struct json_object *entry = client_at(entries, i);
-
+	for (size_t i = 0; (entry = client_at(entries, i)) != NULL; i++) {
 		printf("%s %-7s %s: ", client_string(entry, "time"), client_string(entry, "level"),
 			client_string(entry, "code"));
 		options_print_safe(client_string(entry, "text"));

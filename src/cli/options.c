@@ -25,7 +25,7 @@ enum kind {
 
 /* Without pointers, so that it needs no work at the start of the program. */
 static const struct option {
-	char name[20];
+	char name[18];     /* behind "--" */
 	uint16_t commands; /* that know it */
 	uint16_t offset;   /* of its value in struct options */
 	uint16_t kind;
@@ -34,62 +34,62 @@ static const struct option {
 	{                                                                                          \
 		name, commands, offsetof(struct options, member), kind                             \
 	}
-	OPTION("--json", OPTIONS_OF_ALL, FLAG, json),
-	OPTION("--socket", OPTIONS_OF_ALL, TEXT, socket),
-	OPTION("--url", OPTIONS_OF_ALL, TEXT, url),
-	OPTION("--watch", OPTIONS_OF_STATUS, FLAG, watch),
-	OPTION("--key",
+	OPTION("json", OPTIONS_OF_ALL, FLAG, json),
+	OPTION("socket", OPTIONS_OF_ALL, TEXT, socket),
+	OPTION("url", OPTIONS_OF_ALL, TEXT, url),
+	OPTION("watch", OPTIONS_OF_STATUS, FLAG, watch),
+	OPTION("key",
 		OPTIONS_OF_START | OPTIONS_OF_SCHEDULE | OPTIONS_OF_CONFIRM | OPTIONS_OF_ABORT |
 			OPTIONS_OF_RELEASE,
 		TEXT, key),
-	OPTION("--participants", OPTIONS_OF_START, TEXT, participants),
-	OPTION("--wave", OPTIONS_OF_START, LIST, list),
-	OPTION("--confirm", OPTIONS_OF_START, TEXT, confirm),
-	OPTION("--policy", OPTIONS_OF_START, TEXT, policy),
-	OPTION("--quorum", OPTIONS_OF_START, NUMBER, quorum),
-	OPTION("--hold", OPTIONS_OF_START, DURATION, hold_ms),
-	OPTION("--allow-single-slot", OPTIONS_OF_START, FLAG, allow_single_slot),
-	OPTION("--allow-downgrade", OPTIONS_OF_START, FLAG, allow_downgrade),
-	OPTION("--no-catch-up", OPTIONS_OF_START, FLAG, no_catch_up),
-	OPTION("--dry-run", OPTIONS_OF_START, FLAG, dry_run),
-	OPTION("--in", OPTIONS_OF_SCHEDULE, DURATION, countdown_ms),
-	OPTION("--at", OPTIONS_OF_SCHEDULE, TIME_OF_DAY, countdown_ms),
-	OPTION("--wave", OPTIONS_OF_SCHEDULE, NUMBER, wave),
-	OPTION("--confirm-window", OPTIONS_OF_SCHEDULE, DURATION, confirm_window_ms),
-	OPTION("--force", OPTIONS_OF_SCHEDULE, FLAG, force),
-	OPTION("--without", OPTIONS_OF_CONFIRM, TEXT, without),
-	OPTION("--reason", OPTIONS_OF_ABORT, TEXT, reason),
-	OPTION("--version", OPTIONS_OF_RELEASE, TEXT, version),
-	OPTION("--sequence", OPTIONS_OF_RELEASE, NUMBER, sequence),
-	OPTION("--image", OPTIONS_OF_RELEASE, LIST, list),
-	OPTION("--out", OPTIONS_OF_RELEASE, TEXT, out),
-	OPTION("--info-url", OPTIONS_OF_RELEASE, TEXT, info_url),
-	OPTION("--force-board", OPTIONS_OF_RELEASE, FLAG, force_board),
-	OPTION("--trust", OPTIONS_OF_RELEASE, TEXT, trust),
-	OPTION("--threshold", OPTIONS_OF_RELEASE, NUMBER, threshold),
-	OPTION("--mesh", OPTIONS_OF_KEY, TEXT, mesh),
-	OPTION("--generate", OPTIONS_OF_KEY, FLAG, generate),
-	OPTION("--config", OPTIONS_OF_DAEMON, TEXT, config),
-	OPTION("--syslog", OPTIONS_OF_DAEMON, FLAG, syslog),
-	OPTION("--debug", OPTIONS_OF_DAEMON, FLAG, debug),
+	OPTION("participants", OPTIONS_OF_START, TEXT, participants),
+	OPTION("wave", OPTIONS_OF_START, LIST, list),
+	OPTION("confirm", OPTIONS_OF_START, TEXT, confirm),
+	OPTION("policy", OPTIONS_OF_START, TEXT, policy),
+	OPTION("quorum", OPTIONS_OF_START, NUMBER, quorum),
+	OPTION("hold", OPTIONS_OF_START, DURATION, hold_ms),
+	OPTION("allow-single-slot", OPTIONS_OF_START, FLAG, allow_single_slot),
+	OPTION("allow-downgrade", OPTIONS_OF_START, FLAG, allow_downgrade),
+	OPTION("no-catch-up", OPTIONS_OF_START, FLAG, no_catch_up),
+	OPTION("dry-run", OPTIONS_OF_START, FLAG, dry_run),
+	OPTION("in", OPTIONS_OF_SCHEDULE, DURATION, countdown_ms),
+	OPTION("at", OPTIONS_OF_SCHEDULE, TIME_OF_DAY, countdown_ms),
+	OPTION("wave", OPTIONS_OF_SCHEDULE, NUMBER, wave),
+	OPTION("confirm-window", OPTIONS_OF_SCHEDULE, DURATION, confirm_window_ms),
+	OPTION("force", OPTIONS_OF_SCHEDULE, FLAG, force),
+	OPTION("without", OPTIONS_OF_CONFIRM, TEXT, without),
+	OPTION("reason", OPTIONS_OF_ABORT, TEXT, reason),
+	OPTION("version", OPTIONS_OF_RELEASE, TEXT, version),
+	OPTION("sequence", OPTIONS_OF_RELEASE, NUMBER, sequence),
+	OPTION("image", OPTIONS_OF_RELEASE, LIST, list),
+	OPTION("out", OPTIONS_OF_RELEASE, TEXT, out),
+	OPTION("info-url", OPTIONS_OF_RELEASE, TEXT, info_url),
+	OPTION("force-board", OPTIONS_OF_RELEASE, FLAG, force_board),
+	OPTION("trust", OPTIONS_OF_RELEASE, TEXT, trust),
+	OPTION("threshold", OPTIONS_OF_RELEASE, NUMBER, threshold),
+	OPTION("mesh", OPTIONS_OF_KEY, TEXT, mesh),
+	OPTION("generate", OPTIONS_OF_KEY, FLAG, generate),
+	OPTION("config", OPTIONS_OF_DAEMON, TEXT, config),
+	OPTION("syslog", OPTIONS_OF_DAEMON, FLAG, syslog),
+	OPTION("debug", OPTIONS_OF_DAEMON, FLAG, debug),
 #undef OPTION
 };
 
+/* What the process was called with, for its last words. */
+static const struct options *called_with;
+
 bool options_duration(const char *text, uint64_t *ms)
 {
-	static const char units[] = "smh";
-	char digits[16];
-	size_t size = strspn(text, "0123456789");
-	const char *unit = text[size] != '\0' ? strchr(units, text[size]) : units;
-	uint64_t number, unit_s = 1;
+	char digits[16], *unit;
+	uint64_t number, unit_s;
 
-	if (size >= sizeof(digits) || unit == NULL ||
-		(text[size] != '\0' && text[size + 1] != '\0'))
+	if (!text_copy(digits, sizeof(digits), text))
 		return false;
-	memcpy(digits, text, size);
-	digits[size] = '\0';
-	for (; unit > units; unit--)
-		unit_s *= 60;
+	unit = digits + strcspn(digits, "smh");
+	if (unit[0] != '\0' && unit[1] != '\0')
+		return false;
+	unit_s = *unit == 'h' ? 3600 : *unit == 'm' ? 60 : 1;
+	*unit = '\0';
 	if (!text_parse_u64(&number, digits) || number > WEEK_S / unit_s)
 		return false;
 	*ms = number * unit_s * 1000;
@@ -102,15 +102,15 @@ bool options_time_of_day(const char *text, uint64_t *ms)
 	char rest;
 	time_t now = time(NULL);
 	struct tm then;
-	long seconds;
+	int seconds;
 
 	/* sscanf() would let blanks and signs through. */
 	if (text[strspn(text, "0123456789:")] != '\0' ||
 		sscanf(text, "%2u:%2u%c", &hours, &minutes, &rest) != 2 || hours > 23 ||
 		minutes > 59 || localtime_r(&now, &then) == NULL)
 		return false;
-	seconds = (long)(hours * 3600 + minutes * 60) -
-		  (then.tm_hour * 3600L + then.tm_min * 60L + then.tm_sec);
+	seconds = ((int)hours - then.tm_hour) * 3600 + ((int)minutes - then.tm_min) * 60 -
+		  then.tm_sec;
 	if (seconds <= 0)
 		seconds += DAY_S;
 	*ms = (uint64_t)seconds * 1000;
@@ -150,8 +150,11 @@ static bool read_value(struct options *options, const struct option *option, con
 
 static const struct option *find_option(const struct command *command, const char *name)
 {
+	if (strncmp(name, "--", 2) != 0)
+		return NULL;
 	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
-		if ((table[i].commands & command->known) != 0 && strcmp(table[i].name, name) == 0)
+		if ((table[i].commands & command->known) != 0 &&
+			strcmp(table[i].name, name + 2) == 0)
 			return &table[i];
 	}
 	return NULL;
@@ -162,6 +165,7 @@ void options_read(
 {
 	const char *socket = getenv("LOCKSTEP_SOCKET");
 
+	called_with = options;
 	*options = (struct options){
 		.command = command,
 		.socket = socket != NULL && socket[0] != '\0' ? socket : "/var/run/lockstep.sock",
@@ -179,35 +183,24 @@ void options_read(
 			printf("Usage: lockstep %s", command->usage);
 			exit(CLI_DONE);
 		}
-		if (option == NULL && (name[0] == '-' || name[0] == '\0' ||
-					      options->word_count == command->word_count))
-			options_wrong(options, "does not know %s", name);
 		if (option == NULL) {
+			if (name[0] == '-' || name[0] == '\0' ||
+				options->word_count == command->word_count)
+				options_fail(NULL, "does not know %s", name);
 			options->words[options->word_count++] = name;
 			continue;
 		}
-		if (option->kind != FLAG && ++i == argc)
-			options_wrong(options, "needs a value: %s", name);
-		if (option->kind != FLAG)
+		if (option->kind != FLAG) {
+			if (++i == argc)
+				options_fail(NULL, "needs a value: %s", name);
 			value = argv[i];
+		}
 		if (!read_value(options, option, value))
-			options_wrong(options, "%s cannot be %s", name, value);
+			options_fail(NULL, "%s cannot be %s", name, value);
 	}
 }
 
-void options_wrong(const struct options *options, const char *format, ...)
-{
-	va_list arguments;
-
-	va_start(arguments, format);
-	fprintf(stderr, "lockstep %s: ", options->command->word);
-	vfprintf(stderr, format, arguments);
-	fprintf(stderr, "\n\nUsage: lockstep %s", options->command->usage);
-	va_end(arguments);
-	exit(CLI_USAGE);
-}
-
-void options_fail(const struct options *options, const char *reason, const char *format, ...)
+void options_fail(const char *reason, const char *format, ...)
 {
 	char message[1024], document[4096];
 	struct text text;
@@ -216,7 +209,7 @@ void options_fail(const struct options *options, const char *reason, const char 
 	va_start(arguments, format);
 	vsnprintf(message, sizeof(message), format, arguments);
 	va_end(arguments);
-	if (options->json) {
+	if (reason != NULL && called_with->json) {
 		text_init(&text, document, sizeof(document));
 		text_add(&text, "{\"error\":{");
 		text_add_member_string(&text, "reason", reason);
@@ -224,17 +217,21 @@ void options_fail(const struct options *options, const char *reason, const char 
 		text_add(&text, "}}");
 		puts(document);
 	} else {
-		fprintf(stderr, "lockstep %s: %s\n", options->command->word, message);
+		fprintf(stderr, "lockstep %s: %s\n", called_with->command->word, message);
+	}
+	if (reason == NULL) {
+		fprintf(stderr, "\nUsage: lockstep %s", called_with->command->usage);
+		exit(CLI_USAGE);
 	}
 	exit(strcmp(reason, "no_daemon") == 0 ? CLI_NO_DAEMON : CLI_FAILED);
 }
 
-void *options_allocate(const struct options *options, size_t size)
+void *options_allocate(size_t size)
 {
 	void *memory = calloc(1, size);
 
 	if (memory == NULL)
-		options_fail(options, "internal", "out of memory");
+		options_fail("internal", "out of memory");
 	return memory;
 }
 
@@ -243,7 +240,7 @@ void options_print_safe(const char *text)
 	for (const unsigned char *c = (const unsigned char *)text; *c != '\0'; c++) {
 		bool control = *c < 0x20 || *c == 0x7f || (*c == 0xc2 && c[1] < 0xa0);
 
-		putchar(control ? '?' : *c);
+		fputc(control ? '?' : *c, stdout);
 	}
 }
 
@@ -262,13 +259,12 @@ const char *options_name(const char *list, char name[static LIMITS_NAME_SIZE + 1
 	return list + size + (list[size] == ',');
 }
 
-const char *options_next_name(
-	const struct options *options, const char *list, char name[static LIMITS_NAME_SIZE + 1])
+const char *options_next_name(const char *list, char name[static LIMITS_NAME_SIZE + 1])
 {
 	bool ok = true;
 	const char *rest = options_name(list, name, &ok);
 
 	if (!ok)
-		options_fail(options, "bad_name", "%s has what is no node's name", list);
+		options_fail("bad_name", "%s has what is no node's name", list);
 	return rest;
 }

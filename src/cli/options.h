@@ -76,21 +76,18 @@ struct options {
 	struct options_list list; /* --image or --wave */
 };
 
-/* argv[0] is the command's word. Ends the process with the usage if something is wrong. */
+/* argv[0] is the command's word. Ends the process with the usage if something is wrong. `*options`
+ * must live until the end: options_fail() looks into it. */
 void options_read(
 	struct options *options, const struct command *command, int argc, char *const *argv);
 
-/* Complains about the use, prints the usage and ends with CLI_USAGE. */
-__attribute__((format(printf, 2, 3))) _Noreturn void options_wrong(
-	const struct options *options, const char *format, ...);
-
 /* One line on stderr, or one JSON document on stdout; ends with CLI_FAILED, or with CLI_NO_DAEMON
- * if that is the reason. */
-__attribute__((format(printf, 3, 4))) _Noreturn void options_fail(
-	const struct options *options, const char *reason, const char *format, ...);
+ * if that is the reason. `reason` NULL: the use was wrong; in words, with the usage, CLI_USAGE. */
+__attribute__((format(printf, 2, 3))) _Noreturn void options_fail(
+	const char *reason, const char *format, ...);
 
 /* Memory that is all zero. Ends the process if there is none. */
-void *options_allocate(const struct options *options, size_t size);
+void *options_allocate(size_t size);
 
 /* Prints text that came from elsewhere: no control characters reach the terminal. */
 void options_print_safe(const char *text);
@@ -106,7 +103,6 @@ bool options_time_of_day(const char *text, uint64_t *ms);
 const char *options_name(const char *list, char name[static LIMITS_NAME_SIZE + 1], bool *ok);
 
 /* The same, but fails for what is no name. */
-const char *options_next_name(
-	const struct options *options, const char *list, char name[static LIMITS_NAME_SIZE + 1]);
+const char *options_next_name(const char *list, char name[static LIMITS_NAME_SIZE + 1]);
 
 #endif

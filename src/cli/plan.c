@@ -7,21 +7,26 @@
 #include <string.h>
 #include <time.h>
 
-#include <sodium.h>
-
 #include "base/text.h"
 #include "cli/file.h"
 #include "cli/secret.h"
 #include "io/clock.h"
 
-static void collect_boards(
-	const struct options *options, struct plan_release *release, const char *bytes, size_t size)
+void plan_decode(struct manifest *manifest, const char *place, const char *bytes, size_t size)
 {
-	struct image *image = options_allocate(options, sizeof(*image));
+	char problem[256];
+
+	if (!manifest_decode(manifest, bytes, size, problem, sizeof(problem)))
+		options_fail("bad_release", "%s: %s", place, problem);
+}
+
+static void collect_boards(struct plan_release *release, const char *bytes, size_t size)
+{
+	struct image *image = options_allocate(sizeof(*image));
 
 	for (uint32_t i = 0; i < release->manifest.image_count; i++) {
 		if (!manifest_image(image, i, bytes, size))
-			options_fail(options, "internal", "out of memory");
+			options_fail("internal", "out of memory");
 		release->image_sizes[i] = image->size;
 		for (uint32_t j = 0; j < image->board_count; j++) {
 			release->image_of[release->board_count] = i;
@@ -32,8 +37,7 @@ static void collect_boards(
 	free(image);
 }
 
-static char *read_bytes(const struct options *options, struct plan_release *release,
-	const char *place, size_t *size)
+static char *read_bytes(struct plan_release *release, const char *place, size_t *size)
 {
 	char path[FILES_PATH_SIZE + 1], absolute[PATH_MAX], url[LIMITS_URL_SIZE + 32];
 
@@ -42,25 +46,23 @@ static char *read_bytes(const struct options *options, struct plan_release *rele
 		snprintf(release->place, sizeof(release->place), "%s%s", place,
 			place[strlen(place) - 1] == '/' ? "" : "/");
 		snprintf(url, sizeof(url), "%srelease.json", release->place);
-		return client_fetch(options, url, LIMITS_MANIFEST_SIZE, size);
+		return client_fetch(url, LIMITS_MANIFEST_SIZE, size);
 	}
 	if (realpath(place, absolute) == NULL ||
 		!text_copy(release->place, sizeof(release->place), absolute))
-		options_fail(options, "bad_release", "%s is not a directory", place);
-	file_join(options, path, absolute, "release.json");
-	return file_read(options, path, LIMITS_MANIFEST_SIZE, size);
+		options_fail("bad_release", "%s is not a directory", place);
+	file_join(path, absolute, "release.json");
+	return file_read(path, LIMITS_MANIFEST_SIZE, size);
 }
 
-struct plan_release *plan_read_release(const struct options *options, const char *place)
+struct plan_release *plan_read_release(const char *place)
 {
-	struct plan_release *release = options_allocate(options, sizeof(*release));
-	char problem[256];
+	struct plan_release *release = options_allocate(sizeof(*release));
 	size_t size;
-	char *bytes = read_bytes(options, release, place, &size);
+	char *bytes = read_bytes(release, place, &size);
 
-	if (!manifest_decode(&release->manifest, bytes, size, problem, sizeof(problem)))
-		options_fail(options, "bad_release", "%s: %s", place, problem);
-	collect_boards(options, release, bytes, size);
+	plan_decode(&release->manifest, place, bytes, size);
+	collect_boards(release, bytes, size);
 	bytes_sha256(release->id, bytes, size);
 	free(bytes);
 	return release;
@@ -83,8 +85,7 @@ void plan_begin(struct order *order, enum order_kind kind, struct json_object *m
 	clock_stamp(order->issued, time(NULL));
 }
 
-void plan_follow(const struct options *options, struct order *order, enum order_kind kind,
-	struct json_object *mesh)
+void plan_follow(struct order *order, enum order_kind kind, struct json_object *mesh)
 {
 	struct json_object *upgrade = client_member(mesh, "upgrade");
 
@@ -92,30 +93,26 @@ void plan_follow(const struct options *options, struct order *order, enum order_
 	order->epoch = client_u64(upgrade, "epoch", 0);
 	if (order->epoch == 0 ||
 		!bytes_from_hex(order->upgrade, ORDER_UPGRADE_SIZE, client_string(upgrade, "id")))
-		options_fail(options, "unknown_upgrade",
+		options_fail("unknown_upgrade",
 			"the node knows of no upgrade; open one with lockstep start");
 }
 
 void plan_post(const struct options *options, const struct order *order)
 {
 	char blob[USIGN_SIGNATURE_BLOB_TEXT_SIZE + 1];
-	char *signed_text = options_allocate(options, LIMITS_ORDER_SIZE + 1);
-	char *body = options_allocate(options, LIMITS_HTTP_BODY_SIZE + 1);
+	char *signed_text = options_allocate(LIMITS_ORDER_SIZE + 1);
+	char *body = options_allocate(LIMITS_HTTP_BODY_SIZE + 1);
 	size_t size = order_encode(order, signed_text, LIMITS_ORDER_SIZE + 1);
 	struct usign_signature signature;
-	struct usign_secret secret;
 	struct text text;
 
 	if (size == 0)
-		options_fail(options, "bad_order", "there are too many participants for one order");
-	secret_load(options, &secret, order->mesh);
-	usign_sign(&signature, &secret, signed_text, size);
-	sodium_memzero(&secret, sizeof(secret));
+		options_fail("bad_order", "there are too many participants for one order");
+	secret_sign(options, &signature, signed_text, size, order->mesh);
 	usign_signature_to_blob(blob, &signature);
 	text_init(&text, body, LIMITS_HTTP_BODY_SIZE + 1);
 	text_add(&text, "{");
-	text_add_member(&text, "order");
-	text_add_json_string(&text, signed_text, size);
+	text_add_member_string(&text, "order", signed_text);
 	text_add_member_string(&text, "signature", blob);
 	text_add(&text, "}");
 	free(signed_text);

@@ -23,16 +23,18 @@ struct plan_release {
 	char boards[PLAN_BOARDS_MAX][LIMITS_BOARD_SIZE + 1];
 };
 
+/* A manifest's bytes, which came from `place`. */
+void plan_decode(struct manifest *manifest, const char *place, const char *bytes, size_t size);
+
 /* Reads release.json of a directory or a URL; the caller frees it. */
-struct plan_release *plan_read_release(const struct options *options, const char *place);
+struct plan_release *plan_read_release(const char *place);
 /* The number of the image for `board`; UINT32_MAX if there is none. */
 uint32_t plan_find_image(const struct plan_release *release, const char *board);
 
 /* The order's common members, from what the node says of the mesh: of a new upgrade, or of the
  * one that it knows. */
 void plan_begin(struct order *order, enum order_kind kind, struct json_object *mesh);
-void plan_follow(const struct options *options, struct order *order, enum order_kind kind,
-	struct json_object *mesh);
+void plan_follow(struct order *order, enum order_kind kind, struct json_object *mesh);
 
 /* Signs the order with --key and posts it. */
 void plan_post(const struct options *options, const struct order *order);

@@ -6,12 +6,11 @@
 #include <time.h>
 #include <unistd.h>
 
-#include <sodium.h>
-
 #include "base/reason.h"
 #include "base/text.h"
 #include "cli/commands.h"
 #include "cli/file.h"
+#include "cli/plan.h"
 #include "cli/secret.h"
 #include "daemon/trust.h"
 #include "io/clock.h"
@@ -47,12 +46,12 @@ static void read_trailer(const struct options *options, struct image *image, con
 	if (error == TRAILER_NONE)
 		return;
 	if (error != TRAILER_OK)
-		options_fail(options, "bad_trailer", "%s: its metadata is damaged: %s", path,
+		options_fail("bad_trailer", "%s: its metadata is damaged: %s", path,
 			trailer_error_sentence(error));
 	memcpy(image->compat_version, trailer.compat_version, sizeof(image->compat_version));
 	for (uint32_t i = 0; i < image->board_count && !options->force_board; i++) {
 		if (!names_device(&trailer, image->boards[i]))
-			options_fail(options, "wrong_board",
+			options_fail("wrong_board",
 				"%s is not for %s (its metadata names %s%s); --force-board if you "
 				"know better",
 				path, image->boards[i], trailer.devices[0],
@@ -61,8 +60,7 @@ static void read_trailer(const struct options *options, struct image *image, con
 }
 
 /* BOARD[,BOARD...]=FILE; returns where FILE begins. */
-static const char *split_boards(
-	const struct options *options, struct image *image, const char *argument)
+static const char *split_boards(struct image *image, const char *argument)
 {
 	const char *at = argument;
 
@@ -75,14 +73,13 @@ static const char *split_boards(
 		if (at[size] == ',')
 			size += 1 + strcspn(at + size + 1, ",=");
 		if (size == 0 || size > LIMITS_BOARD_SIZE || at[0] == ',' || at[size - 1] == ',')
-			options_fail(options, "bad_board", "%s names no board", argument);
+			options_fail("bad_board", "%s names no board", argument);
 		memcpy(board, at, size);
 		at += size;
 		at += *at == ',';
 	}
 	if (at[0] != '=' || at[1] == '\0' || image->board_count == 0)
-		options_wrong(
-			options, "--image must be BOARD[,BOARD...]=FILE and not %s", argument);
+		options_fail(NULL, "--image must be BOARD[,BOARD...]=FILE and not %s", argument);
 	return at + 1;
 }
 
@@ -103,20 +100,19 @@ static void name_image(struct image *image, const char *path, uint32_t number)
 
 static void add_image(const struct options *options, struct text *text, uint32_t number)
 {
-	struct image *image = options_allocate(options, sizeof(*image));
-	const char *path = split_boards(options, image, options->list.values[number]);
+	struct image *image = options_allocate(sizeof(*image));
+	const char *path = split_boards(image, options->list.values[number]);
 	char target[FILES_PATH_SIZE + 1];
 	size_t size;
-	uint8_t *bytes = (uint8_t *)file_read(options, path, IMAGE_SIZE_MAX, &size);
+	uint8_t *bytes = (uint8_t *)file_read(path, IMAGE_SIZE_MAX, &size);
 
 	text_set(image->kind, sizeof(image->kind), "sysupgrade");
 	text_set(image->compat_version, sizeof(image->compat_version), "1.0");
 	if (!manifest_measure(image, bytes, size))
-		options_fail(options, "bad_image", "%s is empty or too large", path);
+		options_fail("bad_image", "%s is empty or too large", path);
 	read_trailer(options, image, path, bytes, size);
 	name_image(image, path, number);
-	file_join(options, target, options->out, image->file);
-	file_write(options, target, bytes, size);
+	file_write(target, options->out, image->file, bytes, size);
 	manifest_write_image(text, image);
 	free(bytes);
 	free(image);
@@ -130,11 +126,10 @@ static void write_release(const struct options *options, const struct text *text
 
 	/* The reader's own checks are the last word on what we wrote. */
 	if (text_cut(text))
-		options_fail(options, "bad_release", "the release is too large");
+		options_fail("bad_release", "the release is too large");
 	if (!manifest_decode(&manifest, text->buffer, text->size, problem, sizeof(problem)))
-		options_fail(options, "bad_release", "%s", problem);
-	file_join(options, path, options->out, "release.json");
-	file_write(options, path, text->buffer, text->size);
+		options_fail("bad_release", "%s", problem);
+	file_write(path, options->out, "release.json", text->buffer, text->size);
 	bytes_sha256(id, text->buffer, text->size);
 	bytes_to_hex(hex, id, sizeof(id));
 	if (options->json)
@@ -148,19 +143,16 @@ static void write_release(const struct options *options, const struct text *text
 static void create(const struct options *options)
 {
 	struct manifest manifest = { .sequence = options->sequence };
-	char images[FILES_PATH_SIZE + 1];
-	char *buffer = options_allocate(options, DOCUMENT_SIZE);
+	char *buffer = options_allocate(DOCUMENT_SIZE);
 	struct text text;
 
 	if (options->version == NULL || options->sequence == 0 || options->out == NULL ||
 		options->list.count == 0)
-		options_wrong(options, "create needs --version, --sequence, --image and --out");
+		options_fail(NULL, "create needs --version, --sequence, --image and --out");
 	text_set(manifest.version, sizeof(manifest.version), options->version);
 	if (options->info_url != NULL)
 		text_set(manifest.info_url, sizeof(manifest.info_url), options->info_url);
 	clock_stamp(manifest.created, time(NULL));
-	file_join(options, images, options->out, "images");
-	file_make_directory(options, images);
 	text_init(&text, buffer, DOCUMENT_SIZE);
 	manifest_write_begin(&text, &manifest);
 	for (uint32_t i = 0; i < options->list.count; i++)
@@ -175,32 +167,25 @@ static void create(const struct options *options)
 static void sign(const struct options *options)
 {
 	const char *place = options->words[1];
-	char path[FILES_PATH_SIZE + 1], name[64], problem[256], file[USIGN_FILE_SIZE_MAX];
+	char path[FILES_PATH_SIZE + 1], name[64], file[USIGN_FILE_SIZE_MAX];
 	char fingerprint[USIGN_FINGERPRINT_TEXT_SIZE + 1], comment[64];
 	struct usign_signature signature;
-	struct usign_secret secret;
 	struct manifest manifest;
 	char *bytes;
 	size_t size;
 
 	if (options->key == NULL)
-		options_wrong(options, "sign needs --key K.sec");
-	file_join(options, path, place, "release.json");
-	bytes = file_read(options, path, LIMITS_MANIFEST_SIZE, &size);
-	if (!manifest_decode(&manifest, bytes, size, problem, sizeof(problem)))
-		options_fail(options, "bad_release", "%s: %s", path, problem);
-	secret_load(options, &secret, NULL);
-	usign_sign(&signature, &secret, bytes, size);
-	sodium_memzero(&secret, sizeof(secret));
+		options_fail(NULL, "sign needs --key K.sec");
+	file_join(path, place, "release.json");
+	bytes = file_read(path, LIMITS_MANIFEST_SIZE, &size);
+	plan_decode(&manifest, path, bytes, size);
+	secret_sign(options, &signature, bytes, size, NULL);
 	free(bytes);
 	usign_fingerprint(fingerprint, signature.keynum);
 	snprintf(comment, sizeof(comment), "verify with %s.pub", fingerprint);
 	size = usign_write_signature(file, sizeof(file), comment, &signature);
-	file_join(options, path, place, "signatures");
-	file_make_directory(options, path);
 	snprintf(name, sizeof(name), "signatures/%s.sig", fingerprint);
-	file_join(options, path, place, name);
-	file_write(options, path, file, size);
+	file_write(path, place, name, file, size);
 	if (options->json)
 		printf("{\"signature\":\"%s\"}\n", path);
 	else
@@ -211,11 +196,11 @@ static void sign(const struct options *options)
 
 static struct directory *open_release(const struct options *options)
 {
-	struct directory *directory = options_allocate(options, sizeof(*directory));
+	struct directory *directory = options_allocate(sizeof(*directory));
 	char problem[256];
 
 	if (directory_open(directory, options->words[1], problem, sizeof(problem)) != 0)
-		options_fail(options, "bad_release", "%s: %s", options->words[1], problem);
+		options_fail("bad_release", "%s: %s", options->words[1], problem);
 	return directory;
 }
 
@@ -231,39 +216,40 @@ static void complain_of_key(void *context, const char *path, const char *problem
 	fprintf(stderr, "lockstep release: %s does not count: %s\n", path, problem);
 }
 
-/* The image on disk against the signed manifest: size, hash and every chunk. */
+/* Image number `index` on disk against the signed manifest: size, hash and every chunk. NULL, or
+ * what is wrong with it. */
 static const char *check_image(
-	const struct directory *directory, const struct image *image, uint8_t *chunk)
+	const struct directory *directory, uint32_t index, struct image *image, uint8_t *chunk)
 {
-	const struct directory_image *entry = directory_find(directory, image->sha256);
-	int fd = entry != NULL ? directory_open_image(directory, entry) : -1;
-	const char *wrong = fd < 0 ? "is missing or has another size" : NULL;
+	const char *wrong = NULL;
+	int fd = directory_open_image(directory, &directory->images[index]);
 
-	for (uint32_t i = 0; i < image->chunk_count && wrong == NULL; i++) {
+	if (fd < 0)
+		return "is missing or has another size";
+	if (!manifest_image(image, index, directory->manifest, directory->manifest_size))
+		wrong = "cannot be read";
+	for (uint32_t i = 0; wrong == NULL && i < image->chunk_count; i++) {
 		uint32_t size = image_chunk_bytes(image, i);
 
 		if (pread(fd, chunk, size, (off_t)i * image->chunk_size) != (ssize_t)size ||
 			!image_chunk_is(image, i, chunk, size))
 			wrong = "is not what was signed";
 	}
-	if (fd >= 0)
-		close(fd);
+	close(fd);
 	return wrong;
 }
 
-static void check_images(const struct options *options, const struct directory *directory)
+static void check_images(const struct directory *directory)
 {
-	struct image *image = options_allocate(options, sizeof(*image));
-	uint8_t *chunk = options_allocate(options, LIMITS_CHUNK_SIZE);
+	struct image *image = options_allocate(sizeof(*image));
+	uint8_t *chunk = options_allocate(LIMITS_CHUNK_SIZE);
 
 	for (uint32_t i = 0; i < directory->image_count; i++) {
-		const char *wrong = "cannot be read";
+		const char *wrong = check_image(directory, i, image, chunk);
 
-		if (manifest_image(image, i, directory->manifest, directory->manifest_size))
-			wrong = check_image(directory, image, chunk);
 		if (wrong != NULL)
-			options_fail(options, reason_word(REASON_HASH_MISMATCH), "%s/%s %s",
-				directory->path, directory->images[i].file, wrong);
+			options_fail(reason_word(REASON_HASH_MISMATCH), "%s/%s %s", directory->path,
+				directory->images[i].file, wrong);
 	}
 	free(chunk);
 	free(image);
@@ -274,105 +260,88 @@ static void verify(const struct options *options)
 	struct keyring ring = { 0 };
 	struct directory *directory;
 	uint32_t signers;
-	int error;
 
 	if (options->trust == NULL)
-		options_wrong(options, "verify needs --trust KEYDIR");
-	error = trust_read_directory(&ring, options->trust, complain_of_key, NULL);
-	if (error != 0)
-		options_fail(options, "internal", "%s: %s", options->trust, strerror(-error));
+		options_fail(NULL, "verify needs --trust KEYDIR");
+	file_check(
+		options->trust, trust_read_directory(&ring, options->trust, complain_of_key, NULL));
 	directory = open_release(options);
 	signers = keyring_count_signers(&ring, directory->signatures, directory->signature_count,
 		directory->manifest, directory->manifest_size);
 	if (signers < options->threshold)
-		options_fail(options, reason_word(REASON_TOO_FEW_SIGNATURES),
+		options_fail(reason_word(REASON_TOO_FEW_SIGNATURES),
 			"%" PRIu32 " of %" PRIu64 " needed trusted keys signed %s", signers,
 			options->threshold, options->words[1]);
-	check_images(options, directory);
+	check_images(directory);
 	printf(options->json ? "{\"ok\":true,\"images\":%" PRIu32 ",\"signers\":%" PRIu32 "}\n"
 			     : "Good: %" PRIu32 " images, signed by %" PRIu32 " trusted keys.\n",
 		directory->image_count, signers);
 	close_release(directory);
 }
 
-static void print_text(
-	const struct directory *directory, const struct manifest *manifest, struct image *image)
+static void show_image(struct text *text, const struct image *image, bool json)
 {
-	char hex[BYTES_HASH_TEXT_SIZE + 1];
-
-	bytes_to_hex(hex, directory->release_id, BYTES_HASH_SIZE);
-	printf("%s, sequence %" PRIu64 "%s%s\nid %s\n", manifest->version, manifest->sequence,
-		manifest->created[0] != '\0' ? ", made " : "", manifest->created, hex);
-	for (uint32_t i = 0; i < directory->image_count; i++) {
-		if (!manifest_image(image, i, directory->manifest, directory->manifest_size))
-			continue;
-		printf("  %s, %" PRIu64 " KiB, for", image->file, (image->size + 1023) / 1024);
-		for (uint32_t j = 0; j < image->board_count; j++)
-			printf(" %s", image->boards[j]);
-		puts("");
+	if (json) {
+		text_add_comma(text);
+		text_add(text, "{");
+		text_add_member_string(text, "file", image->file);
+		text_add_member_u64(text, "size", image->size);
+		text_add_member_hex(text, "sha256", image->sha256, BYTES_HASH_SIZE);
+		text_add_member_string(text, "compat_version", image->compat_version);
+		text_add_member_strings(text, "boards", image->boards[0], sizeof(image->boards[0]),
+			image->board_count);
+		text_add(text, "}");
+		return;
 	}
-	for (size_t i = 0; i < directory->signature_count; i++) {
-		bytes_to_hex(hex, directory->signatures[i].keynum, USIGN_KEYNUM_SIZE);
-		printf("signed by %s (not verified here)\n", hex);
-	}
-	if (directory->signature_count == 0)
-		puts("not signed yet");
+	text_add_format(
+		text, "  %s, %" PRIu64 " KiB, for", image->file, (image->size + 1023) / 1024);
+	for (uint32_t i = 0; i < image->board_count; i++)
+		text_add_format(text, " %s", image->boards[i]);
+	text_add(text, "\n");
 }
 
-static void print_json(const struct directory *directory, const struct manifest *manifest,
-	struct image *image, char *buffer)
+static void show_head(struct text *text, const struct manifest *manifest, const char *id, bool json)
 {
-	char hex[BYTES_HASH_TEXT_SIZE + 1];
-	struct text text;
-
-	text_init(&text, buffer, DOCUMENT_SIZE);
-	text_add(&text, "{");
-	text_add_member_hex(&text, "id", directory->release_id, BYTES_HASH_SIZE);
-	text_add_member_string(&text, "version", manifest->version);
-	text_add_member_u64(&text, "sequence", manifest->sequence);
-	text_add_member_string(&text, "created", manifest->created);
-	text_add_member(&text, "images");
-	text_add(&text, "[");
-	for (uint32_t i = 0; i < directory->image_count; i++) {
-		if (!manifest_image(image, i, directory->manifest, directory->manifest_size))
-			continue;
-		text_add_comma(&text);
-		text_add(&text, "{");
-		text_add_member_string(&text, "file", image->file);
-		text_add_member_u64(&text, "size", image->size);
-		text_add_member_hex(&text, "sha256", image->sha256, BYTES_HASH_SIZE);
-		text_add_member_string(&text, "compat_version", image->compat_version);
-		text_add_member_strings(&text, "boards", image->boards[0], sizeof(image->boards[0]),
-			image->board_count);
-		text_add(&text, "}");
+	if (json) {
+		text_add_format(text, "{\"id\":\"%s\"", id);
+		text_add_member_string(text, "version", manifest->version);
+		text_add_member_u64(text, "sequence", manifest->sequence);
+		text_add_member_string(text, "created", manifest->created);
+		text_add(text, ",\"images\":[");
+		return;
 	}
-	text_add(&text, "]");
-	text_add_member(&text, "signers");
-	text_add(&text, "[");
-	for (size_t i = 0; i < directory->signature_count; i++) {
-		bytes_to_hex(hex, directory->signatures[i].keynum, USIGN_KEYNUM_SIZE);
-		text_add_comma(&text);
-		text_add_format(&text, "\"%s\"", hex);
-	}
-	text_add(&text, "]}");
-	puts(buffer);
+	text_add_format(text, "%s, sequence %" PRIu64 "%s%s\nid %s\n", manifest->version,
+		manifest->sequence, manifest->created[0] != '\0' ? ", made " : "",
+		manifest->created, id);
 }
 
 static void show(const struct options *options)
 {
 	struct directory *directory = open_release(options);
-	struct image *image = options_allocate(options, sizeof(*image));
-	char *buffer = options_allocate(options, DOCUMENT_SIZE);
+	struct image *image = options_allocate(sizeof(*image));
+	char *buffer = options_allocate(DOCUMENT_SIZE);
+	char hex[BYTES_HASH_TEXT_SIZE + 1];
 	struct manifest manifest;
-	char problem[256];
+	struct text text;
 
-	if (!manifest_decode(&manifest, directory->manifest, directory->manifest_size, problem,
-		    sizeof(problem)))
-		options_fail(options, "bad_release", "%s: %s", options->words[1], problem);
-	if (options->json)
-		print_json(directory, &manifest, image, buffer);
-	else
-		print_text(directory, &manifest, image);
+	plan_decode(&manifest, options->words[1], directory->manifest, directory->manifest_size);
+	text_init(&text, buffer, DOCUMENT_SIZE);
+	bytes_to_hex(hex, directory->release_id, BYTES_HASH_SIZE);
+	show_head(&text, &manifest, hex, options->json);
+	for (uint32_t i = 0; i < directory->image_count; i++) {
+		if (manifest_image(image, i, directory->manifest, directory->manifest_size))
+			show_image(&text, image, options->json);
+	}
+	text_add(&text, options->json ? "],\"signers\":[" : "");
+	for (size_t i = 0; i < directory->signature_count; i++) {
+		bytes_to_hex(hex, directory->signatures[i].keynum, USIGN_KEYNUM_SIZE);
+		text_add(&text, options->json && i > 0 ? "," : "");
+		text_add_format(&text,
+			options->json ? "\"%s\"" : "signed by %s (not verified here)\n", hex);
+	}
+	if (!options->json && directory->signature_count == 0)
+		text_add(&text, "not signed yet\n");
+	printf(options->json ? "%s]}\n" : "%s", buffer);
 	free(buffer);
 	free(image);
 	close_release(directory);
@@ -397,29 +366,28 @@ static int run(const struct options *options)
 		if (options->word_count == 0 || strcmp(options->words[0], verbs[i].word) != 0)
 			continue;
 		if (options->word_count != verbs[i].word_count)
-			options_wrong(
-				options, "needs exactly one directory after %s", verbs[i].word);
+			options_fail(NULL, "needs exactly one directory after %s", verbs[i].word);
 		verbs[i].run(options);
 		return CLI_DONE;
 	}
-	options_wrong(options, "needs one of create, sign, verify, show");
+	options_fail(NULL, "needs one of create, sign, verify, show");
 }
 
 const struct command command_release = {
 	"release",
 	"create, sign, verify and show releases",
 	"release create --version V --sequence N --image BOARD[,BOARD...]=FILE ...\n"
-	"                               --out DIR [--info-url URL] [--force-board]\n"
+	"           --out DIR [--info-url URL] [--force-board]\n"
 	"       lockstep release sign --key K.sec DIR\n"
 	"       lockstep release verify --trust KEYDIR [--threshold N] [--json] DIR\n"
 	"       lockstep release show [--json] DIR\n"
 	"\n"
 	"A release is a directory: release.json, signatures/ and images/.\n"
 	"  create  measures the images, copies them to DIR/images and writes DIR/release.json.\n"
-	"          N must grow with every release: nodes refuse to go back. An image that says\n"
-	"          in its metadata that it is for other boards is refused without --force-board.\n"
+	"          N must grow with every release: nodes refuse to go back. An image whose\n"
+	"          metadata names other boards is refused without --force-board.\n"
 	"  sign    adds DIR/signatures/FINGERPRINT.sig; signify and usign accept it too\n"
-	"  verify  checks signatures, sizes, hashes and chunks against the *.pub files of KEYDIR\n"
+	"  verify  checks signatures (by keys of KEYDIR/*.pub), sizes, hashes and chunks\n"
 	"  show    prints version, boards, sizes and signers\n",
 	OPTIONS_OF_RELEASE,
 	2,

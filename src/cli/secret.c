@@ -12,8 +12,7 @@
 #include "cli/file.h"
 #include "release/passphrase.h"
 
-void secret_read_passphrase(
-	const struct options *options, char passphrase[static SECRET_PASSPHRASE_SIZE + 1])
+void secret_read_passphrase(char passphrase[static SECRET_PASSPHRASE_SIZE + 1])
 {
 	struct termios before, silent;
 	bool terminal = tcgetattr(STDIN_FILENO, &before) == 0;
@@ -32,20 +31,20 @@ void secret_read_passphrase(
 	}
 	passphrase[strcspn(passphrase, "\r\n")] = '\0';
 	if (passphrase[0] == '\0')
-		options_fail(options, "no_passphrase", "no passphrase was given");
+		options_fail("no_passphrase", "no passphrase was given");
 }
 
-void secret_derive(const struct options *options, struct usign_secret *secret,
-	char passphrase[static SECRET_PASSPHRASE_SIZE + 1], const char *mesh)
+void secret_derive(struct usign_secret *secret, char passphrase[static SECRET_PASSPHRASE_SIZE + 1],
+	const char *mesh)
 {
 	bool ok = passphrase_derive(secret, passphrase, mesh);
 
 	sodium_memzero(passphrase, strlen(passphrase));
 	if (!ok)
-		options_fail(options, "internal", "deriving the key needs 32 MiB of memory");
+		options_fail("internal", "deriving the key needs 32 MiB of memory");
 }
 
-void secret_load(const struct options *options, struct usign_secret *secret, const char *mesh)
+static void load(const struct options *options, struct usign_secret *secret, const char *mesh)
 {
 	char passphrase[SECRET_PASSPHRASE_SIZE + 1];
 	enum usign_error error;
@@ -54,17 +53,26 @@ void secret_load(const struct options *options, struct usign_secret *secret, con
 
 	if (strcmp(options->key, "passphrase") == 0) {
 		if (mesh == NULL)
-			options_fail(options, "bad_key",
+			options_fail("bad_key",
 				"a passphrase belongs to a mesh, and none is named here");
-		secret_read_passphrase(options, passphrase);
-		secret_derive(options, secret, passphrase, mesh);
+		secret_read_passphrase(passphrase);
+		secret_derive(secret, passphrase, mesh);
 		return;
 	}
-	file = file_read(options, options->key, USIGN_FILE_SIZE_MAX, &size);
+	file = file_read(options->key, USIGN_FILE_SIZE_MAX, &size);
 	error = usign_read_secret(secret, file, size);
 	sodium_memzero(file, size);
 	free(file);
 	if (error != USIGN_OK)
-		options_fail(
-			options, "bad_key", "%s: %s", options->key, usign_error_sentence(error));
+		options_fail("bad_key", "%s: %s", options->key, usign_error_sentence(error));
+}
+
+void secret_sign(const struct options *options, struct usign_signature *signature,
+	const char *message, size_t size, const char *mesh)
+{
+	struct usign_secret secret;
+
+	load(options, &secret, mesh);
+	usign_sign(signature, &secret, message, size);
+	sodium_memzero(&secret, sizeof(secret));
 }

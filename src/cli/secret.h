@@ -12,18 +12,18 @@ enum {
 };
 
 /*
- * The key that --key names: a file, or "passphrase", which is asked for on the terminal (without
- * echo) or read from standard input, and derived for `mesh`; NULL where passphrases are of no use.
- * The caller wipes the key. Ends the process if there is none, as do the others.
+ * Signs with the key that --key names: a file, or "passphrase", which is asked for on the terminal
+ * (without echo) or read from standard input, and derived for `mesh`; NULL where passphrases are of
+ * no use. Ends the process if there is no key, as do the others.
  */
-void secret_load(const struct options *options, struct usign_secret *secret, const char *mesh);
+void secret_sign(const struct options *options, struct usign_signature *signature,
+	const char *message, size_t size, const char *mesh);
 
 /* Reads a passphrase as above. */
-void secret_read_passphrase(
-	const struct options *options, char passphrase[static SECRET_PASSPHRASE_SIZE + 1]);
+void secret_read_passphrase(char passphrase[static SECRET_PASSPHRASE_SIZE + 1]);
 
 /* Derives the key and wipes the passphrase. */
-void secret_derive(const struct options *options, struct usign_secret *secret,
-	char passphrase[static SECRET_PASSPHRASE_SIZE + 1], const char *mesh);
+void secret_derive(struct usign_secret *secret, char passphrase[static SECRET_PASSPHRASE_SIZE + 1],
+	const char *mesh);
 
 #endif

@@ -21,50 +21,73 @@ static int compare_names(const void *a, const void *b)
 
 static struct json_object *find_node(struct json_object *nodes, const char *name)
 {
-	for (size_t i = 0; i < client_count(nodes); i++) {
-		if (strcmp(client_string(client_at(nodes, i), "name"), name) == 0)
-			return client_at(nodes, i);
+	struct json_object *node;
+
+	for (size_t i = 0; (node = client_at(nodes, i)) != NULL; i++) {
+		if (strcmp(client_string(node, "name"), name) == 0)
+			break;
 	}
-	return NULL;
+	return node;
 }
 
-static void add_participant(
-	const struct options *options, struct order_start *start, struct json_object *node)
+/* What every node would refuse later is said now, by name and with what helps. */
+static void foresee(const struct plan_release *release, struct json_object *node,
+	const struct order_start *start)
+{
+	const char *name = client_string(node, "name"), *board = client_string(node, "board");
+
+	if (plan_find_image(release, board) == UINT32_MAX)
+		options_fail(reason_word(REASON_NO_IMAGE_FOR_BOARD),
+			"the release has no image for %s (%s); add one, or leave it out with "
+			"--participants",
+			name, board);
+	if (client_u64(node, "slots", 0) < 2 && !start->allow_single_slot)
+		options_fail(reason_word(REASON_SINGLE_SLOT),
+			"%s cannot go back to its old firmware; --allow-single-slot flashes it all "
+			"the same",
+			name);
+	if (client_u64(node, "release_sequence", 0) > start->sequence && !start->allow_downgrade)
+		options_fail(reason_word(REASON_DOWNGRADE),
+			"%s runs a newer release; --allow-downgrade goes back on purpose", name);
+}
+
+static void add_participant(const struct options *options, const struct plan_release *release,
+	struct json_object *node, struct order_start *start)
 {
 	struct order_participant *participant;
 	struct usign_public key;
 
 	if (start->participant_count == LIMITS_PARTICIPANTS_MAX)
-		options_fail(
-			options, "bad_order", "more than %d participants", LIMITS_PARTICIPANTS_MAX);
+		options_fail("bad_order", "more than %d participants", LIMITS_PARTICIPANTS_MAX);
 	participant = &start->participants[start->participant_count++];
 	text_set(participant->name, sizeof(participant->name), client_string(node, "name"));
 	if (!usign_public_from_blob(&key, client_string(node, "key")))
-		options_fail(options, "unreachable",
+		options_fail("unreachable",
 			"%s was not seen yet, so its key is not known; leave it out with "
 			"--participants",
 			participant->name);
 	memcpy(participant->key, key.key, ORDER_KEY_SIZE);
-	participant->wave = UINT32_MAX; /* none yet */
+	participant->wave = options->list.count; /* behind those of --wave */
+	foresee(release, node, start);
 }
 
-static void choose_participants(
-	const struct options *options, struct json_object *nodes, struct order_start *start)
+static void choose_participants(const struct options *options, const struct plan_release *release,
+	struct json_object *nodes, struct order_start *start)
 {
 	const char *list = options->participants;
 	char name[LIMITS_NAME_SIZE + 1];
+	struct json_object *node;
 
-	for (size_t i = 0; list == NULL && i < client_count(nodes); i++)
-		add_participant(options, start, client_at(nodes, i));
-	while (list != NULL && (list = options_next_name(options, list, name)) != NULL) {
-		struct json_object *node = find_node(nodes, name);
-
+	for (size_t i = 0; list == NULL && (node = client_at(nodes, i)) != NULL; i++)
+		add_participant(options, release, node, start);
+	while (list != NULL && (list = options_next_name(list, name)) != NULL) {
+		node = find_node(nodes, name);
 		if (node == NULL)
-			options_fail(options, "unreachable", "the mesh knows no node %s", name);
-		add_participant(options, start, node);
+			options_fail("unreachable", "the mesh knows no node %s", name);
+		add_participant(options, release, node, start);
 	}
 	if (start->participant_count == 0)
-		options_fail(options, "bad_order", "no node takes part");
+		options_fail("bad_order", "no node takes part");
 	qsort(start->participants, start->participant_count, sizeof(*start->participants),
 		compare_names);
 }
@@ -77,61 +100,33 @@ static void assign_waves(const struct options *options, struct order_start *star
 	for (uint32_t wave = 0; wave < last; wave++) {
 		const char *list = options->list.values[wave];
 
-		while ((list = options_next_name(options, list, name)) != NULL) {
+		while ((list = options_next_name(list, name)) != NULL) {
 			uint32_t index = order_find_participant(start, name);
 
 			if (index == UINT32_MAX)
-				options_fail(options, "bad_wave",
-					"--wave names %s, who takes no part", name);
-			if (start->participants[index].wave != UINT32_MAX)
-				options_fail(options, "bad_wave", "%s is in two waves", name);
+				options_fail(
+					"bad_wave", "--wave names %s, who takes no part", name);
+			if (start->participants[index].wave != last)
+				options_fail("bad_wave", "%s is in two waves", name);
 			start->participants[index].wave = wave;
 		}
 	}
 	start->wave_count = last;
 	for (uint32_t i = 0; i < start->participant_count; i++) {
-		if (start->participants[i].wave == UINT32_MAX) {
-			start->participants[i].wave = last;
+		if (start->participants[i].wave == last)
 			start->wave_count = last + 1;
-		}
 	}
 	if (start->wave_count > LIMITS_WAVES_MAX)
-		options_fail(options, "bad_wave", "at most %d waves", LIMITS_WAVES_MAX);
+		options_fail("bad_wave", "at most %d waves", LIMITS_WAVES_MAX);
 }
 
-/* What every node would refuse later is said now, by name and with what helps. */
-static void foresee(const struct options *options, const struct plan_release *release,
-	struct json_object *nodes, const struct order_start *start)
+static uint64_t next_epoch(struct json_object *mesh, struct json_object *nodes)
 {
-	for (uint32_t i = 0; i < start->participant_count; i++) {
-		const char *name = start->participants[i].name;
-		struct json_object *node = find_node(nodes, name);
-
-		if (plan_find_image(release, client_string(node, "board")) == UINT32_MAX)
-			options_fail(options, reason_word(REASON_NO_IMAGE_FOR_BOARD),
-				"the release has no image for %s (%s); add one, or leave it out "
-				"with --participants",
-				name, client_string(node, "board"));
-		if (client_u64(node, "slots", 0) < 2 && !start->allow_single_slot)
-			options_fail(options, reason_word(REASON_SINGLE_SLOT),
-				"%s cannot go back to its old firmware; --allow-single-slot "
-				"flashes it all the same",
-				name);
-		if (client_u64(node, "release_sequence", 0) > start->sequence &&
-			!start->allow_downgrade)
-			options_fail(options, reason_word(REASON_DOWNGRADE),
-				"%s runs a newer release; --allow-downgrade goes back on purpose",
-				name);
-	}
-}
-
-static uint64_t next_epoch(struct json_object *mesh)
-{
-	struct json_object *nodes = client_member(mesh, "nodes");
+	struct json_object *node;
 	uint64_t highest = client_u64(mesh, "highest_epoch", 0);
 
-	for (size_t i = 0; i < client_count(nodes); i++) {
-		uint64_t epoch = client_u64(client_at(nodes, i), "highest_epoch", 0);
+	for (size_t i = 0; (node = client_at(nodes, i)) != NULL; i++) {
+		uint64_t epoch = client_u64(node, "highest_epoch", 0);
 
 		highest = epoch > highest ? epoch : highest;
 	}
@@ -139,23 +134,20 @@ static uint64_t next_epoch(struct json_object *mesh)
 }
 
 /* Where the nodes find it: at its URL, or at the node on this machine. */
-static void set_urls(
-	struct order_start *start, const struct plan_release *release, struct json_object *mesh)
+static void set_url(struct order_start *start, const struct plan_release *release,
+	struct json_object *mesh, struct json_object *nodes)
 {
-	struct json_object *entry =
-		find_node(client_member(mesh, "nodes"), client_string(mesh, "node"));
-	const char *address = client_string(entry, "address");
+	const char *address =
+		client_string(find_node(nodes, client_string(mesh, "node")), "address");
 	char hex[BYTES_HASH_TEXT_SIZE + 1];
 
 	bytes_to_hex(hex, release->id, BYTES_HASH_SIZE);
-	start->url_count = 1;
 	if (!release->is_directory)
 		text_set(start->urls[0], sizeof(start->urls[0]), release->place);
 	else if (address[0] != '\0')
 		snprintf(start->urls[0], sizeof(start->urls[0]), "http://%s/v1/releases/%s/",
 			address, hex);
-	else
-		start->url_count = 0;
+	start->url_count = start->urls[0][0] != '\0';
 }
 
 static void offer_directory(const struct options *options, const struct plan_release *release)
@@ -166,7 +158,7 @@ static void offer_directory(const struct options *options, const struct plan_rel
 	if (!release->is_directory)
 		return;
 	if (options->url != NULL)
-		options_fail(options, "bad_release",
+		options_fail("bad_release",
 			"another node cannot read %s; run this on the node itself, or give a URL "
 			"that the nodes can reach",
 			release->place);
@@ -204,25 +196,24 @@ static void describe(const struct options *options, const struct order *order)
 }
 
 /* True if the option has the second of its two values; the first is the default. */
-static bool is_second(const struct options *options, const char *name, const char *value,
-	const char *first, const char *second)
+static bool is_second(const char *name, const char *value, const char *first, const char *second)
 {
 	if (value == NULL || strcmp(value, first) == 0)
 		return false;
 	if (strcmp(value, second) != 0)
-		options_wrong(options, "%s cannot be %s", name, value);
+		options_fail(NULL, "%s cannot be %s", name, value);
 	return true;
 }
 
 static void read_policy(const struct options *options, struct order_start *start)
 {
 	if (options->quorum > ORDER_QUORUM_MAX)
-		options_wrong(options, "--quorum must be from 1 to 100");
+		options_fail(NULL, "--quorum must be from 1 to 100");
 	if (options->hold_ms < LIMITS_HOLD_MIN_MS || options->hold_ms > LIMITS_HOLD_MAX_MS)
-		options_wrong(options, "--hold must be from 1 s to 10 min");
-	if (is_second(options, "--confirm", options->confirm, "operator", "auto"))
+		options_fail(NULL, "--hold must be from 1 s to 10 min");
+	if (is_second("--confirm", options->confirm, "operator", "auto"))
 		start->confirm = ORDER_CONFIRM_AUTO;
-	if (is_second(options, "--policy", options->policy, "atomic", "best-effort"))
+	if (is_second("--policy", options->policy, "atomic", "best-effort"))
 		start->policy = ORDER_BEST_EFFORT;
 	start->quorum_percent = (uint32_t)options->quorum;
 	start->hold_ms = (uint32_t)options->hold_ms;
@@ -234,29 +225,29 @@ static void read_policy(const struct options *options, struct order_start *start
 static int run(const struct options *options)
 {
 	struct plan_release *release;
-	struct json_object *mesh;
+	struct json_object *mesh, *nodes;
 	struct order order;
 	struct order_start *start = &order.start;
 
 	if (options->word_count == 0)
-		options_wrong(options, "a release is missing: DIR or URL");
+		options_fail(NULL, "a release is missing: DIR or URL");
 	if (options->key == NULL && !options->dry_run)
-		options_wrong(options, "--key K.sec is missing");
-	release = plan_read_release(options, options->words[0]);
+		options_fail(NULL, "--key K.sec is missing");
+	release = plan_read_release(options->words[0]);
 	mesh = client_get(options, "/v1/mesh");
+	nodes = client_member(mesh, "nodes");
 	plan_begin(&order, ORDER_START, mesh);
-	order.epoch = next_epoch(mesh);
+	order.epoch = next_epoch(mesh, nodes);
 	randombytes_buf(order.upgrade, sizeof(order.upgrade));
 	read_policy(options, start);
 	memcpy(start->release_id, release->id, BYTES_HASH_SIZE);
 	memcpy(start->version, release->manifest.version, sizeof(start->version));
 	start->sequence = release->manifest.sequence;
 	start->participants =
-		options_allocate(options, LIMITS_PARTICIPANTS_MAX * sizeof(*start->participants));
-	set_urls(start, release, mesh);
-	choose_participants(options, client_member(mesh, "nodes"), start);
+		options_allocate(LIMITS_PARTICIPANTS_MAX * sizeof(*start->participants));
+	set_url(start, release, mesh, nodes);
+	choose_participants(options, release, nodes, start);
 	assign_waves(options, start);
-	foresee(options, release, client_member(mesh, "nodes"), start);
 	if (!options->dry_run) {
 		offer_directory(options, release);
 		plan_post(options, &order);
@@ -275,20 +266,21 @@ const struct command command_start = {
 	"\n"
 	"Opens an upgrade: every participant checks the release, fetches its image (mostly from\n"
 	"its neighbours), checks it and says that it is ready. Nothing is flashed yet.\n"
-	"  --key K.sec               operator key, or the word passphrase\n"
-	"  --participants NAME,...   only these; every node that is known otherwise\n"
-	"  --wave NAME,...           these flash together; again for the next wave; who is in\n"
-	"                            none flashes in the last\n"
-	"  --confirm auto|operator   who keeps the new firmware: a healthy mesh by itself, or\n"
-	"                            you (default)\n"
-	"  --policy atomic|best-effort\n"
-	"                            all or none of a wave (default), or as many as can\n"
-	"  --quorum PERCENT          of a wave that must take part (default 100)\n"
-	"  --hold 30s                how long nodes wait for each other at the countdown's end\n"
-	"  --allow-single-slot       also flash nodes that cannot go back\n"
-	"  --allow-downgrade         also install an older release\n"
-	"  --no-catch-up             nodes that were away do not install it later\n"
-	"  --dry-run                 say what would be ordered, and order nothing\n"
+	"  --key K.sec          operator key, or the word passphrase\n"
+	"  --participants A,B   only these nodes; every known one otherwise\n"
+	"  --wave A,B           these flash together; again for the next wave; the rest flashes "
+	"last\n"
+	"  --confirm WHO        operator (default): you keep the new firmware; auto: a healthy "
+	"mesh\n"
+	"                       does so by itself\n"
+	"  --policy POLICY      atomic (default): all or none of a wave; best-effort: as many as "
+	"can\n"
+	"  --quorum PERCENT     of a wave that must take part (default 100)\n"
+	"  --hold 30s           how long nodes wait for each other at the countdown's end\n"
+	"  --allow-single-slot  also flash nodes that cannot go back\n"
+	"  --allow-downgrade    also install an older release\n"
+	"  --no-catch-up        nodes that were away do not install it later\n"
+	"  --dry-run            say what would be ordered, and order nothing\n"
 	"\n"
 	"Example: lockstep start ./release-2.0 --key operator.sec --wave node3\n",
 	OPTIONS_OF_START,

@@ -4,7 +4,6 @@
 #include <locale.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -15,50 +14,37 @@
 enum {
 	WATCH_MS = 500,
 	BAR_SIZE = 12,
-	WIDTH_DEFAULT = 100,
+	IMAGE_WIDTH = BAR_SIZE + 5,
+	STATE_WIDTH = sizeof("CONFIRMATION_PENDING") - 1,
 };
 
-struct screen {
-	bool watch;
-	bool terminal;
-	bool unicode;
-	int width;
+struct table {
+	const char *full, *empty; /* one character's width of a bar each */
+	size_t name_width, version_width, board_width;
 };
 
-static struct screen look_at_screen(bool watch)
+static void print_bar(const struct table *table, uint64_t held, uint64_t total)
 {
-	struct screen screen = { .watch = watch, .width = WIDTH_DEFAULT };
-	struct winsize size;
-
-	screen.terminal = isatty(STDOUT_FILENO) == 1;
-	(void)setlocale(LC_CTYPE, "");
-	screen.unicode = strcmp(nl_langinfo(CODESET), "UTF-8") == 0;
-	if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 20)
-		screen.width = size.ws_col;
-	return screen;
-}
-
-static void print_bar(const struct screen *screen, uint64_t held, uint64_t total)
-{
-	uint64_t full = total > 0 ? held * BAR_SIZE / total : 0;
-
 	for (uint64_t i = 0; i < BAR_SIZE; i++)
-		fputs(i < full ? (screen->unicode ? "█" : "#") : (screen->unicode ? "░" : "."),
-			stdout);
-	printf(" %3u%%", (unsigned)(total > 0 ? held * 100 / total : 0));
+		fputs(i < held * BAR_SIZE / total ? table->full : table->empty, stdout);
+	printf(" %3u%%", (unsigned)(held * 100 / total));
 }
 
 static void print_seconds(const char *before, uint64_t ms)
 {
-	uint64_t seconds = (ms + 999) / 1000;
+	uint64_t seconds = (ms + 999) / 1000, minutes = seconds / 60;
 
-	if (seconds >= 3600)
-		printf("%s%" PRIu64 " h %" PRIu64 " min", before, seconds / 3600,
-			seconds / 60 % 60);
-	else if (seconds >= 120)
-		printf("%s%" PRIu64 " min", before, seconds / 60);
+	if (minutes >= 60)
+		printf("%s%" PRIu64 " h %" PRIu64 " min", before, minutes / 60, minutes % 60);
 	else
-		printf("%s%" PRIu64 " s", before, seconds);
+		printf("%s%" PRIu64 " %s", before, minutes >= 2 ? minutes : seconds,
+			minutes >= 2 ? "min" : "s");
+}
+
+static void print_member(const char *before, struct json_object *object, const char *member)
+{
+	fputs(before, stdout);
+	options_print_safe(client_string(object, member));
 }
 
 static void print_waiting(struct json_object *upgrade)
@@ -82,124 +68,121 @@ static void print_head(struct json_object *mesh)
 	struct json_object *upgrade = client_member(mesh, "upgrade");
 	uint64_t countdown = client_u64(upgrade, "countdown_ms", UINT64_MAX);
 	uint64_t window = client_u64(upgrade, "window_remaining_ms", UINT64_MAX);
+	uint64_t waves = client_u64(upgrade, "waves", 1);
 
-	printf("Mesh ");
-	options_print_safe(client_string(mesh, "mesh"));
-	printf(", seen from ");
-	options_print_safe(client_string(mesh, "node"));
-	puts("");
-	if (upgrade == NULL || client_string(upgrade, "id")[0] == '\0') {
-		puts("No upgrade is known.\n");
+	print_member("Mesh ", mesh, "mesh");
+	print_member(", seen from ", mesh, "node");
+	if (client_string(upgrade, "id")[0] == '\0') {
+		puts("\nNo upgrade is known.\n");
 		return;
 	}
-	printf("Upgrade %s to ", client_string(upgrade, "id"));
-	options_print_safe(client_string(upgrade, "version"));
-	printf(": %s", client_string(upgrade, "phase"));
-	if (client_u64(upgrade, "waves", 1) > 1)
-		printf(", wave %" PRIu64 " of %" PRIu64, client_u64(upgrade, "wave", 0) + 1,
-			client_u64(upgrade, "waves", 1));
+	print_member("\nUpgrade ", upgrade, "id");
+	print_member(" to ", upgrade, "version");
+	print_member(": ", upgrade, "phase");
+	if (waves > 1)
+		printf(", wave %" PRIu64 " of %" PRIu64, client_u64(upgrade, "wave", 0) + 1, waves);
 	if (countdown != UINT64_MAX)
 		print_seconds(", flash in ", countdown);
 	if (window != UINT64_MAX)
 		print_seconds(", to be confirmed within ", window);
-	printf(" (%s, %" PRIu64 " %%, confirmed by %s)\n", client_string(upgrade, "policy"),
-		client_u64(upgrade, "quorum", 100),
+	print_member(" (", upgrade, "policy");
+	printf(", %" PRIu64 " %%, confirmed by %s)\n", client_u64(upgrade, "quorum", 100),
 		strcmp(client_string(upgrade, "confirm"), "auto") == 0 ? "the mesh itself"
 								       : "an operator");
 	print_waiting(upgrade);
 	puts("");
 }
 
-static size_t widest(struct json_object *nodes, const char *member, size_t least)
+static size_t widest(struct json_object *nodes, const char *member, const char *title)
 {
-	for (size_t i = 0; i < client_count(nodes); i++) {
-		size_t size = strlen(client_string(client_at(nodes, i), member));
+	size_t width = strlen(title);
+	struct json_object *node;
 
-		least = size > least ? size : least;
+	for (size_t i = 0; (node = client_at(nodes, i)) != NULL; i++) {
+		size_t size = strlen(client_string(node, member));
+
+		width = size > width ? size : width;
 	}
-	return least;
+	return width;
 }
 
-static void print_padded(const char *text, size_t width)
+static void print_cell(struct json_object *node, const char *member, size_t width)
 {
-	options_print_safe(text);
-	for (size_t i = strlen(text); i < width + 2; i++)
-		putchar(' ');
+	print_member("", node, member);
+	for (size_t i = strlen(client_string(node, member)); i < width + 2; i++)
+		fputc(' ', stdout);
 }
 
-static void print_row(const struct screen *screen, struct json_object *node, size_t name_width,
-	size_t version_width, size_t board_width)
+static void print_row(const struct table *table, struct json_object *node)
 {
 	uint64_t total = client_u64(node, "image_bytes", 0);
-	uint64_t seen = client_u64(node, "seen_ms", UINT64_MAX);
+	uint64_t seen = client_u64(node, "seen_ms", 0);
 
-	print_padded(client_string(node, "name"), name_width);
+	print_cell(node, "name", table->name_width);
 	if (client_string(node, "state")[0] == '\0') {
 		puts("not seen by this node");
 		return;
 	}
-	print_padded(client_string(node, "state"), strlen("CONFIRMATION_PENDING"));
+	print_cell(node, "state", STATE_WIDTH);
 	if (total > 0)
-		print_bar(screen, client_u64(node, "held_bytes", 0), total);
+		print_bar(table, client_u64(node, "held_bytes", 0), total);
 	else
-		printf("%*s", BAR_SIZE + 5, "");
-	fputs("  ", stdout);
-	print_padded(client_string(node, "version"), version_width);
-	print_padded(client_string(node, "board"), board_width);
+		printf("%*s", IMAGE_WIDTH, "");
+	printf("  ");
+	print_cell(node, "version", table->version_width);
+	print_cell(node, "board", table->board_width);
 	if (client_u64(node, "slots", 2) == 1)
-		fputs("no way back  ", stdout);
-	if (seen != UINT64_MAX && seen > 60000)
+		printf("no way back  ");
+	if (seen > 60000)
 		print_seconds("seen before ", seen);
-	options_print_safe(client_string(node, "reason"));
-	if (client_string(node, "message")[0] != '\0') {
-		fputs(": ", stdout);
-		options_print_safe(client_string(node, "message"));
-	}
+	print_member("", node, "reason");
+	if (client_string(node, "message")[0] != '\0')
+		print_member(": ", node, "message");
 	puts("");
 }
 
-static void print_mesh(const struct screen *screen, struct json_object *mesh)
+static void print_mesh(struct table *table, struct json_object *mesh)
 {
-	struct json_object *nodes = client_member(mesh, "nodes");
-	size_t name_width = widest(nodes, "name", 4);
-	size_t version_width = widest(nodes, "version", 8), board_width = widest(nodes, "board", 5);
+	struct json_object *nodes = client_member(mesh, "nodes"), *node;
 
-	if (screen->watch && screen->terminal)
-		fputs("\033[H\033[J", stdout);
+	table->name_width = widest(nodes, "name", "Node");
+	table->version_width = widest(nodes, "version", "Firmware");
+	table->board_width = widest(nodes, "board", "Board");
 	print_head(mesh);
-	print_padded("Node", name_width);
-	print_padded("State", strlen("CONFIRMATION_PENDING"));
-	printf("%-*s  ", BAR_SIZE + 5, "Image");
-	print_padded("Firmware", version_width);
-	print_padded("Board", board_width);
-	puts("Note");
-	for (size_t i = 0; i < client_count(nodes); i++)
-		print_row(screen, client_at(nodes, i), name_width, version_width, board_width);
-	(void)fflush(stdout);
+	printf("%-*s  %-*s  %-*s  %-*s  %-*s  Note\n", (int)table->name_width, "Node", STATE_WIDTH,
+		"State", IMAGE_WIDTH, "Image", (int)table->version_width, "Firmware",
+		(int)table->board_width, "Board");
+	for (size_t i = 0; (node = client_at(nodes, i)) != NULL; i++)
+		print_row(table, node);
 }
 
-static void print_once(const struct options *options, const struct screen *screen)
+static void print_once(const struct options *options, struct table *table)
 {
-	struct json_object *mesh;
+	struct json_object *mesh = client_look(options, "/v1/mesh");
 
-	if (options->json) {
-		client_print(options, "/v1/mesh");
+	if (mesh == NULL)
 		return;
-	}
-	mesh = client_get(options, "/v1/mesh");
-	print_mesh(screen, mesh);
+	if (options->watch && isatty(STDOUT_FILENO) == 1)
+		printf("\033[H\033[J");
+	print_mesh(table, mesh);
 	json_free(mesh);
 }
 
 static int run(const struct options *options)
 {
 	const struct timespec pause = { .tv_nsec = WATCH_MS * 1000000L };
-	struct screen screen = look_at_screen(options->watch);
+	struct table table = { .full = "#", .empty = "." };
 
-	print_once(options, &screen);
+	(void)setlocale(LC_CTYPE, "");
+	if (strcmp(nl_langinfo(CODESET), "UTF-8") == 0) {
+		table.full = "█";
+		table.empty = "░";
+	}
+	print_once(options, &table);
 	while (options->watch) {
+		(void)fflush(stdout);
 		(void)nanosleep(&pause, NULL);
-		print_once(options, &screen);
+		print_once(options, &table);
 	}
 	return CLI_DONE;
 }
@@ -209,8 +192,7 @@ const struct command command_status = {
 	"show the mesh at a glance; --watch follows it",
 	"status [--watch] [--json] [--url http://HOST:PORT]\n"
 	"\n"
-	"Shows the mesh as this node sees it: the upgrade, its countdown, and a row for every\n"
-	"node.\n"
+	"Shows the mesh as this node sees it: the upgrade, its countdown, a row for each node.\n"
 	"  --watch  goes on until Ctrl-C and draws progress bars\n"
 	"  --json   prints what the node answers (docs/api.md)\n",
 	OPTIONS_OF_STATUS,

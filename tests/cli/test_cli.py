@@ -258,6 +258,24 @@ class Releases(Case):
         self.refused(*verify, says="release", reason="bad_release")
         self.refused("release", "show", "release", says="release", reason="bad_release")
 
+    def test_damage_of_a_twin(self):
+        """Two files of the same content: each is looked at, not one of them twice."""
+        self.make_key()
+        for name in ("a.bin", "b.bin"):
+            self.write(name, b"firmware" * 1000)
+        self.good("release", "create", "--version", "1", "--sequence", 1, "--image", "demo-a=a.bin",
+                  "--image", "demo-b=b.bin", "--out", "release")
+        self.trust("anna")
+        self.good("release", "sign", "--key", "anna.sec", "release")
+        verify = ("release", "verify", "--trust", "trust", "release")
+        self.good(*verify)
+        for image in (self.directory / "release/images").iterdir():
+            with self.subTest(image.name):
+                sound = image.read_bytes()
+                image.write_bytes(b"X" + sound[1:])
+                self.refused(*verify, says=image.name, reason="hash_mismatch")
+                image.write_bytes(sound)
+
     def test_what_cannot_be_a_release(self):
         self.write("a.bin", b"firmware")
         self.write("empty.bin", b"")
