@@ -20,6 +20,7 @@
 #include "base/limits.h"
 #include "base/text.h"
 #include "io/http_head.h"
+#include "io/stream.h"
 #include "io/url.h"
 
 enum {
@@ -429,13 +430,14 @@ static void on_lookup(int error, struct evutil_addrinfo *found, void *context)
 
 /* Not by bufferevent_socket_connect_hostname(): freed while it waits for a name, a bufferevent
  * stays until the resolver answers, which may be never. */
-static int look_up(struct connection *connection, const char *host, const char *service)
+static int look_up(struct connection *connection, const struct url *url)
 {
 	struct http_client *client = connection->client;
 	const struct evutil_addrinfo hints = { .ai_flags = EVUTIL_AI_ADDRCONFIG,
 		.ai_socktype = SOCK_STREAM };
 	struct evdns_getaddrinfo_request *request;
 	struct lookup *lookup;
+	char service[8];
 
 	if (client->dns == NULL)
 		client->dns = evdns_base_new(client->base,
@@ -445,7 +447,8 @@ static int look_up(struct connection *connection, const char *host, const char *
 		return -1;
 	*lookup = (struct lookup){ .connection = connection };
 	connection->lookup = lookup;
-	request = evdns_getaddrinfo(client->dns, host, service, &hints, on_lookup, lookup);
+	snprintf(service, sizeof(service), "%u", (unsigned)url->port);
+	request = evdns_getaddrinfo(client->dns, url->host, service, &hints, on_lookup, lookup);
 	if (connection->lookup != NULL)
 		lookup->request = request;
 	return connection->unreachable ? -1 : 0;
@@ -453,14 +456,10 @@ static int look_up(struct connection *connection, const char *host, const char *
 
 static int connect_host(struct connection *connection, const struct url *url)
 {
-	const struct addrinfo hints = { .ai_flags = AI_NUMERICHOST | AI_NUMERICSERV,
-		.ai_socktype = SOCK_STREAM };
 	struct addrinfo *found;
-	char service[8];
 	int result;
 
-	snprintf(service, sizeof(service), "%u", (unsigned)url->port);
-	if (getaddrinfo(url->host, service, &hints, &found) == 0) {
+	if (stream_find_address(&found, url->host, url->port) == 0) {
 		result = bufferevent_socket_connect(
 			connection->stream, found->ai_addr, (int)found->ai_addrlen);
 		freeaddrinfo(found);
@@ -468,7 +467,7 @@ static int connect_host(struct connection *connection, const struct url *url)
 	}
 	if (url->is_ipv6)
 		return -1; /* no number, or no such interface */
-	return look_up(connection, url->host, service);
+	return look_up(connection, url);
 }
 
 static struct connection *connect_for(struct job *job, struct connection **room)

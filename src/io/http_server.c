@@ -2,7 +2,6 @@
 #include "io/http_server.h"
 
 #include <errno.h>
-#include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
@@ -16,15 +15,14 @@
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
 #include <event2/event.h>
-#include <event2/listener.h>
 
 #include "base/ensure.h"
 #include "base/text.h"
+#include "io/stream.h"
 
 enum {
 	CONNECTIONS_MAX = LIMITS_HTTP_CONNECTIONS_MAX + HTTP_CONTROL_CONNECTIONS_MAX,
 	LINGER_S = 2,
-	ACCEPT_PAUSE_S = 1,
 };
 
 enum state {
@@ -54,8 +52,8 @@ struct http_server {
 	struct event_base *base;
 	const struct http_route *routes;
 	void *context;
-	struct evconnlistener *listener, *control_listener;
-	struct event *keepalive, *resume;
+	struct stream_listener *listener, *control_listener;
+	struct event *keepalive;
 	struct ev_token_bucket_cfg *rate;
 	struct bufferevent_rate_limit_group *rate_group;
 	uint64_t last_id;
@@ -528,15 +526,11 @@ static struct http_request *connection_new(struct http_server *server, evutil_so
 	return NULL;
 }
 
-static void on_accept(struct evconnlistener *listener, evutil_socket_t fd, struct sockaddr *address,
-	int address_size, void *context)
+static void accept_connection(struct http_server *server, int fd, bool control)
 {
-	struct http_server *server = context;
-	bool control = listener == server->control_listener;
 	struct http_request **room = find_room(server, control);
 	struct http_request *request = room != NULL ? connection_new(server, fd) : NULL;
 
-	(void)address, (void)address_size;
 	if (request == NULL) {
 		close(fd);
 		return;
@@ -557,78 +551,22 @@ static void on_accept(struct evconnlistener *listener, evutil_socket_t fd, struc
 	bufferevent_enable(request->stream, EV_READ | EV_WRITE);
 }
 
-static void enable_listeners(struct http_server *server, bool enable)
+static void on_accept(void *context, int fd, const struct sockaddr *from)
 {
-	struct evconnlistener *both[] = { server->listener, server->control_listener };
-
-	for (int i = 0; i < 2; i++) {
-		if (both[i] != NULL && enable)
-			evconnlistener_enable(both[i]);
-		else if (both[i] != NULL)
-			evconnlistener_disable(both[i]);
-	}
+	(void)from;
+	accept_connection(context, fd, false);
 }
 
-static void on_resume(evutil_socket_t fd, short what, void *context)
+static void on_accept_control(void *context, int fd, const struct sockaddr *from)
 {
-	(void)fd, (void)what;
-	enable_listeners(context, true);
-}
-
-/* No more file descriptors, most likely: trying again at once would only keep the loop busy. */
-static void on_accept_error(struct evconnlistener *listener, void *context)
-{
-	struct http_server *server = context;
-
-	(void)listener;
-	enable_listeners(server, false);
-	event_add(server->resume, &(struct timeval){ .tv_sec = ACCEPT_PAUSE_S });
-}
-
-/* Takes the bound socket. */
-static int start_listener(struct http_server *server, struct evconnlistener **listener, int fd)
-{
-	*listener = evconnlistener_new(server->base, on_accept, server,
-		LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC, LIMITS_HTTP_CONNECTIONS_MAX, fd);
-	if (*listener == NULL) {
-		int error = errno;
-
-		close(fd);
-		return error != 0 ? -error : -ENOMEM;
-	}
-	evconnlistener_set_error_cb(*listener, on_accept_error);
-	return 0;
+	(void)from;
+	accept_connection(context, fd, true);
 }
 
 int http_server_listen(struct http_server *server, const char *address, uint16_t port)
 {
-	const struct addrinfo hints = { .ai_flags = AI_NUMERICHOST | AI_NUMERICSERV | AI_PASSIVE,
-		.ai_socktype = SOCK_STREAM };
-	struct addrinfo *found;
-	char service[8];
-	int fd, result = 0;
-
 	ensure(server->listener == NULL);
-	snprintf(service, sizeof(service), "%u", (unsigned)port);
-	if (getaddrinfo(address, service, &hints, &found) != 0)
-		return -EINVAL;
-	fd = socket(found->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	if (fd < 0) {
-		result = -errno;
-		freeaddrinfo(found);
-		if (result == -EAFNOSUPPORT && strcmp(address, "::") == 0)
-			return http_server_listen(server, "0.0.0.0", port);
-		return result;
-	}
-	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &(int){ 1 }, sizeof(int));
-	if (found->ai_family == AF_INET6)
-		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &(int){ 0 }, sizeof(int));
-	if (bind(fd, found->ai_addr, found->ai_addrlen) != 0) {
-		result = -errno;
-		close(fd);
-	}
-	freeaddrinfo(found);
-	return result != 0 ? result : start_listener(server, &server->listener, fd);
+	return stream_listen(&server->listener, server->base, address, port, on_accept, server);
 }
 
 int http_server_listen_control(struct http_server *server, const char *path)
@@ -636,40 +574,25 @@ int http_server_listen_control(struct http_server *server, const char *path)
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
 	struct stat old;
 	mode_t mask;
-	int fd, result = 0;
+	int error;
 
 	ensure(server->control_listener == NULL);
 	if (!text_copy(address.sun_path, sizeof(address.sun_path), path))
 		return -ENAMETOOLONG;
 	if (lstat(path, &old) == 0 && S_ISSOCK(old.st_mode))
 		unlink(path);
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	if (fd < 0)
-		return -errno;
 	mask = umask(0177);
-	if (bind(fd, (const struct sockaddr *)&address, sizeof(address)) != 0)
-		result = -errno;
+	error = stream_listen_at(&server->control_listener, server->base,
+		(const struct sockaddr *)&address, sizeof(address), on_accept_control, server);
 	umask(mask);
-	if (result == 0) {
+	if (error == 0)
 		text_set(server->control_path, sizeof(server->control_path), path);
-		return start_listener(server, &server->control_listener, fd);
-	}
-	close(fd);
-	return result;
+	return error;
 }
 
 uint16_t http_server_port(const struct http_server *server)
 {
-	struct sockaddr_storage address = { 0 };
-	socklen_t size = sizeof(address);
-	uint16_t port;
-
-	if (server->listener == NULL || getsockname(evconnlistener_get_fd(server->listener),
-						(struct sockaddr *)&address, &size) != 0)
-		return 0;
-	/* The port lies at the same place in both families. */
-	memcpy(&port, &((struct sockaddr_in *)&address)->sin_port, sizeof(port));
-	return ntohs(port);
+	return server->listener != NULL ? stream_listener_port(server->listener) : 0;
 }
 
 bool http_server_limit_rate(struct http_server *server, uint32_t bytes_per_s)
@@ -698,9 +621,8 @@ struct http_server *http_server_new(
 	server->base = base;
 	server->routes = routes;
 	server->context = context;
-	server->resume = evtimer_new(base, on_resume, server);
 	server->keepalive = event_new(base, -1, EV_PERSIST, keep_streams_alive, server);
-	if (server->resume == NULL || server->keepalive == NULL) {
+	if (server->keepalive == NULL) {
 		http_server_free(server);
 		return NULL;
 	}
@@ -713,19 +635,15 @@ void http_server_free(struct http_server *server)
 	for (uint32_t i = 0; i < CONNECTIONS_MAX; i++)
 		if (server->connections[i] != NULL)
 			drop(server->connections[i]);
-	if (server->listener != NULL)
-		evconnlistener_free(server->listener);
-	if (server->control_listener != NULL) {
-		evconnlistener_free(server->control_listener);
+	stream_listener_free(server->listener);
+	stream_listener_free(server->control_listener);
+	if (server->control_listener != NULL)
 		unlink(server->control_path);
-	}
 	if (server->rate_group != NULL)
 		bufferevent_rate_limit_group_free(server->rate_group);
 	if (server->rate != NULL)
 		ev_token_bucket_cfg_free(server->rate);
 	if (server->keepalive != NULL)
 		event_free(server->keepalive);
-	if (server->resume != NULL)
-		event_free(server->resume);
 	free(server);
 }

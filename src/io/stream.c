@@ -14,7 +14,6 @@
 
 #include <event2/buffer.h>
 #include <event2/event.h>
-#include <event2/listener.h>
 
 enum {
 	READ_SIZE = 16384, /* one stream must not keep the others waiting */
@@ -32,11 +31,10 @@ struct stream {
 };
 
 struct stream_listener {
-	struct evconnlistener *listener;
-	struct event *resume;
+	struct event *readable, *resume;
+	int fd;
 	void (*accepted)(void *context, int fd, const struct sockaddr *from);
 	void *context;
-	uint16_t port;
 };
 
 static void set_option(int fd, int level, int option, int value)
@@ -178,11 +176,10 @@ struct stream *stream_adopt(struct event_base *base, int fd, uint32_t deadline_m
 	return make_stream(base, fd, false, deadline_ms, callbacks, owner);
 }
 
-/* A numeric address only: nobody is asked for a name, so nothing waits. */
-static int find_address(struct addrinfo **found, const char *address, uint16_t port, bool to_listen)
+int stream_find_address(struct addrinfo **found, const char *address, uint16_t port)
 {
-	struct addrinfo hints = {
-		.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV | (to_listen ? AI_PASSIVE : 0),
+	const struct addrinfo hints = {
+		.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV,
 		.ai_socktype = SOCK_STREAM,
 	};
 	char service[8];
@@ -203,23 +200,22 @@ int stream_connect(struct stream **stream, struct event_base *base, const char *
 	struct sockaddr_storage *peer)
 {
 	struct addrinfo *to;
-	int fd, error = find_address(&to, address, port, false);
+	int fd, error = stream_find_address(&to, address, port);
 
 	if (error != 0)
 		return error;
 	fd = open_socket(to->ai_family);
-	if (fd < 0) {
-		freeaddrinfo(to);
-		return fd;
-	}
-	if (connect(fd, to->ai_addr, to->ai_addrlen) != 0 && errno != EINPROGRESS) {
+	if (fd < 0)
+		error = fd;
+	else if (connect(fd, to->ai_addr, to->ai_addrlen) != 0 && errno != EINPROGRESS)
 		error = -errno;
-		close(fd);
-	}
 	memcpy(peer, to->ai_addr, to->ai_addrlen);
 	freeaddrinfo(to);
-	if (error != 0)
+	if (error != 0) {
+		if (fd >= 0)
+			close(fd);
 		return error;
+	}
 	*stream = make_stream(base, fd, true, deadline_ms, callbacks, owner);
 	return *stream != NULL ? 0 : -ENOMEM;
 }
@@ -239,23 +235,21 @@ size_t stream_unsent(const struct stream *stream)
 
 /* ---- Listening ----------------------------------------------------------------------------- */
 
-static void on_accepted(struct evconnlistener *evconnlistener, evutil_socket_t fd,
-	struct sockaddr *from, int size, void *context)
+static void on_acceptable(evutil_socket_t fd, short what, void *context)
 {
 	struct stream_listener *listener = context;
+	struct sockaddr_storage from;
+	socklen_t size = sizeof(from);
+	int accepted = accept4(fd, (struct sockaddr *)&from, &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	const struct timeval pause = { .tv_usec = ACCEPT_PAUSE_MS * 1000 };
 
-	(void)evconnlistener, (void)size;
-	listener->accepted(listener->context, fd, from);
-}
-
-/* Out of descriptors, mostly. The listener stays readable, so asking again at once would spin. */
-static void on_accept_error(struct evconnlistener *evconnlistener, void *context)
-{
-	struct stream_listener *listener = context;
-	struct timeval pause = { .tv_usec = ACCEPT_PAUSE_MS * 1000 };
-
-	if (event_add(listener->resume, &pause) == 0)
-		evconnlistener_disable(evconnlistener);
+	(void)what;
+	if (accepted >= 0)
+		listener->accepted(listener->context, accepted, (struct sockaddr *)&from);
+	/* Out of descriptors, mostly. It stays readable, so asking again at once would spin. */
+	else if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED &&
+		 event_add(listener->resume, &pause) == 0)
+		event_del(listener->readable);
 }
 
 static void on_resume(evutil_socket_t fd, short what, void *context)
@@ -263,83 +257,76 @@ static void on_resume(evutil_socket_t fd, short what, void *context)
 	struct stream_listener *listener = context;
 
 	(void)fd, (void)what;
-	evconnlistener_enable(listener->listener);
-}
-
-static int bind_socket(const struct addrinfo *to, uint16_t *port)
-{
-	struct sockaddr_storage bound;
-	socklen_t size = sizeof(bound);
-	int error, fd = open_socket(to->ai_family);
-
-	if (fd < 0)
-		return fd;
-	set_option(fd, SOL_SOCKET, SO_REUSEADDR, 1);
-	if (to->ai_family == AF_INET6)
-		set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, 0);
-	if (bind(fd, to->ai_addr, to->ai_addrlen) != 0 || listen(fd, LISTEN_BACKLOG) != 0 ||
-		getsockname(fd, (struct sockaddr *)&bound, &size) != 0) {
-		error = -errno;
-		close(fd);
-		return error;
-	}
-	*port = ntohs(bound.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)&bound)->sin6_port
-						  : ((struct sockaddr_in *)&bound)->sin_port);
-	return fd;
+	event_add(listener->readable, NULL);
 }
 
 void stream_listener_free(struct stream_listener *listener)
 {
 	if (listener == NULL)
 		return;
-	if (listener->listener != NULL)
-		evconnlistener_free(listener->listener);
+	if (listener->readable != NULL)
+		event_free(listener->readable);
 	if (listener->resume != NULL)
 		event_free(listener->resume);
+	close(listener->fd);
 	free(listener);
+}
+
+int stream_listen_at(struct stream_listener **listener, struct event_base *base,
+	const struct sockaddr *address, socklen_t address_size,
+	void (*accepted)(void *context, int fd, const struct sockaddr *from), void *context)
+{
+	struct stream_listener *made;
+	int error, fd = open_socket(address->sa_family);
+
+	if (fd < 0)
+		return fd;
+	set_option(fd, SOL_SOCKET, SO_REUSEADDR, 1);
+	set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, 0);
+	if (bind(fd, address, address_size) != 0 || listen(fd, LISTEN_BACKLOG) != 0 ||
+		(made = calloc(1, sizeof(*made))) == NULL) {
+		error = -errno;
+		close(fd);
+		return error;
+	}
+	*made = (struct stream_listener){
+		.readable = event_new(base, fd, EV_READ | EV_PERSIST, on_acceptable, made),
+		.resume = event_new(base, -1, 0, on_resume, made),
+		.fd = fd,
+		.accepted = accepted,
+		.context = context,
+	};
+	if (made->readable == NULL || made->resume == NULL ||
+		event_add(made->readable, NULL) != 0) {
+		stream_listener_free(made);
+		return -ENOMEM;
+	}
+	*listener = made;
+	return 0;
 }
 
 int stream_listen(struct stream_listener **listener, struct event_base *base, const char *address,
 	uint16_t port, void (*accepted)(void *context, int fd, const struct sockaddr *from),
 	void *context)
 {
-	struct stream_listener *made;
 	struct addrinfo *to;
-	uint16_t bound_port = 0;
-	int fd, error = find_address(&to, address, port, true);
+	int error = stream_find_address(&to, address, port);
 
 	if (error != 0)
 		return error;
-	fd = bind_socket(to, &bound_port);
+	error = stream_listen_at(listener, base, to->ai_addr, to->ai_addrlen, accepted, context);
 	freeaddrinfo(to);
-	if (fd == -EAFNOSUPPORT && strcmp(address, "::") == 0)
+	if (error == -EAFNOSUPPORT && strcmp(address, "::") == 0)
 		return stream_listen(listener, base, "0.0.0.0", port, accepted, context);
-	if (fd < 0)
-		return fd;
-
-	made = calloc(1, sizeof(*made));
-	if (made == NULL) {
-		close(fd);
-		return -ENOMEM;
-	}
-	made->accepted = accepted;
-	made->context = context;
-	made->port = bound_port;
-	made->resume = event_new(base, -1, 0, on_resume, made);
-	made->listener = evconnlistener_new(
-		base, on_accepted, made, LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC, 0, fd);
-	if (made->listener == NULL)
-		close(fd);
-	if (made->listener == NULL || made->resume == NULL) {
-		stream_listener_free(made);
-		return -ENOMEM;
-	}
-	evconnlistener_set_error_cb(made->listener, on_accept_error);
-	*listener = made;
-	return 0;
+	return error;
 }
 
 uint16_t stream_listener_port(const struct stream_listener *listener)
 {
-	return listener->port;
+	struct sockaddr_in6 bound = { 0 };
+	socklen_t size = sizeof(bound);
+
+	/* The port lies at the same place in both families. */
+	(void)getsockname(listener->fd, (struct sockaddr *)&bound, &size);
+	return ntohs(bound.sin6_port);
 }

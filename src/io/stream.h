@@ -12,10 +12,10 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/socket.h>
 
+struct addrinfo;
 struct event_base;
-struct sockaddr;
-struct sockaddr_storage;
 struct stream;
 struct stream_listener;
 
@@ -47,12 +47,21 @@ size_t stream_unsent(const struct stream *stream);
 /* NULL is fine. No callback comes after it. */
 void stream_close(struct stream *stream);
 
+/* The address of this numeric host, with %scope if need be: nobody is asked for a name, so nothing
+ * waits. 0 or -EINVAL; the caller gives it to freeaddrinfo(). */
+__attribute__((warn_unused_result)) int stream_find_address(
+	struct addrinfo **found, const char *address, uint16_t port);
+
 /* `address` is numeric; "::" means IPv4 too, and IPv4 alone on a machine without IPv6. Port 0 takes
  * any. `accepted` owns `fd`, a non-blocking socket. 0 or -errno. */
 __attribute__((warn_unused_result)) int stream_listen(struct stream_listener **listener,
 	struct event_base *base, const char *address, uint16_t port,
 	void (*accepted)(void *context, int fd, const struct sockaddr *from), void *context);
-uint16_t stream_listener_port(const struct stream_listener *listener);
-void stream_listener_free(struct stream_listener *listener); /* NULL is fine */
+/* The same at an address of any family. */
+__attribute__((warn_unused_result)) int stream_listen_at(struct stream_listener **listener,
+	struct event_base *base, const struct sockaddr *address, socklen_t address_size,
+	void (*accepted)(void *context, int fd, const struct sockaddr *from), void *context);
+uint16_t stream_listener_port(const struct stream_listener *listener); /* of TCP */
+void stream_listener_free(struct stream_listener *listener);           /* NULL is fine */
 
 #endif
