@@ -4,21 +4,24 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <net/if.h>
+#include <netdb.h>
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <event2/event.h>
 
 #include "base/bytes.h"
 #include "base/text.h"
+#include "io/clock.h"
 #include "io/command.h"
 
 static const char magic[] = "LOCKSTEP";
-static const char group_text[] = "ff02::4c:6f63:6b";
+
+/* ff02::4c:6f63:6b */
+static const struct in6_addr group = { { { 0xff, 2, [11] = 0x4c, 0x6f, 0x63, 0, 0x6b } } };
 
 enum {
 	MAGIC_SIZE = 8,
@@ -64,14 +67,6 @@ struct neighbours {
 	unsigned indexes[NEIGHBOURS_INTERFACES_MAX];
 	struct place places[LIMITS_NEIGHBOURS_MAX];
 };
-
-static uint64_t now_ms(void)
-{
-	struct timespec now;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
 
 const struct neighbour_address *neighbours_address(
 	const struct neighbours *neighbours, uint32_t number)
@@ -154,13 +149,13 @@ static size_t write_hello(const struct neighbours *neighbours, uint8_t hello[sta
 static void follow_interface(struct neighbours *neighbours, uint32_t i)
 {
 	unsigned index = if_nametoindex(neighbours->setup.interfaces[i]);
-	struct ipv6_mreq request = { .ipv6mr_interface = index };
+	struct ipv6_mreq request = { .ipv6mr_multiaddr = group, .ipv6mr_interface = index };
 
 	if (index == neighbours->indexes[i] && neighbours->joined[i])
 		return;
 	neighbours->indexes[i] = index;
 	neighbours->joined[i] = false;
-	if (index == 0 || inet_pton(AF_INET6, group_text, &request.ipv6mr_multiaddr) != 1)
+	if (index == 0)
 		return;
 	neighbours->joined[i] = setsockopt(neighbours->fd, IPPROTO_IPV6, IPV6_JOIN_GROUP, &request,
 					sizeof(request)) == 0 ||
@@ -172,16 +167,16 @@ static void say_hello(struct neighbours *neighbours)
 	uint8_t hello[HELLO_SIZE_MAX];
 	size_t size = write_hello(neighbours, hello);
 
-	neighbours->said_ms = now_ms();
+	neighbours->said_ms = clock_now_ms();
 	for (uint32_t i = 0; i < neighbours->setup.interface_count; i++) {
 		struct sockaddr_in6 to = {
 			.sin6_family = AF_INET6,
 			.sin6_port = htons(neighbours->setup.http_port),
+			.sin6_addr = group,
 		};
 
 		follow_interface(neighbours, i);
-		if (neighbours->indexes[i] == 0 ||
-			inet_pton(AF_INET6, group_text, &to.sin6_addr) != 1)
+		if (neighbours->indexes[i] == 0)
 			continue;
 		to.sin6_scope_id = neighbours->indexes[i];
 		/* A link that is down drops it: then nobody hears us, which is true. */
@@ -201,11 +196,9 @@ static bool is_our_interface(const struct neighbours *neighbours, unsigned index
 static void hear_hello(struct neighbours *neighbours, const uint8_t *hello, size_t size,
 	const struct sockaddr_in6 *from)
 {
-	char name[LIMITS_NAME_SIZE + 1], address[INET6_ADDRSTRLEN], interface[IF_NAMESIZE];
-	char host[LIMITS_ADDRESS_SIZE + 1];
-	uint64_t digest, at_ms = now_ms();
+	char name[LIMITS_NAME_SIZE + 1], host[LIMITS_ADDRESS_SIZE + 1];
+	uint64_t digest, at_ms = clock_now_ms();
 	struct place *place;
-	struct text text;
 	uint32_t number;
 	bool is_new;
 
@@ -219,16 +212,12 @@ static void hear_hello(struct neighbours *neighbours, const uint8_t *hello, size
 	if (strlen(name) != hello[25] || !text_is_name(name) ||
 		strcmp(name, neighbours->setup.name) == 0 ||
 		!is_our_interface(neighbours, from->sin6_scope_id) ||
-		inet_ntop(AF_INET6, &from->sin6_addr, address, sizeof(address)) == NULL ||
-		if_indextoname(from->sin6_scope_id, interface) == NULL)
+		getnameinfo((const struct sockaddr *)from, sizeof(*from), host, sizeof(host), NULL,
+			0, NI_NUMERICHOST) != 0)
 		return;
-	text_init(&text, host, sizeof(host));
-	text_add(&text, address);
-	text_add(&text, "%");
-	text_add(&text, interface);
 	is_new = neighbours_find(neighbours, host) == UINT32_MAX;
 	number = take_place(neighbours, host, ORIGIN_HELLO);
-	if (text_cut(&text) || number == UINT32_MAX)
+	if (number == UINT32_MAX)
 		return;
 	/* Who is new has perhaps not heard us: he need not wait for our next hello. */
 	if (is_new && at_ms >= neighbours->said_ms + ANSWER_PAUSE_MS)
@@ -347,9 +336,9 @@ static void run_discover(struct neighbours *neighbours)
 	};
 
 	if (neighbours->setup.discover[0] == '\0' || neighbours->discover != NULL ||
-		now_ms() < neighbours->discover_ms)
+		clock_now_ms() < neighbours->discover_ms)
 		return;
-	neighbours->discover_ms = now_ms() + NEIGHBOURS_DISCOVER_MS;
+	neighbours->discover_ms = clock_now_ms() + NEIGHBOURS_DISCOVER_MS;
 	neighbours->discover = command_run(neighbours->base, &request);
 }
 
@@ -364,7 +353,7 @@ static uint32_t interval_ms(const struct neighbours *neighbours)
 
 static void drop_silent(struct neighbours *neighbours)
 {
-	uint64_t at_ms = now_ms();
+	uint64_t at_ms = clock_now_ms();
 
 	for (uint32_t i = 0; i < LIMITS_NEIGHBOURS_MAX; i++) {
 		const struct place *place = &neighbours->places[i];
