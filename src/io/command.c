@@ -11,6 +11,8 @@
 
 #include <event2/event.h>
 
+#include "io/timer.h"
+
 enum {
 	STATUS_NOT_RUN = 255,
 	LAST_READS = 128, /* a full pipe */
@@ -32,18 +34,12 @@ struct command {
 
 extern char **environ;
 
-static void free_event(struct event *event)
-{
-	if (event != NULL)
-		event_free(event);
-}
-
 static void free_command(struct command *command)
 {
-	free_event(command->out_event);
-	free_event(command->line_event);
-	free_event(command->deadline);
-	free_event(command->reap);
+	timer_free(command->out_event);
+	timer_free(command->line_event);
+	timer_free(command->deadline);
+	timer_free(command->reap);
 	if (command->out_fd >= 0)
 		close(command->out_fd);
 	if (command->line_fd >= 0)
@@ -159,9 +155,7 @@ static void finish(struct command *command)
 	struct command_request request = command->request;
 
 	if (ended == 0) {
-		const struct timeval soon = { .tv_usec = REAP_MS * 1000 };
-
-		(void)event_add(command->reap, &soon);
+		timer_start(command->reap, REAP_MS);
 		return;
 	}
 	if (ended == command->pid && !command->killed)
@@ -218,11 +212,6 @@ static void on_output(evutil_socket_t fd, short what, void *context)
 
 static bool watch(struct command *command)
 {
-	const struct timeval deadline = {
-		.tv_sec = command->request.deadline_ms / 1000,
-		.tv_usec = (suseconds_t)(command->request.deadline_ms % 1000) * 1000,
-	};
-
 	command->out_event =
 		event_new(command->base, command->out_fd, EV_READ | EV_PERSIST, on_output, command);
 	command->line_event =
@@ -233,7 +222,7 @@ static bool watch(struct command *command)
 	       command->deadline != NULL && command->reap != NULL &&
 	       event_add(command->out_event, NULL) == 0 &&
 	       event_add(command->line_event, NULL) == 0 &&
-	       event_add(command->deadline, &deadline) == 0;
+	       timer_start(command->deadline, command->request.deadline_ms);
 }
 
 struct command *command_run(struct event_base *base, const struct command_request *request)

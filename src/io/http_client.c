@@ -20,7 +20,8 @@
 #include "base/limits.h"
 #include "base/text.h"
 #include "io/http_head.h"
-#include "io/stream.h"
+#include "io/socket.h"
+#include "io/timer.h"
 #include "io/url.h"
 
 enum {
@@ -106,8 +107,7 @@ static void drop_connection(struct connection *connection)
 
 static void free_job(struct job *job)
 {
-	if (job->timer != NULL)
-		event_free(job->timer);
+	timer_free(job->timer);
 	if (job->body != NULL)
 		evbuffer_free(job->body);
 	if (job->request != NULL)
@@ -370,8 +370,7 @@ static void on_event(struct bufferevent *stream, short what, void *context)
 	struct job *job = connection->job;
 
 	if ((what & BEV_EVENT_CONNECTED) != 0) {
-		setsockopt(bufferevent_getfd(stream), IPPROTO_TCP, TCP_NODELAY, &(int){ 1 },
-			sizeof(int));
+		socket_set(bufferevent_getfd(stream), IPPROTO_TCP, TCP_NODELAY, 1);
 		return;
 	}
 	if (job == NULL) {
@@ -406,7 +405,7 @@ static int connect_control(struct connection *connection)
 static void doom(struct job *job, const char *problem)
 {
 	job->problem = problem;
-	event_add(job->timer, &(struct timeval){ 0 });
+	timer_start(job->timer, 0);
 }
 
 static void on_lookup(int error, struct evutil_addrinfo *found, void *context)
@@ -459,7 +458,7 @@ static int connect_host(struct connection *connection, const struct url *url)
 	struct addrinfo *found;
 	int result;
 
-	if (stream_find_address(&found, url->host, url->port) == 0) {
+	if (socket_find_address(&found, url->host, url->port) == 0) {
 		result = bufferevent_socket_connect(
 			connection->stream, found->ai_addr, (int)found->ai_addrlen);
 		freeaddrinfo(found);
@@ -631,8 +630,7 @@ bool http_client_get(struct http_client *client, const struct http_fetch *fetch)
 	}
 	text_set(job->host, sizeof(job->host), job->is_control ? fetch->control : job->url.host);
 	write_request(job, fetch);
-	event_add(job->timer, &(struct timeval){ .tv_sec = fetch->deadline_ms / 1000,
-				      .tv_usec = fetch->deadline_ms % 1000 * 1000 });
+	timer_start(job->timer, fetch->deadline_ms);
 	pump(client);
 	return true;
 }

@@ -18,7 +18,9 @@
 
 #include "base/ensure.h"
 #include "base/text.h"
+#include "io/socket.h"
 #include "io/stream.h"
+#include "io/timer.h"
 
 enum {
 	CONNECTIONS_MAX = LIMITS_HTTP_CONNECTIONS_MAX + HTTP_CONTROL_CONNECTIONS_MAX,
@@ -80,9 +82,9 @@ static void drop(struct http_request *request)
 	free(request);
 }
 
-static void set_timer(struct http_request *request, time_t seconds)
+static void set_timer(struct http_request *request, uint32_t seconds)
 {
-	event_add(request->timer, &(struct timeval){ .tv_sec = seconds });
+	timer_start(request->timer, seconds * 1000);
 }
 
 /* ---- Replies ------------------------------------------------------------------------------- */
@@ -513,15 +515,12 @@ static struct http_request *connection_new(struct http_server *server, evutil_so
 		return NULL;
 	request->server = server;
 	request->timer = evtimer_new(server->base, on_timer, request);
-	request->stream = bufferevent_socket_new(server->base, fd, BEV_OPT_CLOSE_ON_FREE);
-	if (request->timer != NULL && request->stream != NULL)
-		return request;
+	/* The last, for from then on it has the descriptor. */
 	if (request->timer != NULL)
-		event_free(request->timer);
-	if (request->stream != NULL) {
-		bufferevent_setfd(request->stream, -1); /* the caller still has it */
-		bufferevent_free(request->stream);
-	}
+		request->stream = bufferevent_socket_new(server->base, fd, BEV_OPT_CLOSE_ON_FREE);
+	if (request->stream != NULL)
+		return request;
+	timer_free(request->timer);
 	free(request);
 	return NULL;
 }
@@ -539,7 +538,7 @@ static void accept_connection(struct http_server *server, int fd, bool control)
 	request->control = control;
 	request->id = ++server->last_id;
 	if (!control) {
-		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){ 1 }, sizeof(int));
+		socket_set(fd, IPPROTO_TCP, TCP_NODELAY, 1);
 		if (server->rate_group != NULL)
 			bufferevent_add_to_rate_limit_group(request->stream, server->rate_group);
 	}
@@ -626,7 +625,7 @@ struct http_server *http_server_new(
 		http_server_free(server);
 		return NULL;
 	}
-	event_add(server->keepalive, &(struct timeval){ .tv_sec = HTTP_STREAM_KEEPALIVE_S });
+	timer_start(server->keepalive, HTTP_STREAM_KEEPALIVE_S * 1000);
 	return server;
 }
 
@@ -643,7 +642,6 @@ void http_server_free(struct http_server *server)
 		bufferevent_rate_limit_group_free(server->rate_group);
 	if (server->rate != NULL)
 		ev_token_bucket_cfg_free(server->rate);
-	if (server->keepalive != NULL)
-		event_free(server->keepalive);
+	timer_free(server->keepalive);
 	free(server);
 }

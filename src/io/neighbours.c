@@ -17,6 +17,8 @@
 #include "base/text.h"
 #include "io/clock.h"
 #include "io/command.h"
+#include "io/socket.h"
+#include "io/timer.h"
 
 static const char magic[] = "LOCKSTEP";
 
@@ -261,19 +263,13 @@ static int open_socket(const struct neighbours *neighbours)
 		.sin6_family = AF_INET6,
 		.sin6_port = htons(neighbours->setup.http_port),
 	};
-	int fd = socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	int yes = 1, no = 0, one_hop = 1;
+	int fd = socket_bind((struct sockaddr *)&any, sizeof(any), SOCK_DGRAM, true);
 
-	if (fd < 0)
-		return -1;
-	(void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes));
-	(void)setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &yes, sizeof(yes));
-	(void)setsockopt(fd, IPPROTO_IPV6, IPV6_MULTICAST_LOOP, &no, sizeof(no));
-	(void)setsockopt(fd, IPPROTO_IPV6, IPV6_MULTICAST_HOPS, &one_hop, sizeof(one_hop));
-	if (bind(fd, (struct sockaddr *)&any, sizeof(any)) == 0)
-		return fd;
-	close(fd);
-	return -1;
+	if (fd >= 0) {
+		socket_set(fd, IPPROTO_IPV6, IPV6_MULTICAST_LOOP, 0);
+		socket_set(fd, IPPROTO_IPV6, IPV6_MULTICAST_HOPS, 1);
+	}
+	return fd;
 }
 
 /* ---- the discover program: one numeric address a line ---- */
@@ -385,7 +381,6 @@ static void on_timer(evutil_socket_t fd, short what, void *context)
 {
 	struct neighbours *neighbours = context;
 	uint32_t next_ms = interval_ms(neighbours);
-	struct timeval next = { .tv_sec = next_ms / 1000, .tv_usec = next_ms % 1000 * 1000 };
 
 	(void)fd;
 	(void)what;
@@ -396,7 +391,7 @@ static void on_timer(evutil_socket_t fd, short what, void *context)
 		say_hello(neighbours);
 	drop_silent(neighbours);
 	run_discover(neighbours);
-	(void)event_add(neighbours->timer, &next);
+	timer_start(neighbours->timer, next_ms);
 }
 
 void neighbours_set_active(struct neighbours *neighbours, bool active)
@@ -444,10 +439,8 @@ void neighbours_free(struct neighbours *neighbours)
 		return;
 	if (neighbours->discover != NULL)
 		command_cancel(neighbours->discover);
-	if (neighbours->timer != NULL)
-		event_free(neighbours->timer);
-	if (neighbours->readable != NULL)
-		event_free(neighbours->readable);
+	timer_free(neighbours->timer);
+	timer_free(neighbours->readable);
 	if (neighbours->fd >= 0)
 		close(neighbours->fd);
 	free(neighbours);

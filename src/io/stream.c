@@ -5,7 +5,6 @@
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -14,6 +13,9 @@
 
 #include <event2/buffer.h>
 #include <event2/event.h>
+
+#include "io/socket.h"
+#include "io/timer.h"
 
 enum {
 	READ_SIZE = 16384, /* one stream must not keep the others waiting */
@@ -36,12 +38,6 @@ struct stream_listener {
 	void (*accepted)(void *context, int fd, const struct sockaddr *from);
 	void *context;
 };
-
-static void set_option(int fd, int level, int option, int value)
-{
-	/* An option that the kernel does not take costs speed, never correctness. */
-	(void)setsockopt(fd, level, option, &value, sizeof(value));
-}
 
 /* ---- One connection ------------------------------------------------------------------------ */
 
@@ -127,12 +123,9 @@ void stream_close(struct stream *stream)
 {
 	if (stream == NULL)
 		return;
-	if (stream->readable != NULL)
-		event_free(stream->readable);
-	if (stream->writable != NULL)
-		event_free(stream->writable);
-	if (stream->deadline != NULL)
-		event_free(stream->deadline);
+	timer_free(stream->readable);
+	timer_free(stream->writable);
+	timer_free(stream->deadline);
 	if (stream->output != NULL)
 		evbuffer_free(stream->output);
 	close(stream->fd);
@@ -142,15 +135,13 @@ void stream_close(struct stream *stream)
 static struct stream *make_stream(struct event_base *base, int fd, bool connecting,
 	uint32_t deadline_ms, const struct stream_callbacks *callbacks, void *owner)
 {
-	struct timeval deadline = { .tv_sec = (time_t)(deadline_ms / 1000),
-		.tv_usec = (suseconds_t)(deadline_ms % 1000 * 1000) };
 	struct stream *stream = calloc(1, sizeof(*stream));
 
 	if (stream == NULL) {
 		close(fd);
 		return NULL;
 	}
-	set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+	socket_set(fd, IPPROTO_TCP, TCP_NODELAY, 1);
 	*stream = (struct stream){
 		.callbacks = callbacks,
 		.owner = owner,
@@ -162,7 +153,7 @@ static struct stream *make_stream(struct event_base *base, int fd, bool connecti
 		.output = evbuffer_new(),
 	};
 	if (stream->readable == NULL || stream->writable == NULL || stream->deadline == NULL ||
-		stream->output == NULL || event_add(stream->deadline, &deadline) != 0 ||
+		stream->output == NULL || !timer_start(stream->deadline, deadline_ms) ||
 		event_add(connecting ? stream->writable : stream->readable, NULL) != 0) {
 		stream_close(stream);
 		return NULL;
@@ -176,35 +167,16 @@ struct stream *stream_adopt(struct event_base *base, int fd, uint32_t deadline_m
 	return make_stream(base, fd, false, deadline_ms, callbacks, owner);
 }
 
-int stream_find_address(struct addrinfo **found, const char *address, uint16_t port)
-{
-	const struct addrinfo hints = {
-		.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV,
-		.ai_socktype = SOCK_STREAM,
-	};
-	char service[8];
-
-	snprintf(service, sizeof(service), "%u", (unsigned)port);
-	return getaddrinfo(address, service, &hints, found) == 0 ? 0 : -EINVAL;
-}
-
-static int open_socket(int family)
-{
-	int fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-
-	return fd >= 0 ? fd : -errno;
-}
-
 int stream_connect(struct stream **stream, struct event_base *base, const char *address,
 	uint16_t port, uint32_t deadline_ms, const struct stream_callbacks *callbacks, void *owner,
 	struct sockaddr_storage *peer)
 {
 	struct addrinfo *to;
-	int fd, error = stream_find_address(&to, address, port);
+	int fd, error = socket_find_address(&to, address, port);
 
 	if (error != 0)
 		return error;
-	fd = open_socket(to->ai_family);
+	fd = socket_open(to->ai_family, SOCK_STREAM);
 	if (fd < 0)
 		error = fd;
 	else if (connect(fd, to->ai_addr, to->ai_addrlen) != 0 && errno != EINPROGRESS)
@@ -241,14 +213,13 @@ static void on_acceptable(evutil_socket_t fd, short what, void *context)
 	struct sockaddr_storage from;
 	socklen_t size = sizeof(from);
 	int accepted = accept4(fd, (struct sockaddr *)&from, &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
-	const struct timeval pause = { .tv_usec = ACCEPT_PAUSE_MS * 1000 };
 
 	(void)what;
 	if (accepted >= 0)
 		listener->accepted(listener->context, accepted, (struct sockaddr *)&from);
 	/* Out of descriptors, mostly. It stays readable, so asking again at once would spin. */
 	else if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED &&
-		 event_add(listener->resume, &pause) == 0)
+		 timer_start(listener->resume, ACCEPT_PAUSE_MS))
 		event_del(listener->readable);
 }
 
@@ -264,10 +235,8 @@ void stream_listener_free(struct stream_listener *listener)
 {
 	if (listener == NULL)
 		return;
-	if (listener->readable != NULL)
-		event_free(listener->readable);
-	if (listener->resume != NULL)
-		event_free(listener->resume);
+	timer_free(listener->readable);
+	timer_free(listener->resume);
 	close(listener->fd);
 	free(listener);
 }
@@ -277,14 +246,11 @@ int stream_listen_at(struct stream_listener **listener, struct event_base *base,
 	void (*accepted)(void *context, int fd, const struct sockaddr *from), void *context)
 {
 	struct stream_listener *made;
-	int error, fd = open_socket(address->sa_family);
+	int error, fd = socket_bind(address, address_size, SOCK_STREAM, false);
 
 	if (fd < 0)
 		return fd;
-	set_option(fd, SOL_SOCKET, SO_REUSEADDR, 1);
-	set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, 0);
-	if (bind(fd, address, address_size) != 0 || listen(fd, LISTEN_BACKLOG) != 0 ||
-		(made = calloc(1, sizeof(*made))) == NULL) {
+	if (listen(fd, LISTEN_BACKLOG) != 0 || (made = calloc(1, sizeof(*made))) == NULL) {
 		error = -errno;
 		close(fd);
 		return error;
@@ -310,7 +276,7 @@ int stream_listen(struct stream_listener **listener, struct event_base *base, co
 	void *context)
 {
 	struct addrinfo *to;
-	int error = stream_find_address(&to, address, port);
+	int error = socket_find_address(&to, address, port);
 
 	if (error != 0)
 		return error;

@@ -14,7 +14,6 @@
 #include <stdint.h>
 #include <sys/socket.h>
 
-struct addrinfo;
 struct event_base;
 struct stream;
 struct stream_listener;
@@ -46,11 +45,6 @@ size_t stream_unsent(const struct stream *stream);
 
 /* NULL is fine. No callback comes after it. */
 void stream_close(struct stream *stream);
-
-/* The address of this numeric host, with %scope if need be: nobody is asked for a name, so nothing
- * waits. 0 or -EINVAL; the caller gives it to freeaddrinfo(). */
-__attribute__((warn_unused_result)) int stream_find_address(
-	struct addrinfo **found, const char *address, uint16_t port);
 
 /* `address` is numeric; "::" means IPv4 too, and IPv4 alone on a machine without IPv6. Port 0 takes
  * any. `accepted` owns `fd`, a non-blocking socket. 0 or -errno. */
