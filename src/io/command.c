@@ -34,16 +34,20 @@ struct command {
 
 extern char **environ;
 
+static void close_fd(int fd)
+{
+	if (fd >= 0)
+		close(fd);
+}
+
 static void free_command(struct command *command)
 {
 	timer_free(command->out_event);
 	timer_free(command->line_event);
 	timer_free(command->deadline);
 	timer_free(command->reap);
-	if (command->out_fd >= 0)
-		close(command->out_fd);
-	if (command->line_fd >= 0)
-		close(command->line_fd);
+	close_fd(command->out_fd);
+	close_fd(command->line_fd);
 	free(command);
 }
 
@@ -125,7 +129,7 @@ static bool read_lines(struct command *command)
 	char bytes[512];
 	ssize_t got = read(command->line_fd, bytes, sizeof(bytes));
 
-	if (got < 0 && (errno == EAGAIN || errno == EINTR))
+	if (got < 0 && errno == EAGAIN)
 		return false;
 	if (got <= 0) {
 		end_line(command);
@@ -152,7 +156,6 @@ static void finish(struct command *command)
 {
 	int status = 0, result = STATUS_NOT_RUN;
 	pid_t ended = waitpid(command->pid, &status, WNOHANG);
-	struct command_request request = command->request;
 
 	if (ended == 0) {
 		timer_start(command->reap, REAP_MS);
@@ -167,7 +170,7 @@ static void finish(struct command *command)
 		continue;
 	end_line(command);
 	command->output[command->size] = '\0';
-	request.over(request.context, result, command->output, command->size);
+	command->request.over(command->request.context, result, command->output, command->size);
 	free_command(command);
 }
 
@@ -194,12 +197,11 @@ static void on_output(evutil_socket_t fd, short what, void *context)
 	struct command *command = context;
 	char rest[1024];
 	bool full = command->size == COMMAND_OUTPUT_SIZE;
-	ssize_t got = full ? read(fd, rest, sizeof(rest))
-			   : read(fd, command->output + command->size,
-				     COMMAND_OUTPUT_SIZE - command->size);
+	ssize_t got = read(fd, full ? rest : command->output + command->size,
+		full ? sizeof(rest) : COMMAND_OUTPUT_SIZE - command->size);
 
 	(void)what;
-	if (got < 0 && (errno == EAGAIN || errno == EINTR))
+	if (got < 0 && errno == EAGAIN)
 		return;
 	if (got > 0) {
 		/* What is over the bound is read and dropped, so that the writer does not hang. */
@@ -225,49 +227,44 @@ static bool watch(struct command *command)
 	       timer_start(command->deadline, command->request.deadline_ms);
 }
 
+static bool open_pipe(int *our_fd, int *its_fd)
+{
+	int fds[2];
+
+	if (pipe2(fds, O_CLOEXEC) != 0)
+		return false;
+	*our_fd = fds[0];
+	*its_fd = fds[1];
+	return fcntl(fds[0], F_SETFL, O_NONBLOCK) == 0;
+}
+
 struct command *command_run(struct event_base *base, const struct command_request *request)
 {
 	struct command *command = calloc(1, sizeof(*command));
 	char **environment = make_environment(request);
-	int out[2] = { -1, -1 }, line[2] = { -1, -1 };
+	int out_fd = -1, line_fd = -1;
 
-	if (command == NULL || environment == NULL || pipe2(out, O_CLOEXEC) != 0 ||
-		pipe2(line, O_CLOEXEC) != 0)
-		goto failed;
+	if (command == NULL) {
+		free(environment);
+		return NULL;
+	}
 	command->request = *request;
 	command->base = base;
-	command->out_fd = out[0];
-	command->line_fd = line[0];
-	(void)evutil_make_socket_nonblocking(out[0]);
-	(void)evutil_make_socket_nonblocking(line[0]);
-	if (!watch(command))
-		goto failed;
-	command->pid = fork();
-	if (command->pid < 0)
-		goto failed;
+	command->out_fd = command->line_fd = command->pid = -1;
+	if (environment != NULL && open_pipe(&command->out_fd, &out_fd) &&
+		open_pipe(&command->line_fd, &line_fd) && watch(command))
+		command->pid = fork();
 	if (command->pid == 0)
-		become(request, environment, out[1], line[1]);
-	(void)setpgid(command->pid, command->pid);
-	close(out[1]);
-	close(line[1]);
+		become(request, environment, out_fd, line_fd);
 	free(environment);
-	return command;
-
-failed:
-	free(environment);
-	for (int i = 0; i < 2; i++) {
-		/* The reading ends belong to the command once it has them. */
-		if (out[i] >= 0 && (i == 1 || command == NULL || command->out_fd != out[0]))
-			close(out[i]);
-		if (line[i] >= 0 && (i == 1 || command == NULL || command->line_fd != line[0]))
-			close(line[i]);
-	}
-	if (command != NULL) {
-		if (command->base == NULL)
-			command->out_fd = command->line_fd = -1;
+	close_fd(out_fd);
+	close_fd(line_fd);
+	if (command->pid < 0) {
 		free_command(command);
+		return NULL;
 	}
-	return NULL;
+	(void)setpgid(command->pid, command->pid);
+	return command;
 }
 
 void command_cancel(struct command *command)
