@@ -212,21 +212,19 @@ static const char *judge(const struct job *job, const struct http_reply_head *he
 static bool read_head(struct connection *connection)
 {
 	struct evbuffer *input = bufferevent_get_input(connection->stream);
-	struct evbuffer_ptr end = evbuffer_search(input, "\r\n\r\n", 4, NULL);
-	size_t size = end.pos >= 0 ? (size_t)end.pos + 4 : evbuffer_get_length(input);
+	ssize_t size = http_head_size(input);
 	struct job *job = connection->job;
 	struct http_reply_head head;
 	const char *problem;
 
-	if (size <= LIMITS_HTTP_HEADERS_SIZE && end.pos < 0)
+	if (size == 0)
 		return false;
-	if (size > LIMITS_HTTP_HEADERS_SIZE ||
-		!http_head_read_reply(
-			&head, (const char *)evbuffer_pullup(input, (ev_ssize_t)size), size)) {
+	if (size < 0 || !http_head_read_reply(
+				&head, (const char *)evbuffer_pullup(input, size), (size_t)size)) {
 		fail(job, "The reply is not HTTP.");
 		return false;
 	}
-	evbuffer_drain(input, size);
+	evbuffer_drain(input, (size_t)size);
 	if (head.status < 200)
 		return true;
 	job->status = head.status;

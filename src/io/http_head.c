@@ -4,11 +4,23 @@
 #include <string.h>
 #include <strings.h>
 
+#include <event2/buffer.h>
+
 /* A piece of the message where it lies. */
 struct piece {
 	const char *at;
 	size_t size;
 };
+
+ssize_t http_head_size(struct evbuffer *input)
+{
+	struct evbuffer_ptr end = evbuffer_search(input, "\r\n\r\n", 4, NULL);
+	size_t size = end.pos >= 0 ? (size_t)end.pos + 4 : evbuffer_get_length(input);
+
+	if (size > LIMITS_HTTP_HEADERS_SIZE)
+		return -1;
+	return end.pos >= 0 ? (ssize_t)size : 0;
+}
 
 /* What the headers say. */
 struct headers {

@@ -390,21 +390,20 @@ static void refuse(
 static bool read_head(struct http_request *request)
 {
 	struct evbuffer *input = bufferevent_get_input(request->stream);
-	struct evbuffer_ptr end = evbuffer_search(input, "\r\n\r\n", 4, NULL);
-	size_t size = end.pos >= 0 ? (size_t)end.pos + 4 : evbuffer_get_length(input);
+	ssize_t size = http_head_size(input);
 
-	if (size > LIMITS_HTTP_HEADERS_SIZE) {
+	if (size == 0)
+		return false;
+	if (size < 0) {
 		refuse(request, 431, "headers_too_large", "The request's headers are too large.");
 		return true;
 	}
-	if (end.pos < 0)
-		return false;
 	if (!http_head_read_request(
-		    &request->head, (const char *)evbuffer_pullup(input, (ev_ssize_t)size), size)) {
+		    &request->head, (const char *)evbuffer_pullup(input, size), (size_t)size)) {
 		refuse(request, 400, "bad_request", "This is not an HTTP request.");
 		return true;
 	}
-	evbuffer_drain(input, size);
+	evbuffer_drain(input, (size_t)size);
 	if (request->head.body_size > LIMITS_HTTP_BODY_SIZE) {
 		refuse(request, 413, "body_too_large", "The request's body is too large.");
 		return true;
