@@ -48,13 +48,13 @@ struct job {
 	struct event *timer;           /* the deadline; at once, if there is a problem */
 	const char *problem;           /* why it cannot even begin; or NULL */
 	bool retried;
-	struct http_fetch fetch; /* its strings are not used after http_client_get() */
+	struct http_fetch fetch; /* of its strings only `body` is used after http_client_get() */
 	char host[sizeof(((struct sockaddr_un *)0)->sun_path) + URL_HOST_SIZE];
 	struct url url;
 	bool is_control;
-	struct evbuffer *request;
-	struct evbuffer *body;
+	struct evbuffer *body; /* of the reply */
 	uint32_t status;
+	char posted[]; /* what `fetch.body` points to */
 };
 
 /* Outlives its connection when that is dropped first: the resolver calls back in any case. */
@@ -110,8 +110,6 @@ static void free_job(struct job *job)
 	timer_free(job->timer);
 	if (job->body != NULL)
 		evbuffer_free(job->body);
-	if (job->request != NULL)
-		evbuffer_free(job->request);
 	free(job);
 }
 
@@ -530,16 +528,36 @@ static struct connection *find_connection(struct job *job, struct connection ***
 	return NULL;
 }
 
+/* Into the connection's output; once more if the first one came to nothing. */
+static void write_request(const struct job *job, struct evbuffer *out)
+{
+	const struct http_fetch *fetch = &job->fetch;
+	const struct url *url = &job->url;
+
+	evbuffer_add_printf(out,
+		"%s %s HTTP/1.1\r\nHost: %s%.*s%s:%u\r\nUser-Agent: lockstep/%s\r\n",
+		fetch->body != NULL ? "POST" : "GET", url->path, url->is_ipv6 ? "[" : "",
+		(int)strcspn(url->host, "%"), url->host, url->is_ipv6 ? "]" : "",
+		(unsigned)url->port, LOCKSTEP_VERSION);
+	if (fetch->ranged)
+		evbuffer_add_printf(out, "Range: bytes=%" PRIu64 "-%" PRIu64 "\r\n", fetch->offset,
+			fetch->offset + fetch->size - 1);
+	if (fetch->body != NULL)
+		evbuffer_add_printf(out,
+			"Content-Type: application/json\r\nContent-Length: %zu\r\n",
+			fetch->body_size);
+	evbuffer_add(out, "\r\n", 2);
+	if (fetch->body != NULL)
+		evbuffer_add(out, fetch->body, fetch->body_size);
+}
+
 static void start(struct job *job, struct connection *connection)
 {
-	size_t size = evbuffer_get_length(job->request);
-
 	connection->job = job;
 	connection->state = READING_HEAD;
 	job->connection = connection;
 	bufferevent_set_timeouts(connection->stream, NULL, NULL);
-	/* A copy, for it may be needed again. */
-	bufferevent_write(connection->stream, evbuffer_pullup(job->request, -1), size);
+	write_request(job, bufferevent_get_output(connection->stream));
 }
 
 /* Gives the jobs that wait a connection, as far as there are any. */
@@ -564,42 +582,20 @@ static void pump(struct http_client *client)
 	}
 }
 
-static void write_request(struct job *job, const struct http_fetch *fetch)
-{
-	struct evbuffer *out = job->request;
-	const char *open = job->url.is_ipv6 ? "[" : "";
-	const char *end = job->url.is_ipv6 ? "]" : "";
-
-	evbuffer_add_printf(out,
-		"%s %s HTTP/1.1\r\nHost: %s%.*s%s:%u\r\nUser-Agent: lockstep/%s\r\n",
-		fetch->body != NULL ? "POST" : "GET", job->url.path, open,
-		(int)strcspn(job->url.host, "%"), job->url.host, end, (unsigned)job->url.port,
-		LOCKSTEP_VERSION);
-	if (fetch->ranged)
-		evbuffer_add_printf(out, "Range: bytes=%" PRIu64 "-%" PRIu64 "\r\n", fetch->offset,
-			fetch->offset + fetch->size - 1);
-	if (fetch->body != NULL)
-		evbuffer_add_printf(out,
-			"Content-Type: application/json\r\nContent-Length: %zu\r\n",
-			fetch->body_size);
-	evbuffer_add(out, "\r\n", 2);
-	if (fetch->body != NULL)
-		evbuffer_add(out, fetch->body, fetch->body_size);
-}
-
 static struct job *job_new(struct http_client *client, const struct http_fetch *fetch)
 {
-	struct job *job = calloc(1, sizeof(*job));
+	struct job *job = calloc(1, sizeof(*job) + fetch->body_size);
 
 	if (job == NULL)
 		return NULL;
 	job->client = client;
 	job->fetch = *fetch;
+	if (fetch->body != NULL)
+		job->fetch.body = memcpy(job->posted, fetch->body, fetch->body_size);
 	job->is_control = fetch->control != NULL;
 	job->timer = evtimer_new(client->base, on_timer, job);
-	job->request = evbuffer_new();
 	job->body = evbuffer_new();
-	if (job->timer != NULL && job->request != NULL && job->body != NULL)
+	if (job->timer != NULL && job->body != NULL)
 		return job;
 	free_job(job);
 	return NULL;
@@ -627,7 +623,6 @@ bool http_client_get(struct http_client *client, const struct http_fetch *fetch)
 		return true;
 	}
 	text_set(job->host, sizeof(job->host), job->is_control ? fetch->control : job->url.host);
-	write_request(job, fetch);
 	timer_start(job->timer, fetch->deadline_ms);
 	pump(client);
 	return true;
