@@ -89,31 +89,31 @@ static void set_timer(struct http_request *request, uint32_t seconds)
 
 /* ---- Replies ------------------------------------------------------------------------------- */
 
-static const char *status_text(uint32_t status)
+/* "200 OK" */
+static const char *status_line(uint32_t status)
 {
-	static const struct {
-		uint32_t status;
-		const char *text;
-	} texts[] = {
-		{ 200, "OK" },
-		{ 202, "Accepted" },
-		{ 206, "Partial Content" },
-		{ 400, "Bad Request" },
-		{ 403, "Forbidden" },
-		{ 404, "Not Found" },
-		{ 405, "Method Not Allowed" },
-		{ 409, "Conflict" },
-		{ 413, "Content Too Large" },
-		{ 416, "Range Not Satisfiable" },
-		{ 431, "Request Header Fields Too Large" },
-		{ 500, "Internal Server Error" },
-		{ 503, "Service Unavailable" },
+	static const char *const lines[] = {
+		"200 OK",
+		"202 Accepted",
+		"206 Partial Content",
+		"400 Bad Request",
+		"403 Forbidden",
+		"404 Not Found",
+		"405 Method Not Allowed",
+		"409 Conflict",
+		"413 Content Too Large",
+		"416 Range Not Satisfiable",
+		"431 Request Header Fields Too Large",
+		"500 Internal Server Error",
+		"503 Service Unavailable",
+		NULL,
 	};
+	const char *const *line = lines;
 
-	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
-		if (texts[i].status == status)
-			return texts[i].text;
-	return "Unknown";
+	while (*line != NULL && strtoul(*line, NULL, 10) != status)
+		line++;
+	ensure(*line != NULL);
+	return *line;
 }
 
 /* `size`: of the body, or UINT64_MAX if it ends with the connection. */
@@ -123,18 +123,17 @@ static void write_head(
 	struct evbuffer *output = output_of(request);
 
 	ensure(request->state == HANDLING);
-	evbuffer_add_printf(output, "HTTP/1.1 %u %s\r\nContent-Type: %s\r\n", (unsigned)status,
-		status_text(status), content_type);
+	evbuffer_add_printf(
+		output, "HTTP/1.1 %s\r\nContent-Type: %s\r\n", status_line(status), content_type);
 	if (size == UINT64_MAX)
 		request->head.keep_alive = false;
 	else
 		evbuffer_add_printf(output, "Content-Length: %llu\r\n", (unsigned long long)size);
 	/* Reading is open to everybody, so also to the page of another node. */
-	if (request->head.method != HTTP_POST)
-		evbuffer_add_printf(output, "Access-Control-Allow-Origin: *\r\n");
 	evbuffer_add_printf(output,
-		"Cache-Control: no-cache\r\nX-Content-Type-Options: nosniff\r\n"
+		"%sCache-Control: no-cache\r\nX-Content-Type-Options: nosniff\r\n"
 		"Connection: %s\r\n%s\r\n",
+		request->head.method != HTTP_POST ? "Access-Control-Allow-Origin: *\r\n" : "",
 		request->head.keep_alive ? "keep-alive" : "close", request->extra_headers);
 	request->extra_headers[0] = '\0';
 }
@@ -154,10 +153,10 @@ static void end_reply(struct http_request *request)
 void http_add_header(struct http_request *request, const char *line)
 {
 	size_t used = strlen(request->extra_headers);
+	size_t room = sizeof(request->extra_headers) - used;
+	int size = snprintf(request->extra_headers + used, room, "%s\r\n", line);
 
-	ensure(used + strlen(line) + 2 <= HTTP_EXTRA_HEADERS_SIZE);
-	snprintf(request->extra_headers + used, sizeof(request->extra_headers) - used, "%s\r\n",
-		line);
+	ensure((size_t)size < room);
 }
 
 void http_reply(struct http_request *request, uint32_t status, const char *content_type,
@@ -176,10 +175,9 @@ void http_reply_error(
 	struct text text;
 
 	text_init(&text, buffer, sizeof(buffer));
-	text_add(&text, "{\"error\":{\"reason\":");
-	text_add_json_string(&text, reason, strlen(reason));
-	text_add(&text, ",\"message\":");
-	text_add_json_string(&text, message, strlen(message));
+	text_add(&text, "{\"error\":{");
+	text_add_member_string(&text, "reason", reason);
+	text_add_member_string(&text, "message", message);
 	text_add(&text, "}}");
 	ensure(!text_cut(&text));
 	http_reply(request, status, "application/json", buffer, text.size);
@@ -237,9 +235,7 @@ void http_stream_send(
 		const char *end = memchr(data, '\n', size);
 		size_t line = end != NULL ? (size_t)(end - data) : size;
 
-		evbuffer_add_printf(output, "data: ");
-		evbuffer_add(output, data, line);
-		evbuffer_add(output, "\n", 1);
+		evbuffer_add_printf(output, "data: %.*s\n", (int)line, data);
 		line += end != NULL;
 		data += line;
 		size -= line;
