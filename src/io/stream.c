@@ -8,7 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/uio.h>
 #include <unistd.h>
 
 #include <event2/buffer.h>
@@ -19,6 +18,7 @@
 
 enum {
 	READ_SIZE = 16384, /* one stream must not keep the others waiting */
+	WRITE_SIZE = 65536,
 	LISTEN_BACKLOG = 128,
 	ACCEPT_PAUSE_MS = 100, /* after running out of descriptors or memory */
 };
@@ -46,16 +46,12 @@ static void on_readable(evutil_socket_t fd, short what, void *context)
 	struct stream *stream = context;
 	char buffer[READ_SIZE];
 	ssize_t size = read(fd, buffer, sizeof(buffer));
+	int error = size < 0 ? -errno : 0;
 
 	(void)what;
 	if (size > 0) {
 		stream->callbacks->received(stream->owner, buffer, (size_t)size);
-	} else if (size == 0) {
-		event_del(stream->readable);
-		stream->callbacks->ended(stream->owner, 0);
-	} else if (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR) {
-		int error = -errno;
-
+	} else if (error != -EAGAIN) {
 		event_del(stream->readable);
 		stream->callbacks->ended(stream->owner, error);
 	}
@@ -82,23 +78,21 @@ static void end_connecting(struct stream *stream)
 static void on_writable(evutil_socket_t fd, short what, void *context)
 {
 	struct stream *stream = context;
-	struct evbuffer_iovec pieces[8];
-	struct msghdr message = { .msg_iov = pieces };
+	size_t size = evbuffer_get_length(stream->output);
 	ssize_t sent;
-	int count;
 
 	(void)what;
 	if (stream->connecting) {
 		end_connecting(stream);
 		return;
 	}
-	count = evbuffer_peek(stream->output, -1, NULL, pieces, 8);
-	message.msg_iovlen = count < 8 ? (size_t)count : 8;
-	sent = sendmsg(fd, &message, MSG_NOSIGNAL);
+	if (size > WRITE_SIZE)
+		size = WRITE_SIZE;
+	sent = send(fd, evbuffer_pullup(stream->output, (ev_ssize_t)size), size, MSG_NOSIGNAL);
 	if (sent < 0) {
 		int error = -errno;
 
-		if (error == -EAGAIN || error == -EWOULDBLOCK || error == -EINTR)
+		if (error == -EAGAIN)
 			return;
 		event_del(stream->writable);
 		stream->callbacks->ended(stream->owner, error);
