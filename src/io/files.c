@@ -149,9 +149,9 @@ int files_make_directory(const char *path)
 	return mkdir(partial, 0755) != 0 && errno != EEXIST ? -errno : 0;
 }
 
-static int compare_names(const void *a, const void *b)
+static int compare_names(const struct dirent **a, const struct dirent **b)
 {
-	return strcmp(*(char *const *)a, *(char *const *)b);
+	return strcmp((*a)->d_name, (*b)->d_name);
 }
 
 static bool ends_in(const char *name, const char *suffix)
@@ -164,30 +164,20 @@ static bool ends_in(const char *name, const char *suffix)
 int files_list(const char *directory, const char *suffix, uint32_t count_max,
 	void (*each)(void *context, const char *name), void *context)
 {
-	DIR *open_directory = opendir(directory);
-	char **names = calloc(count_max, sizeof(*names));
-	const struct dirent *entry;
-	uint32_t count = 0;
-	int error = open_directory == NULL ? -errno : names == NULL ? -ENOMEM : 0;
+	struct dirent **entries;
+	int count = scandir(directory, &entries, NULL, compare_names);
 
-	while (error == 0 && count < count_max && (entry = readdir(open_directory)) != NULL) {
-		if (entry->d_name[0] == '.' || !ends_in(entry->d_name, suffix))
-			continue;
-		names[count] = strdup(entry->d_name);
-		if (names[count] == NULL)
-			error = -ENOMEM;
-		else
-			count++;
+	if (count < 0)
+		return -errno;
+	for (int i = 0; i < count; i++) {
+		const char *name = entries[i]->d_name;
+
+		if (count_max > 0 && name[0] != '.' && ends_in(name, suffix)) {
+			count_max--;
+			each(context, name);
+		}
+		free(entries[i]);
 	}
-	if (names != NULL)
-		qsort(names, count, sizeof(*names), compare_names);
-	for (uint32_t i = 0; i < count; i++) {
-		if (error == 0)
-			each(context, names[i]);
-		free(names[i]);
-	}
-	free(names);
-	if (open_directory != NULL)
-		closedir(open_directory);
-	return error;
+	free(entries);
+	return 0;
 }
