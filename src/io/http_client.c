@@ -5,7 +5,6 @@
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -389,9 +388,9 @@ static void on_event(struct bufferevent *stream, short what, void *context)
 
 static int connect_control(struct connection *connection)
 {
-	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	struct sockaddr_un address;
 
-	if (!text_copy(address.sun_path, sizeof(address.sun_path), connection->host))
+	if (!socket_set_path(&address, connection->host))
 		return -1;
 	return bufferevent_socket_connect(
 		connection->stream, (const struct sockaddr *)&address, sizeof(address));
@@ -412,6 +411,8 @@ static void on_lookup(int error, struct evutil_addrinfo *found, void *context)
 	free(lookup);
 	if (connection != NULL) {
 		connection->lookup = NULL;
+		if (found != NULL)
+			socket_set_port(found, connection->port);
 		connection->unreachable = error != 0 || found == NULL ||
 					  bufferevent_socket_connect(connection->stream,
 						  found->ai_addr, (int)found->ai_addrlen) != 0;
@@ -425,14 +426,13 @@ static void on_lookup(int error, struct evutil_addrinfo *found, void *context)
 
 /* Not by bufferevent_socket_connect_hostname(): freed while it waits for a name, a bufferevent
  * stays until the resolver answers, which may be never. */
-static int look_up(struct connection *connection, const struct url *url)
+static int look_up(struct connection *connection, const char *host)
 {
 	struct http_client *client = connection->client;
 	const struct evutil_addrinfo hints = { .ai_flags = EVUTIL_AI_ADDRCONFIG,
 		.ai_socktype = SOCK_STREAM };
 	struct evdns_getaddrinfo_request *request;
 	struct lookup *lookup;
-	char service[8];
 
 	if (client->dns == NULL)
 		client->dns = evdns_base_new(client->base,
@@ -442,8 +442,7 @@ static int look_up(struct connection *connection, const struct url *url)
 		return -1;
 	*lookup = (struct lookup){ .connection = connection };
 	connection->lookup = lookup;
-	snprintf(service, sizeof(service), "%u", (unsigned)url->port);
-	request = evdns_getaddrinfo(client->dns, url->host, service, &hints, on_lookup, lookup);
+	request = evdns_getaddrinfo(client->dns, host, NULL, &hints, on_lookup, lookup);
 	if (connection->lookup != NULL)
 		lookup->request = request;
 	return connection->unreachable ? -1 : 0;
@@ -457,12 +456,12 @@ static int connect_host(struct connection *connection, const struct url *url)
 	if (socket_find_address(&found, url->host, url->port) == 0) {
 		result = bufferevent_socket_connect(
 			connection->stream, found->ai_addr, (int)found->ai_addrlen);
-		freeaddrinfo(found);
+		evutil_freeaddrinfo(found);
 		return result;
 	}
 	if (url->is_ipv6)
 		return -1; /* no number, or no such interface */
-	return look_up(connection, url);
+	return look_up(connection, url->host);
 }
 
 static struct connection *connect_for(struct job *job, struct connection **room)

@@ -565,13 +565,13 @@ int http_server_listen(struct http_server *server, const char *address, uint16_t
 
 int http_server_listen_control(struct http_server *server, const char *path)
 {
-	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	struct sockaddr_un address;
 	struct stat old;
 	mode_t mask;
 	int error;
 
 	ensure(server->control_listener == NULL);
-	if (!text_copy(address.sun_path, sizeof(address.sun_path), path))
+	if (!socket_set_path(&address, path))
 		return -ENAMETOOLONG;
 	if (lstat(path, &old) == 0 && S_ISSOCK(old.st_mode))
 		unlink(path);

@@ -4,19 +4,32 @@
 #include <errno.h>
 #include <netdb.h>
 #include <netinet/in.h>
-#include <stdio.h>
+#include <string.h>
 #include <unistd.h>
+
+#include "base/text.h"
+
+void socket_set_port(struct addrinfo *address, uint16_t port)
+{
+	/* It lies at the same place in both families. */
+	((struct sockaddr_in *)address->ai_addr)->sin_port = htons(port);
+}
 
 int socket_find_address(struct addrinfo **found, const char *host, uint16_t port)
 {
-	const struct addrinfo hints = {
-		.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV,
-		.ai_socktype = SOCK_STREAM,
-	};
-	char service[8];
+	const struct addrinfo hints = { .ai_flags = AI_NUMERICHOST, .ai_socktype = SOCK_STREAM };
 
-	snprintf(service, sizeof(service), "%u", (unsigned)port);
-	return getaddrinfo(host, service, &hints, found) == 0 ? 0 : -EINVAL;
+	if (getaddrinfo(host, NULL, &hints, found) != 0)
+		return -EINVAL;
+	socket_set_port(*found, port);
+	return 0;
+}
+
+bool socket_set_path(struct sockaddr_un *address, const char *path)
+{
+	memset(address, 0, sizeof(*address));
+	address->sun_family = AF_UNIX;
+	return text_copy(address->sun_path, sizeof(address->sun_path), path);
 }
 
 int socket_open(int family, int type)

@@ -12,6 +12,7 @@
 
 #include <event2/buffer.h>
 #include <event2/event.h>
+#include <event2/util.h>
 
 #include "io/socket.h"
 #include "io/timer.h"
@@ -171,17 +172,15 @@ int stream_connect(struct stream **stream, struct event_base *base, const char *
 	if (error != 0)
 		return error;
 	fd = socket_open(to->ai_family, SOCK_STREAM);
-	if (fd < 0)
-		error = fd;
-	else if (connect(fd, to->ai_addr, to->ai_addrlen) != 0 && errno != EINPROGRESS)
+	if (fd >= 0 && connect(fd, to->ai_addr, to->ai_addrlen) != 0 && errno != EINPROGRESS) {
 		error = -errno;
-	memcpy(peer, to->ai_addr, to->ai_addrlen);
-	freeaddrinfo(to);
-	if (error != 0) {
-		if (fd >= 0)
-			close(fd);
-		return error;
+		close(fd);
+		fd = error;
 	}
+	memcpy(peer, to->ai_addr, to->ai_addrlen);
+	evutil_freeaddrinfo(to);
+	if (fd < 0)
+		return fd;
 	*stream = make_stream(base, fd, true, deadline_ms, callbacks, owner);
 	return *stream != NULL ? 0 : -ENOMEM;
 }
@@ -275,7 +274,7 @@ int stream_listen(struct stream_listener **listener, struct event_base *base, co
 	if (error != 0)
 		return error;
 	error = stream_listen_at(listener, base, to->ai_addr, to->ai_addrlen, accepted, context);
-	freeaddrinfo(to);
+	evutil_freeaddrinfo(to);
 	if (error == -EAFNOSUPPORT && strcmp(address, "::") == 0)
 		return stream_listen(listener, base, "0.0.0.0", port, accepted, context);
 	return error;
