@@ -62,40 +62,36 @@ static int open_found(struct image_file *file)
 int image_file_open(struct image_file *file, const char *work_directory,
 	const uint8_t sha256[static BYTES_HASH_SIZE], uint64_t size, uint64_t room, bool *found)
 {
-	struct image_file opened = { .fd = -1, .size = size };
 	char directory[FILES_PATH_SIZE + 1], name[BYTES_HASH_TEXT_SIZE + 1];
 	int result;
 
 	ensure(file->fd < 0);
 	ensure(size > 0);
+	file->size = size;
 	/* The name is the hash in our own hex: no peer's text is ever part of a path. */
 	bytes_to_hex(name, sha256, BYTES_HASH_SIZE);
 	if (!files_join(directory, work_directory, IMAGES) ||
-		!files_join(opened.path, directory, name))
+		!files_join(file->path, directory, name))
 		return -ENAMETOOLONG;
 	result = make_directory(work_directory);
 	if (result == 0)
 		result = make_directory(directory);
 	if (result == 0)
-		result = open_found(&opened);
+		result = open_found(file);
 	if (result < 0)
 		return result;
 	*found = result == 1;
-	if (!*found) {
-		if (size > room)
-			return -ENOSPC;
-		opened.fd =
-			open(opened.path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-		if (opened.fd < 0)
-			return -errno;
-		result = reserve(opened.fd, size);
-		if (result != 0) {
-			image_file_drop(&opened);
-			return result;
-		}
-	}
-	*file = opened;
-	return 0;
+	if (*found)
+		return 0;
+	if (size > room)
+		return -ENOSPC;
+	file->fd = open(file->path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	if (file->fd < 0)
+		return -errno;
+	result = reserve(file->fd, size);
+	if (result != 0)
+		image_file_drop(file);
+	return result;
 }
 
 struct dropping {
