@@ -22,7 +22,7 @@ struct url {
 
 /*
  * "http://HOST[:PORT][/PATH]"; IPv6 in brackets, with "%INTERFACE" or "%25INTERFACE" where it is
- * needed. Untouched on false.
+ * needed. On false `url` holds anything.
  */
 __attribute__((warn_unused_result)) bool url_parse(struct url *url, const char *text);
 
