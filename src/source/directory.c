@@ -88,6 +88,7 @@ static void take_signature(void *context, const char *name)
 int directory_open(
 	struct directory *directory, const char *path, char *problem, size_t problem_capacity)
 {
+	const char *wrong = path;
 	char below[PATH_SIZE + 1];
 	int result;
 
@@ -96,19 +97,18 @@ int directory_open(
 		snprintf(problem, problem_capacity, "The path is too long.");
 		return -ENAMETOOLONG;
 	}
-	join(below, directory, ".");
-	if (access(below, F_OK) != 0) {
-		result = -errno;
-		snprintf(problem, problem_capacity, "%s: %s", path, strerror(-result));
-		return result;
-	}
 	problem[0] = '\0';
-	result = read_manifest(directory);
+	join(below, directory, ".");
+	result = access(below, F_OK) == 0 ? 0 : -errno;
+	if (result == 0) {
+		wrong = "release.json";
+		result = read_manifest(directory);
+	}
 	if (result == 0)
 		result = index_images(directory, problem, problem_capacity);
 	if (result != 0) {
 		if (problem[0] == '\0')
-			snprintf(problem, problem_capacity, "release.json: %s", strerror(-result));
+			snprintf(problem, problem_capacity, "%s: %s", wrong, strerror(-result));
 		directory_close(directory);
 		return result;
 	}
