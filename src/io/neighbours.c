@@ -20,21 +20,28 @@
 #include "io/socket.h"
 #include "io/timer.h"
 
-static const char magic[] = "LOCKSTEP";
+static const char magic[] = "LOCKSTEP\1"; /* with the version */
 
 /* ff02::4c:6f63:6b */
 static const struct in6_addr group = { { { 0xff, 2, [11] = 0x4c, 0x6f, 0x63, 0, 0x6b } } };
 
 enum {
-	MAGIC_SIZE = 8,
-	HELLO_VERSION = 1,
-	HELLO_HEAD_SIZE = MAGIC_SIZE + 1 + 2 + 2 + 8 + 4 + 1,
-	HELLO_SIZE_MAX = HELLO_HEAD_SIZE + LIMITS_NAME_SIZE,
 	HELLOS_A_TURN = 64, /* read at most so many before others get their turn */
 	DISCOVER_DEADLINE_MS = 10000,
 	GREETINGS = 3, /* hellos in quick succession at the start … */
 	GREETING_MS = 500,
 	ANSWER_PAUSE_MS = 250, /* … and one for everybody new, at most so often */
+};
+
+/* On the wire, see neighbours.h. */
+struct hello {
+	uint8_t magic[sizeof(magic) - 1];
+	uint8_t http_port[2];
+	uint8_t gossip_port[2];
+	uint8_t digest[8];
+	uint8_t mesh_hash[4];
+	uint8_t name_size;
+	char name[LIMITS_NAME_SIZE + 1]; /* the terminator is ours */
 };
 
 enum origin {
@@ -119,32 +126,33 @@ static void give_up(struct neighbours *neighbours, uint32_t number)
 
 /* ---- hellos ---- */
 
-static void put_u64be(uint8_t *bytes, uint64_t value)
+static void put_u16be(uint8_t bytes[static 2], uint16_t value)
 {
-	bytes_put_u32be(bytes, (uint32_t)(value >> 32));
-	bytes_put_u32be(bytes + 4, (uint32_t)value);
+	bytes[0] = (uint8_t)(value >> 8);
+	bytes[1] = (uint8_t)value;
 }
 
-static size_t write_hello(const struct neighbours *neighbours, uint8_t hello[static HELLO_SIZE_MAX])
+static uint16_t get_u16be(const uint8_t bytes[static 2])
+{
+	return (uint16_t)(bytes[0] << 8 | bytes[1]);
+}
+
+/* Returns its size. */
+static size_t write_hello(const struct neighbours *neighbours, struct hello *hello)
 {
 	const struct neighbours_setup *setup = &neighbours->setup;
+	uint64_t digest = neighbours->callbacks.digest(neighbours->callbacks.context);
 	size_t name_size = strlen(setup->name);
-	uint8_t *at = hello;
 
-	memcpy(at, magic, MAGIC_SIZE);
-	at += MAGIC_SIZE;
-	*at++ = HELLO_VERSION;
-	*at++ = (uint8_t)(setup->http_port >> 8);
-	*at++ = (uint8_t)setup->http_port;
-	*at++ = (uint8_t)(setup->gossip_port >> 8);
-	*at++ = (uint8_t)setup->gossip_port;
-	put_u64be(at, neighbours->callbacks.digest(neighbours->callbacks.context));
-	at += 8;
-	memcpy(at, neighbours->mesh_hash, 4);
-	at += 4;
-	*at++ = (uint8_t)name_size;
-	memcpy(at, setup->name, name_size);
-	return HELLO_HEAD_SIZE + name_size;
+	memcpy(hello->magic, magic, sizeof(hello->magic));
+	put_u16be(hello->http_port, setup->http_port);
+	put_u16be(hello->gossip_port, setup->gossip_port);
+	bytes_put_u32be(hello->digest, (uint32_t)(digest >> 32));
+	bytes_put_u32be(hello->digest + 4, (uint32_t)digest);
+	memcpy(hello->mesh_hash, neighbours->mesh_hash, sizeof(hello->mesh_hash));
+	hello->name_size = (uint8_t)name_size;
+	memcpy(hello->name, setup->name, name_size);
+	return offsetof(struct hello, name) + name_size;
 }
 
 /* Interfaces of routers come and go (a radio that restarts): join again when the index changes. */
@@ -166,23 +174,22 @@ static void follow_interface(struct neighbours *neighbours, uint32_t i)
 
 static void say_hello(struct neighbours *neighbours)
 {
-	uint8_t hello[HELLO_SIZE_MAX];
-	size_t size = write_hello(neighbours, hello);
+	struct hello hello;
+	size_t size = write_hello(neighbours, &hello);
+	struct sockaddr_in6 to = {
+		.sin6_family = AF_INET6,
+		.sin6_port = htons(neighbours->setup.http_port),
+		.sin6_addr = group,
+	};
 
 	neighbours->said_ms = clock_now_ms();
 	for (uint32_t i = 0; i < neighbours->setup.interface_count; i++) {
-		struct sockaddr_in6 to = {
-			.sin6_family = AF_INET6,
-			.sin6_port = htons(neighbours->setup.http_port),
-			.sin6_addr = group,
-		};
-
 		follow_interface(neighbours, i);
 		if (neighbours->indexes[i] == 0)
 			continue;
 		to.sin6_scope_id = neighbours->indexes[i];
 		/* A link that is down drops it: then nobody hears us, which is true. */
-		(void)sendto(neighbours->fd, hello, size, 0, (struct sockaddr *)&to, sizeof(to));
+		(void)sendto(neighbours->fd, &hello, size, 0, (struct sockaddr *)&to, sizeof(to));
 	}
 }
 
@@ -195,46 +202,45 @@ static bool is_our_interface(const struct neighbours *neighbours, unsigned index
 	return false;
 }
 
-static void hear_hello(struct neighbours *neighbours, const uint8_t *hello, size_t size,
+static void hear_hello(struct neighbours *neighbours, struct hello *hello, size_t size,
 	const struct sockaddr_in6 *from)
 {
-	char name[LIMITS_NAME_SIZE + 1], host[LIMITS_ADDRESS_SIZE + 1];
+	char host[LIMITS_ADDRESS_SIZE + 1];
 	uint64_t digest, at_ms = clock_now_ms();
 	struct place *place;
 	uint32_t number;
-	bool is_new;
 
-	if (size < HELLO_HEAD_SIZE || memcmp(hello, magic, MAGIC_SIZE) != 0 ||
-		hello[MAGIC_SIZE] != HELLO_VERSION ||
-		memcmp(hello + 21, neighbours->mesh_hash, 4) != 0 || hello[25] > LIMITS_NAME_SIZE ||
-		size != HELLO_HEAD_SIZE + (size_t)hello[25])
+	if (size < offsetof(struct hello, name) ||
+		memcmp(hello->magic, magic, sizeof(hello->magic)) != 0 ||
+		memcmp(hello->mesh_hash, neighbours->mesh_hash, sizeof(hello->mesh_hash)) != 0 ||
+		hello->name_size > LIMITS_NAME_SIZE ||
+		size != offsetof(struct hello, name) + hello->name_size)
 		return;
-	memcpy(name, hello + HELLO_HEAD_SIZE, hello[25]);
-	name[hello[25]] = '\0';
-	if (strlen(name) != hello[25] || !text_is_name(name) ||
-		strcmp(name, neighbours->setup.name) == 0 ||
+	hello->name[hello->name_size] = '\0';
+	if (strlen(hello->name) != hello->name_size || !text_is_name(hello->name) ||
+		strcmp(hello->name, neighbours->setup.name) == 0 ||
 		!is_our_interface(neighbours, from->sin6_scope_id) ||
 		getnameinfo((const struct sockaddr *)from, sizeof(*from), host, sizeof(host), NULL,
 			0, NI_NUMERICHOST) != 0)
 		return;
-	is_new = neighbours_find(neighbours, host) == UINT32_MAX;
 	number = take_place(neighbours, host, ORIGIN_HELLO);
 	if (number == UINT32_MAX)
 		return;
-	/* Who is new has perhaps not heard us: he need not wait for our next hello. */
-	if (is_new && at_ms >= neighbours->said_ms + ANSWER_PAUSE_MS)
-		say_hello(neighbours);
 	place = &neighbours->places[number];
+	/* Who is new has perhaps not heard us: he need not wait for our next hello. */
+	if (place->heard_ms == 0 && at_ms >= neighbours->said_ms + ANSWER_PAUSE_MS)
+		say_hello(neighbours);
 	/* It tells by its hellos which interval it keeps now; a short one only once it was kept. */
 	place->interval_ms =
 		place->heard_ms != 0 && at_ms - place->heard_ms < 2 * NEIGHBOURS_HELLO_ACTIVE_MS
 			? NEIGHBOURS_HELLO_ACTIVE_MS
 			: NEIGHBOURS_HELLO_IDLE_MS;
 	place->heard_ms = at_ms;
-	place->address.http_port = (uint16_t)(hello[9] << 8 | hello[10]);
-	place->address.gossip_port = (uint16_t)(hello[11] << 8 | hello[12]);
-	digest = (uint64_t)bytes_get_u32be(hello + 13) << 32 | bytes_get_u32be(hello + 17);
-	neighbours->callbacks.up(neighbours->callbacks.context, number, name, true, digest);
+	place->address.http_port = get_u16be(hello->http_port);
+	place->address.gossip_port = get_u16be(hello->gossip_port);
+	digest =
+		(uint64_t)bytes_get_u32be(hello->digest) << 32 | bytes_get_u32be(hello->digest + 4);
+	neighbours->callbacks.up(neighbours->callbacks.context, number, hello->name, true, digest);
 }
 
 static void on_readable(evutil_socket_t fd, short what, void *context)
@@ -243,17 +249,17 @@ static void on_readable(evutil_socket_t fd, short what, void *context)
 
 	(void)what;
 	for (int i = 0; i < HELLOS_A_TURN; i++) {
-		uint8_t hello[HELLO_SIZE_MAX + 1];
+		struct hello hello;
 		struct sockaddr_in6 from;
 		socklen_t from_size = sizeof(from);
-		ssize_t size = recvfrom(fd, hello, sizeof(hello), MSG_DONTWAIT,
+		ssize_t size = recvfrom(fd, &hello, sizeof(hello), MSG_DONTWAIT,
 			(struct sockaddr *)&from, &from_size);
 
 		if (size < 0)
 			return;
 		if (from_size == sizeof(from) && from.sin6_family == AF_INET6 &&
 			IN6_IS_ADDR_LINKLOCAL(&from.sin6_addr))
-			hear_hello(neighbours, hello, (size_t)size, &from);
+			hear_hello(neighbours, &hello, (size_t)size, &from);
 	}
 }
 
