@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/text.h"
 #include "io/files.h"
@@ -72,8 +71,6 @@ static bool read_fact(
 
 void board_read(struct board *board, const char *root)
 {
-	char hostname[256];
-
 	memset(board, 0, sizeof(*board));
 	(void)read_fact(board->name, sizeof(board->name), root, "/tmp/sysinfo/board_name", NULL);
 	if (!read_fact(board->version, sizeof(board->version), root, "/etc/openwrt_release",
@@ -82,11 +79,10 @@ void board_read(struct board *board, const char *root)
 			"PRETTY_NAME");
 	(void)read_fact(board->boot_id, sizeof(board->boot_id), root,
 		"/proc/sys/kernel/random/boot_id", NULL);
-	if (gethostname(hostname, sizeof(hostname) - 1) == 0) {
-		hostname[sizeof(hostname) - 1] = '\0';
-		if (text_is_name(hostname))
-			text_set(board->hostname, sizeof(board->hostname), hostname);
-	}
+	(void)read_fact(
+		board->hostname, sizeof(board->hostname), root, "/proc/sys/kernel/hostname", NULL);
+	if (!text_is_name(board->hostname))
+		board->hostname[0] = '\0';
 }
 
 static bool any_line(const char *root, const char *path, bool (*matches)(const char *line))
