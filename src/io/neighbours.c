@@ -405,7 +405,7 @@ void neighbours_set_active(struct neighbours *neighbours, bool active)
 	if (neighbours->active == active)
 		return;
 	neighbours->active = active;
-	event_active(neighbours->timer, EV_TIMEOUT, 0);
+	timer_start(neighbours->timer, 0);
 }
 
 struct neighbours *neighbours_new(struct event_base *base, const struct neighbours_setup *setup,
@@ -421,7 +421,7 @@ struct neighbours *neighbours_new(struct event_base *base, const struct neighbou
 	neighbours->fd = -1;
 	bytes_sha256(neighbours->mesh_hash, setup->mesh, strlen(setup->mesh));
 	neighbours->timer = evtimer_new(base, on_timer, neighbours);
-	if (neighbours->timer == NULL)
+	if (neighbours->timer == NULL || !timer_start(neighbours->timer, 0))
 		goto failed;
 	if (setup->interface_count > 0) {
 		neighbours->fd = open_socket(neighbours);
@@ -431,7 +431,6 @@ struct neighbours *neighbours_new(struct event_base *base, const struct neighbou
 		if (neighbours->readable == NULL || event_add(neighbours->readable, NULL) != 0)
 			goto failed;
 	}
-	event_active(neighbours->timer, EV_TIMEOUT, 0);
 	return neighbours;
 
 failed:
