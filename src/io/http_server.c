@@ -68,6 +68,12 @@ static struct evbuffer *output_of(const struct http_request *request)
 	return bufferevent_get_output(request->stream);
 }
 
+/* Bytes that wait to go out. */
+static size_t unsent(const struct http_request *request)
+{
+	return evbuffer_get_length(output_of(request));
+}
+
 static void drop(struct http_request *request)
 {
 	struct http_server *server = request->server;
@@ -250,8 +256,7 @@ void http_server_send(struct http_server *server, const char *event, const char 
 
 		if (request == NULL || request->state != STREAMING)
 			continue;
-		if (evbuffer_get_length(output_of(request)) > HTTP_STREAM_BUFFER_MAX &&
-			!request->advancing)
+		if (unsent(request) > HTTP_STREAM_BUFFER_MAX && !request->advancing)
 			drop(request);
 		else
 			http_stream_send(request, event, data, size);
@@ -423,7 +428,7 @@ static void flushed(struct bufferevent *stream, void *context)
 {
 	struct http_request *request = context;
 
-	if (request->state != CLOSING || evbuffer_get_length(output_of(request)) > 0)
+	if (request->state != CLOSING || unsent(request) > 0)
 		return;
 	shutdown(bufferevent_getfd(stream), SHUT_WR);
 	request->state = LINGERING;
@@ -442,8 +447,7 @@ static void advance(struct bufferevent *stream, void *context)
 		more = request->state == READING_HEAD ? read_head(request) : read_body(request);
 	request->advancing = false;
 	if (request->state >= STREAMING)
-		evbuffer_drain(bufferevent_get_input(stream),
-			evbuffer_get_length(bufferevent_get_input(stream)));
+		evbuffer_drain(bufferevent_get_input(stream), SIZE_MAX);
 	flushed(stream, request);
 }
 
@@ -457,8 +461,7 @@ static void on_event(struct bufferevent *stream, short what, void *context)
 	/* Some clients say that they have nothing more to say before they read the answer. */
 	if ((what & BEV_EVENT_EOF) != 0 &&
 		(request->state == HANDLING ||
-			(request->state < STREAMING &&
-				evbuffer_get_length(output_of(request)) > 0) ||
+			(request->state < STREAMING && unsent(request) > 0) ||
 			request->state == CLOSING)) {
 		request->head.keep_alive = false;
 		if (request->state != HANDLING)
@@ -475,7 +478,7 @@ static void on_timer(evutil_socket_t fd, short what, void *context)
 	(void)fd, (void)what;
 	/* A long reply may take its time as long as it moves; the stream's own timeout sees to
 	 * that. */
-	if (request->state != LINGERING && evbuffer_get_length(output_of(request)) > 0)
+	if (request->state != LINGERING && unsent(request) > 0)
 		set_timer(request, HTTP_IDLE_S);
 	else
 		drop(request);
@@ -493,7 +496,7 @@ static struct http_request **find_room(struct http_server *server, bool control)
 
 		if (*room == NULL)
 			return room;
-		if ((*room)->state == READING_HEAD && evbuffer_get_length(output_of(*room)) == 0 &&
+		if ((*room)->state == READING_HEAD && unsent(*room) == 0 &&
 			(oldest == NULL || (*room)->id < (*oldest)->id))
 			oldest = room;
 	}
