@@ -20,7 +20,6 @@ enum {
 };
 
 struct command {
-	struct command_request request;
 	struct event_base *base;
 	struct event *out_event, *line_event, *deadline, *reap;
 	int out_fd, line_fd;
@@ -28,6 +27,7 @@ struct command {
 	bool killed;
 	size_t size;
 	size_t line_size;
+	struct command_request request;
 	char output[COMMAND_OUTPUT_SIZE + 1];
 	char line[COMMAND_LINE_SIZE + 1];
 };

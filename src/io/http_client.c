@@ -47,12 +47,12 @@ struct job {
 	struct event *timer;           /* the deadline; at once, if there is a problem */
 	const char *problem;           /* why it cannot even begin; or NULL */
 	bool retried;
-	struct http_fetch fetch; /* of its strings only `body` is used after http_client_get() */
-	char host[sizeof(((struct sockaddr_un *)0)->sun_path) + URL_HOST_SIZE];
-	struct url url;
 	bool is_control;
-	struct evbuffer *body; /* of the reply */
 	uint32_t status;
+	struct evbuffer *body;   /* of the reply */
+	struct http_fetch fetch; /* of its strings only `body` is used after http_client_get() */
+	struct url url;
+	char host[sizeof(((struct sockaddr_un *)0)->sun_path) + URL_HOST_SIZE];
 	char posted[]; /* what `fetch.body` points to */
 };
 
@@ -73,8 +73,8 @@ struct connection {
 	bool keep_alive;
 	uint64_t left;   /* bytes */
 	size_t body_max; /* bytes */
-	char host[sizeof(((struct job *)0)->host)];
 	uint16_t port;
+	char host[sizeof(((struct job *)0)->host)];
 };
 
 struct http_client {

@@ -35,9 +35,9 @@ struct http_request_head {
 	bool keep_alive;
 	bool expect_continue;
 	bool has_range;
+	uint64_t body_size;            /* bytes */
 	char path[HTTP_PATH_SIZE + 1]; /* begins with '/'; the query is cut off, nothing decoded */
 	char range[HTTP_RANGE_SIZE + 1];
-	uint64_t body_size; /* bytes */
 };
 
 struct http_reply_head {

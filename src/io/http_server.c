@@ -59,8 +59,8 @@ struct http_server {
 	struct ev_token_bucket_cfg *rate;
 	struct bufferevent_rate_limit_group *rate_group;
 	uint64_t last_id;
-	char control_path[sizeof(((struct sockaddr_un *)0)->sun_path)];
 	struct http_request *connections[CONNECTIONS_MAX];
+	char control_path[sizeof(((struct sockaddr_un *)0)->sun_path)];
 };
 
 static struct evbuffer *output_of(const struct http_request *request)

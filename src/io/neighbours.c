@@ -60,7 +60,6 @@ struct place {
 };
 
 struct neighbours {
-	struct neighbours_setup setup;
 	struct neighbours_callbacks callbacks;
 	struct event_base *base;
 	struct event *timer, *readable;
@@ -72,6 +71,7 @@ struct neighbours {
 	uint64_t said_ms;   /* the last hello */
 	uint64_t discover_ms;
 	uint8_t mesh_hash[BYTES_HASH_SIZE];
+	struct neighbours_setup setup;
 	bool joined[NEIGHBOURS_INTERFACES_MAX];
 	unsigned indexes[NEIGHBOURS_INTERFACES_MAX];
 	struct place places[LIMITS_NEIGHBOURS_MAX];

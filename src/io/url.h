@@ -14,9 +14,9 @@ enum {
 };
 
 struct url {
-	char host[URL_HOST_SIZE + 1]; /* name or number, no brackets: "fe80::1%wlan0" */
-	bool is_ipv6;                 /* it stood in brackets */
+	bool is_ipv6; /* it stood in brackets */
 	uint16_t port;
+	char host[URL_HOST_SIZE + 1]; /* name or number, no brackets: "fe80::1%wlan0" */
 	char path[URL_PATH_SIZE + 1]; /* "/" at least; the query is part of it */
 };
 
