@@ -64,10 +64,9 @@ static void become(
 	const struct command_request *request, char **environment, int out_fd, int line_fd)
 {
 	int null_fd = open("/dev/null", O_RDONLY);
-	sigset_t none;
+	const sigset_t none = { 0 }; /* on Linux a set is bits */
 
 	(void)setpgid(0, 0);
-	sigemptyset(&none);
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
 	(void)signal(SIGPIPE, SIG_DFL);
 	if (null_fd >= 0)
