@@ -89,19 +89,15 @@ static bool write_all(int fd, const char *bytes, size_t size)
 	return true;
 }
 
-static int sync_directory_of(const char *path)
+/* Leaves of `path` only the directory. */
+static int sync_directory_of(char *path)
 {
-	char directory[FILES_PATH_SIZE + 1];
-	char *slash;
+	char *slash = strrchr(path, '/');
 	int fd, error = 0;
 
-	text_set(directory, sizeof(directory), path);
-	slash = strrchr(directory, '/');
-	if (slash == NULL)
-		text_set(directory, sizeof(directory), ".");
-	else
-		slash[slash == directory] = '\0';
-	fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (slash != NULL)
+		slash[slash == path] = '\0';
+	fd = open(slash != NULL ? path : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0)
 		return -errno;
 	/* Some file systems of routers cannot sync a directory; the rename is in order there
@@ -129,7 +125,7 @@ int files_write(const char *path, const void *bytes, size_t size, unsigned mode)
 		(void)unlink(fresh);
 		return error;
 	}
-	return sync_directory_of(path);
+	return sync_directory_of(fresh);
 }
 
 int files_make_directory(const char *path)
