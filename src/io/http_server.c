@@ -634,7 +634,7 @@ void http_server_free(struct http_server *server)
 			drop(server->connections[i]);
 	stream_listener_free(server->listener);
 	stream_listener_free(server->control_listener);
-	if (server->control_listener != NULL)
+	if (server->control_path[0] != '\0')
 		unlink(server->control_path);
 	if (server->rate_group != NULL)
 		bufferevent_rate_limit_group_free(server->rate_group);
