@@ -90,10 +90,8 @@ void flasher_read(struct flasher_answer *answer, enum flasher_verb verb, int sta
 		text_add_format(&text, "the flasher's %s ended with status %d",
 			flasher_verb_word(verb), status);
 		if (needs_json && status == 0 && !json_ok(&reader)) {
-			text_add(&text, ", but its answer ");
-			text_add(&text, reader.member);
-			text_add(&text, " ");
-			text_add(&text, reader.wrong);
+			text_add_format(
+				&text, ", but its answer %s %s", reader.member, reader.wrong);
 		}
 	}
 	json_free(object);

@@ -1,43 +1,38 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 #include "io/board.h"
 
-#include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/text.h"
+#include "io/files.h"
 
 enum {
-	SMALL_FILE_SIZE = 8191, /* files of /proc have no size to ask for */
+	FACTS_SIZE_MAX = 8191,
+	ROUTES_SIZE_MAX = 4194304, /* the table of a whole mesh is long */
 };
 
-static bool read_small(const char *root, const char *path, char text[SMALL_FILE_SIZE + 1])
+/* The file's text, which the caller frees; NULL if there is none. */
+static char *read_text(const char *root, const char *path, size_t size_max)
 {
-	char whole[256];
-	size_t done = 0;
-	ssize_t got = 1;
-	int fd;
+	char whole[FILES_PATH_SIZE + 1], *text;
+	size_t size;
 
 	snprintf(whole, sizeof(whole), "%s%s", root, path);
-	fd = open(whole, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return false;
-	while (done < SMALL_FILE_SIZE && (got = read(fd, text + done, SMALL_FILE_SIZE - done)) > 0)
-		done += (size_t)got;
-	close(fd);
-	text[done] = '\0';
-	return got >= 0;
+	return files_read(whole, size_max, &text, &size) == 0 ? text : NULL;
 }
 
-static void take_line(char *to, size_t capacity, const char *text)
+/* False, with `to` untouched, if it is nothing to show or to send. */
+static bool take(char *to, size_t capacity, const char *from, size_t size)
 {
-	char line[256];
+	char content[256];
 
-	text_set(line, sizeof(line), text);
-	line[strcspn(line, "\n")] = '\0';
-	if (text_is_printable(line, capacity - 1))
-		text_set(to, capacity, line);
+	if (size >= sizeof(content))
+		return false;
+	memcpy(content, from, size);
+	content[size] = '\0';
+	return text_is_printable(content, capacity - 1) && text_copy(to, capacity, content);
 }
 
 bool board_assignment(const char *file, const char *name, char *value, size_t capacity)
@@ -45,84 +40,81 @@ bool board_assignment(const char *file, const char *name, char *value, size_t ca
 	size_t name_size = strlen(name);
 
 	for (const char *line = file; line != NULL; line = strchr(line, '\n')) {
-		char content[256];
+		const char *from;
 		size_t size;
 
 		line += *line == '\n';
 		if (strncmp(line, name, name_size) != 0 || line[name_size] != '=')
 			continue;
-		text_set(content, sizeof(content), line + name_size + 1);
-		content[strcspn(content, "\n")] = '\0';
-		size = strlen(content);
-		if (size >= 2 && (content[0] == '"' || content[0] == '\'') &&
-			content[size - 1] == content[0]) {
-			content[size - 1] = '\0';
-			memmove(content, content + 1, size - 1);
+		from = line + name_size + 1;
+		size = strcspn(from, "\n");
+		if (size >= 2 && (*from == '"' || *from == '\'') && from[size - 1] == *from) {
+			from++;
+			size -= 2;
 		}
-		if (!text_is_printable(content, capacity - 1))
-			return false;
-		text_set(value, capacity, content);
-		return true;
+		return take(value, capacity, from, size);
 	}
 	return false;
 }
 
-void board_read(struct board *board, const char *root)
+/* What the file assigns to `name`, or its first line if that is NULL. */
+static bool read_fact(
+	char *to, size_t capacity, const char *root, const char *path, const char *name)
 {
-	char text[SMALL_FILE_SIZE + 1];
-	char hostname[256];
+	char *text = read_text(root, path, FACTS_SIZE_MAX);
+	bool known = text != NULL && (name != NULL ? board_assignment(text, name, to, capacity)
+						   : take(to, capacity, text, strcspn(text, "\n")));
 
-	memset(board, 0, sizeof(*board));
-	if (read_small(root, "/tmp/sysinfo/board_name", text))
-		take_line(board->name, sizeof(board->name), text);
-	if (!(read_small(root, "/etc/openwrt_release", text) &&
-		    board_assignment(
-			    text, "DISTRIB_DESCRIPTION", board->version, sizeof(board->version))) &&
-		read_small(root, "/etc/os-release", text))
-		(void)board_assignment(text, "PRETTY_NAME", board->version, sizeof(board->version));
-	if (gethostname(hostname, sizeof(hostname) - 1) == 0) {
-		hostname[sizeof(hostname) - 1] = '\0';
-		if (text_is_name(hostname))
-			text_set(board->hostname, sizeof(board->hostname), hostname);
-	}
-	if (read_small(root, "/proc/sys/kernel/random/boot_id", text))
-		take_line(board->boot_id, sizeof(board->boot_id), text);
+	free(text);
+	return known;
 }
 
-/* Line by line, because the table of a whole mesh is long and its default route may be the last. */
+void board_read(struct board *board, const char *root)
+{
+	memset(board, 0, sizeof(*board));
+	(void)read_fact(board->name, sizeof(board->name), root, "/tmp/sysinfo/board_name", NULL);
+	if (!read_fact(board->version, sizeof(board->version), root, "/etc/openwrt_release",
+		    "DISTRIB_DESCRIPTION"))
+		(void)read_fact(board->version, sizeof(board->version), root, "/etc/os-release",
+			"PRETTY_NAME");
+	(void)read_fact(board->boot_id, sizeof(board->boot_id), root,
+		"/proc/sys/kernel/random/boot_id", NULL);
+	(void)read_fact(
+		board->hostname, sizeof(board->hostname), root, "/proc/sys/kernel/hostname", NULL);
+	if (!text_is_name(board->hostname))
+		board->hostname[0] = '\0';
+}
+
 static bool any_line(const char *root, const char *path, bool (*matches)(const char *line))
 {
-	char whole[256], line[256];
+	char *text = read_text(root, path, ROUTES_SIZE_MAX);
 	bool found = false;
-	FILE *file;
 
-	snprintf(whole, sizeof(whole), "%s%s", root, path);
-	file = fopen(whole, "re");
-	if (file == NULL)
-		return false;
-	while (!found && fgets(line, sizeof(line), file) != NULL)
+	for (char *line = text, *end; !found && line != NULL; line = end) {
+		end = strchr(line, '\n');
+		if (end != NULL)
+			*end++ = '\0';
 		found = matches(line);
-	fclose(file);
+	}
+	free(text);
 	return found;
 }
 
 /* Columns: interface, destination, gateway, flags, …, mask; a default route has destination 0. */
 static bool is_ipv4_default(const char *line)
 {
-	char interface[32], destination[16];
+	const char *destination = strchr(line, '\t');
 
-	return sscanf(line, "%31s %15s", interface, destination) == 2 &&
-	       strcmp(destination, "00000000") == 0;
+	return destination != NULL && strncmp(destination, "\t00000000\t", 10) == 0;
 }
 
 static bool is_ipv6_default(const char *line)
 {
 	static const char all_zero[] = "00000000000000000000000000000000 00 ";
-	size_t size = strcspn(line, "\n");
 
 	/* Every network namespace has an unreachable default on lo. */
 	return strncmp(line, all_zero, sizeof(all_zero) - 1) == 0 &&
-	       strncmp(line + size - 2, "lo", 2) != 0;
+	       strcmp(line + strlen(line) - 2, "lo") != 0;
 }
 
 bool board_has_gateway(const char *root)

@@ -11,6 +11,8 @@
 
 #include <event2/event.h>
 
+#include "io/timer.h"
+
 enum {
 	STATUS_NOT_RUN = 255,
 	LAST_READS = 128, /* a full pipe */
@@ -18,7 +20,6 @@ enum {
 };
 
 struct command {
-	struct command_request request;
 	struct event_base *base;
 	struct event *out_event, *line_event, *deadline, *reap;
 	int out_fd, line_fd;
@@ -26,28 +27,27 @@ struct command {
 	bool killed;
 	size_t size;
 	size_t line_size;
+	struct command_request request;
 	char output[COMMAND_OUTPUT_SIZE + 1];
 	char line[COMMAND_LINE_SIZE + 1];
 };
 
 extern char **environ;
 
-static void free_event(struct event *event)
+static void close_fd(int fd)
 {
-	if (event != NULL)
-		event_free(event);
+	if (fd >= 0)
+		close(fd);
 }
 
 static void free_command(struct command *command)
 {
-	free_event(command->out_event);
-	free_event(command->line_event);
-	free_event(command->deadline);
-	free_event(command->reap);
-	if (command->out_fd >= 0)
-		close(command->out_fd);
-	if (command->line_fd >= 0)
-		close(command->line_fd);
+	timer_free(command->out_event);
+	timer_free(command->line_event);
+	timer_free(command->deadline);
+	timer_free(command->reap);
+	close_fd(command->out_fd);
+	close_fd(command->line_fd);
 	free(command);
 }
 
@@ -64,10 +64,9 @@ static void become(
 	const struct command_request *request, char **environment, int out_fd, int line_fd)
 {
 	int null_fd = open("/dev/null", O_RDONLY);
-	sigset_t none;
+	const sigset_t none = { 0 }; /* on Linux a set is bits */
 
 	(void)setpgid(0, 0);
-	sigemptyset(&none);
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
 	(void)signal(SIGPIPE, SIG_DFL);
 	if (null_fd >= 0)
@@ -129,7 +128,7 @@ static bool read_lines(struct command *command)
 	char bytes[512];
 	ssize_t got = read(command->line_fd, bytes, sizeof(bytes));
 
-	if (got < 0 && (errno == EAGAIN || errno == EINTR))
+	if (got < 0 && errno == EAGAIN)
 		return false;
 	if (got <= 0) {
 		end_line(command);
@@ -156,12 +155,9 @@ static void finish(struct command *command)
 {
 	int status = 0, result = STATUS_NOT_RUN;
 	pid_t ended = waitpid(command->pid, &status, WNOHANG);
-	struct command_request request = command->request;
 
 	if (ended == 0) {
-		const struct timeval soon = { .tv_usec = REAP_MS * 1000 };
-
-		(void)event_add(command->reap, &soon);
+		timer_start(command->reap, REAP_MS);
 		return;
 	}
 	if (ended == command->pid && !command->killed)
@@ -173,7 +169,7 @@ static void finish(struct command *command)
 		continue;
 	end_line(command);
 	command->output[command->size] = '\0';
-	request.over(request.context, result, command->output, command->size);
+	command->request.over(command->request.context, result, command->output, command->size);
 	free_command(command);
 }
 
@@ -200,12 +196,11 @@ static void on_output(evutil_socket_t fd, short what, void *context)
 	struct command *command = context;
 	char rest[1024];
 	bool full = command->size == COMMAND_OUTPUT_SIZE;
-	ssize_t got = full ? read(fd, rest, sizeof(rest))
-			   : read(fd, command->output + command->size,
-				     COMMAND_OUTPUT_SIZE - command->size);
+	ssize_t got = read(fd, full ? rest : command->output + command->size,
+		full ? sizeof(rest) : COMMAND_OUTPUT_SIZE - command->size);
 
 	(void)what;
-	if (got < 0 && (errno == EAGAIN || errno == EINTR))
+	if (got < 0 && errno == EAGAIN)
 		return;
 	if (got > 0) {
 		/* What is over the bound is read and dropped, so that the writer does not hang. */
@@ -218,11 +213,6 @@ static void on_output(evutil_socket_t fd, short what, void *context)
 
 static bool watch(struct command *command)
 {
-	const struct timeval deadline = {
-		.tv_sec = command->request.deadline_ms / 1000,
-		.tv_usec = (suseconds_t)(command->request.deadline_ms % 1000) * 1000,
-	};
-
 	command->out_event =
 		event_new(command->base, command->out_fd, EV_READ | EV_PERSIST, on_output, command);
 	command->line_event =
@@ -233,52 +223,47 @@ static bool watch(struct command *command)
 	       command->deadline != NULL && command->reap != NULL &&
 	       event_add(command->out_event, NULL) == 0 &&
 	       event_add(command->line_event, NULL) == 0 &&
-	       event_add(command->deadline, &deadline) == 0;
+	       timer_start(command->deadline, command->request.deadline_ms);
+}
+
+static bool open_pipe(int *our_fd, int *its_fd)
+{
+	int fds[2];
+
+	if (pipe2(fds, O_CLOEXEC) != 0)
+		return false;
+	*our_fd = fds[0];
+	*its_fd = fds[1];
+	return fcntl(fds[0], F_SETFL, O_NONBLOCK) == 0;
 }
 
 struct command *command_run(struct event_base *base, const struct command_request *request)
 {
 	struct command *command = calloc(1, sizeof(*command));
 	char **environment = make_environment(request);
-	int out[2] = { -1, -1 }, line[2] = { -1, -1 };
+	int out_fd = -1, line_fd = -1;
 
-	if (command == NULL || environment == NULL || pipe2(out, O_CLOEXEC) != 0 ||
-		pipe2(line, O_CLOEXEC) != 0)
-		goto failed;
+	if (command == NULL) {
+		free(environment);
+		return NULL;
+	}
 	command->request = *request;
 	command->base = base;
-	command->out_fd = out[0];
-	command->line_fd = line[0];
-	(void)evutil_make_socket_nonblocking(out[0]);
-	(void)evutil_make_socket_nonblocking(line[0]);
-	if (!watch(command))
-		goto failed;
-	command->pid = fork();
-	if (command->pid < 0)
-		goto failed;
+	command->out_fd = command->line_fd = command->pid = -1;
+	if (environment != NULL && open_pipe(&command->out_fd, &out_fd) &&
+		open_pipe(&command->line_fd, &line_fd) && watch(command))
+		command->pid = fork();
 	if (command->pid == 0)
-		become(request, environment, out[1], line[1]);
-	(void)setpgid(command->pid, command->pid);
-	close(out[1]);
-	close(line[1]);
+		become(request, environment, out_fd, line_fd);
 	free(environment);
-	return command;
-
-failed:
-	free(environment);
-	for (int i = 0; i < 2; i++) {
-		/* The reading ends belong to the command once it has them. */
-		if (out[i] >= 0 && (i == 1 || command == NULL || command->out_fd != out[0]))
-			close(out[i]);
-		if (line[i] >= 0 && (i == 1 || command == NULL || command->line_fd != line[0]))
-			close(line[i]);
-	}
-	if (command != NULL) {
-		if (command->base == NULL)
-			command->out_fd = command->line_fd = -1;
+	close_fd(out_fd);
+	close_fd(line_fd);
+	if (command->pid < 0) {
 		free_command(command);
+		return NULL;
 	}
-	return NULL;
+	(void)setpgid(command->pid, command->pid);
+	return command;
 }
 
 void command_cancel(struct command *command)

@@ -22,15 +22,15 @@ enum {
 };
 
 struct command_request {
-	const char *arguments[COMMAND_ARGUMENTS_MAX + 1]; /* [0] is the path; NULL ends */
-	const char
-		*environment[COMMAND_ENVIRONMENT_MAX + 1]; /* "NAME=value" beside ours; NULL ends */
-	uint32_t deadline_ms;                              /* then its group gets SIGKILL */
-	void (*line)(void *context, const char *line);     /* of standard error; may be NULL */
+	uint32_t deadline_ms;                          /* then its group gets SIGKILL */
+	void (*line)(void *context, const char *line); /* of standard error; may be NULL */
 	/* Once, from the loop. `status` is the exit status, 128 + signal, or 255 if it could not be
 	 * run or was ended by the deadline. `output` has a terminator. */
 	void (*over)(void *context, int status, const char *output, size_t size);
 	void *context;
+	const char *arguments[COMMAND_ARGUMENTS_MAX + 1]; /* [0] is the path; NULL ends */
+	const char
+		*environment[COMMAND_ENVIRONMENT_MAX + 1]; /* "NAME=value" beside ours; NULL ends */
 };
 
 /* Copies what it needs. NULL if it could not be started; then `over` is not called. */

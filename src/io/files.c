@@ -14,91 +14,90 @@
 
 bool files_join(char path[FILES_PATH_SIZE + 1], const char *directory, const char *name)
 {
-	struct text text;
-
-	text_init(&text, path, FILES_PATH_SIZE + 1);
-	text_add(&text, directory);
-	text_add(&text, "/");
-	text_add(&text, name);
-	return !text_cut(&text);
+	return snprintf(path, FILES_PATH_SIZE + 1, "%s/%s", directory, name) <= FILES_PATH_SIZE;
 }
 
-static int read_all(int fd, char *bytes, size_t size)
+int files_open(const char *path, int flags, uint64_t *size)
+{
+	/* NONBLOCK, or a FIFO in this place would stop us. */
+	int fd = open(path, O_CLOEXEC | O_NONBLOCK | flags);
+	struct stat status;
+
+	if (fd < 0)
+		return -errno;
+	if (fstat(fd, &status) == 0 && S_ISREG(status.st_mode)) {
+		*size = (uint64_t)status.st_size;
+		return fd;
+	}
+	close(fd);
+	return -EINVAL;
+}
+
+/* At most `size` bytes; how many, or -errno. */
+static ssize_t read_all(int fd, char *bytes, size_t size)
 {
 	size_t done = 0;
+	ssize_t got;
 
-	while (done < size) {
-		ssize_t got = read(fd, bytes + done, size - done);
-
-		if (got < 0 && errno == EINTR)
-			continue;
-		if (got < 0)
-			return -errno;
-		if (got == 0)
-			return -EIO; /* it shrank under our hands */
+	while ((got = read(fd, bytes + done, size - done)) > 0)
 		done += (size_t)got;
+	return got < 0 ? -errno : (ssize_t)done;
+}
+
+int files_read_with(const char *path, int flags, size_t size_max, char **bytes, size_t *size)
+{
+	uint64_t room;
+	char *buffer = NULL;
+	ssize_t done = -ENOMEM;
+	int fd = files_open(path, O_RDONLY | flags, &room);
+
+	if (fd < 0)
+		return fd;
+	if (room == 0)
+		room = size_max; /* /proc does not know the size of its files */
+	if (room > size_max)
+		done = -EFBIG;
+	else if ((buffer = malloc((size_t)room + 1)) != NULL)
+		done = read_all(fd, buffer, (size_t)room);
+	close(fd);
+	if (done < 0) {
+		free(buffer);
+		return (int)done;
 	}
-	bytes[size] = '\0';
+	buffer[done] = '\0';
+	*bytes = buffer;
+	*size = (size_t)done;
 	return 0;
 }
 
 int files_read(const char *path, size_t size_max, char **bytes, size_t *size)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	struct stat status;
-	char *buffer = NULL;
-	int error = 0;
-
-	if (fd < 0)
-		return -errno;
-	if (fstat(fd, &status) != 0)
-		error = -errno;
-	else if (!S_ISREG(status.st_mode))
-		error = -EINVAL;
-	else if ((uint64_t)status.st_size > size_max)
-		error = -EFBIG;
-	else if ((buffer = malloc((size_t)status.st_size + 1)) == NULL)
-		error = -ENOMEM;
-	else
-		error = read_all(fd, buffer, (size_t)status.st_size);
-	close(fd);
-	if (error != 0) {
-		free(buffer);
-		return error;
-	}
-	*bytes = buffer;
-	*size = (size_t)status.st_size;
-	return 0;
+	return files_read_with(path, 0, size_max, bytes, size);
 }
 
-static int write_all(int fd, const char *bytes, size_t size)
+/* False with errno. No signal of ours interrupts a call. */
+static bool write_all(int fd, const char *bytes, size_t size)
 {
 	while (size > 0) {
 		ssize_t done = write(fd, bytes, size);
 
-		if (done < 0 && errno == EINTR)
-			continue;
 		if (done < 0)
-			return -errno;
+			return false;
 		bytes += done;
 		size -= (size_t)done;
 	}
-	return 0;
+	return true;
 }
 
-static int sync_directory_of(const char *path)
+/* Leaves of `path` only the directory. */
+static int sync_directory_of(char *path)
 {
-	char directory[FILES_PATH_SIZE + 1];
-	char *slash;
+	char *slash = strrchr(path, '/');
 	int fd, error = 0;
 
-	text_set(directory, sizeof(directory), path);
-	slash = strrchr(directory, '/');
-	if (slash == NULL)
-		text_set(directory, sizeof(directory), ".");
-	else
-		slash[slash == directory] = '\0';
-	fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (slash != NULL)
+		slash[slash == path] = '\0';
+	fd = open(slash != NULL ? path : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0)
 		return -errno;
 	/* Some file systems of routers cannot sync a directory; the rename is in order there
@@ -112,29 +111,21 @@ static int sync_directory_of(const char *path)
 int files_write(const char *path, const void *bytes, size_t size, unsigned mode)
 {
 	char fresh[FILES_PATH_SIZE + 1];
-	struct text text;
+	bool written;
 	int fd, error;
 
-	text_init(&text, fresh, sizeof(fresh));
-	text_add(&text, path);
-	text_add(&text, ".new");
-	if (text_cut(&text))
+	if (snprintf(fresh, sizeof(fresh), "%s.new", path) > FILES_PATH_SIZE)
 		return -ENAMETOOLONG;
 	fd = open(fresh, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, (mode_t)mode);
 	if (fd < 0)
 		return -errno;
-	error = write_all(fd, bytes, size);
-	if (error == 0 && fsync(fd) != 0)
+	written = write_all(fd, bytes, size) && fsync(fd) == 0;
+	if (close(fd) != 0 || !written || rename(fresh, path) != 0) {
 		error = -errno;
-	if (close(fd) != 0 && error == 0)
-		error = -errno;
-	if (error == 0 && rename(fresh, path) != 0)
-		error = -errno;
-	if (error != 0) {
 		(void)unlink(fresh);
 		return error;
 	}
-	return sync_directory_of(path);
+	return sync_directory_of(fresh);
 }
 
 int files_make_directory(const char *path)
@@ -154,9 +145,9 @@ int files_make_directory(const char *path)
 	return mkdir(partial, 0755) != 0 && errno != EEXIST ? -errno : 0;
 }
 
-static int compare_names(const void *a, const void *b)
+static int compare_names(const struct dirent **a, const struct dirent **b)
 {
-	return strcmp(*(char *const *)a, *(char *const *)b);
+	return strcmp((*a)->d_name, (*b)->d_name);
 }
 
 static bool ends_in(const char *name, const char *suffix)
@@ -169,30 +160,20 @@ static bool ends_in(const char *name, const char *suffix)
 int files_list(const char *directory, const char *suffix, uint32_t count_max,
 	void (*each)(void *context, const char *name), void *context)
 {
-	DIR *open_directory = opendir(directory);
-	char **names = calloc(count_max, sizeof(*names));
-	const struct dirent *entry;
-	uint32_t count = 0;
-	int error = open_directory == NULL ? -errno : names == NULL ? -ENOMEM : 0;
+	struct dirent **entries;
+	int count = scandir(directory, &entries, NULL, compare_names);
 
-	while (error == 0 && count < count_max && (entry = readdir(open_directory)) != NULL) {
-		if (entry->d_name[0] == '.' || !ends_in(entry->d_name, suffix))
-			continue;
-		names[count] = strdup(entry->d_name);
-		if (names[count] == NULL)
-			error = -ENOMEM;
-		else
-			count++;
+	if (count < 0)
+		return -errno;
+	for (int i = 0; i < count; i++) {
+		const char *name = entries[i]->d_name;
+
+		if (count_max > 0 && name[0] != '.' && ends_in(name, suffix)) {
+			count_max--;
+			each(context, name);
+		}
+		free(entries[i]);
 	}
-	if (names != NULL)
-		qsort(names, count, sizeof(*names), compare_names);
-	for (uint32_t i = 0; i < count; i++) {
-		if (error == 0)
-			each(context, names[i]);
-		free(names[i]);
-	}
-	free(names);
-	if (open_directory != NULL)
-		closedir(open_directory);
-	return error;
+	free(entries);
+	return 0;
 }

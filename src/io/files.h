@@ -15,10 +15,17 @@ enum {
 __attribute__((warn_unused_result)) bool files_join(
 	char path[FILES_PATH_SIZE + 1], const char *directory, const char *name);
 
+/* Opens a plain file with these flags of open(); its size in `*size`. A file descriptor or -errno;
+ * -EINVAL: it is no plain file. */
+__attribute__((warn_unused_result)) int files_open(const char *path, int flags, uint64_t *size);
+
 /* Reads the whole file, with a terminator behind it; -EFBIG if it has more than `size_max` bytes.
- * The caller frees `*bytes`. */
+ * Of a file of /proc, whose size nobody knows, the first `size_max`. The caller frees `*bytes`. */
 __attribute__((warn_unused_result)) int files_read(
 	const char *path, size_t size_max, char **bytes, size_t *size);
+/* The same, opened with these flags. */
+__attribute__((warn_unused_result)) int files_read_with(
+	const char *path, int flags, size_t size_max, char **bytes, size_t *size);
 
 /* Writes `path`.new, syncs it, renames it over `path` and syncs the directory: after a power cut
  * there is the old file or the new one. */

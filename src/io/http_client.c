@@ -5,7 +5,6 @@
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -20,6 +19,8 @@
 #include "base/limits.h"
 #include "base/text.h"
 #include "io/http_head.h"
+#include "io/socket.h"
+#include "io/timer.h"
 #include "io/url.h"
 
 enum {
@@ -46,13 +47,13 @@ struct job {
 	struct event *timer;           /* the deadline; at once, if there is a problem */
 	const char *problem;           /* why it cannot even begin; or NULL */
 	bool retried;
-	struct http_fetch fetch; /* its strings are not used after http_client_get() */
-	char host[sizeof(((struct sockaddr_un *)0)->sun_path) + URL_HOST_SIZE];
-	struct url url;
 	bool is_control;
-	struct evbuffer *request;
-	struct evbuffer *body;
 	uint32_t status;
+	struct evbuffer *body;   /* of the reply */
+	struct http_fetch fetch; /* of its strings only `body` is used after http_client_get() */
+	struct url url;
+	char host[sizeof(((struct sockaddr_un *)0)->sun_path) + URL_HOST_SIZE];
+	char posted[]; /* what `fetch.body` points to */
 };
 
 /* Outlives its connection when that is dropped first: the resolver calls back in any case. */
@@ -72,8 +73,8 @@ struct connection {
 	bool keep_alive;
 	uint64_t left;   /* bytes */
 	size_t body_max; /* bytes */
-	char host[sizeof(((struct job *)0)->host)];
 	uint16_t port;
+	char host[sizeof(((struct job *)0)->host)];
 };
 
 struct http_client {
@@ -105,12 +106,9 @@ static void drop_connection(struct connection *connection)
 
 static void free_job(struct job *job)
 {
-	if (job->timer != NULL)
-		event_free(job->timer);
+	timer_free(job->timer);
 	if (job->body != NULL)
 		evbuffer_free(job->body);
-	if (job->request != NULL)
-		evbuffer_free(job->request);
 	free(job);
 }
 
@@ -211,21 +209,19 @@ static const char *judge(const struct job *job, const struct http_reply_head *he
 static bool read_head(struct connection *connection)
 {
 	struct evbuffer *input = bufferevent_get_input(connection->stream);
-	struct evbuffer_ptr end = evbuffer_search(input, "\r\n\r\n", 4, NULL);
-	size_t size = end.pos >= 0 ? (size_t)end.pos + 4 : evbuffer_get_length(input);
+	ssize_t size = http_head_size(input);
 	struct job *job = connection->job;
 	struct http_reply_head head;
 	const char *problem;
 
-	if (size <= LIMITS_HTTP_HEADERS_SIZE && end.pos < 0)
+	if (size == 0)
 		return false;
-	if (size > LIMITS_HTTP_HEADERS_SIZE ||
-		!http_head_read_reply(
-			&head, (const char *)evbuffer_pullup(input, (ev_ssize_t)size), size)) {
+	if (size < 0 || !http_head_read_reply(
+				&head, (const char *)evbuffer_pullup(input, size), (size_t)size)) {
 		fail(job, "The reply is not HTTP.");
 		return false;
 	}
-	evbuffer_drain(input, size);
+	evbuffer_drain(input, (size_t)size);
 	if (head.status < 200)
 		return true;
 	job->status = head.status;
@@ -369,8 +365,7 @@ static void on_event(struct bufferevent *stream, short what, void *context)
 	struct job *job = connection->job;
 
 	if ((what & BEV_EVENT_CONNECTED) != 0) {
-		setsockopt(bufferevent_getfd(stream), IPPROTO_TCP, TCP_NODELAY, &(int){ 1 },
-			sizeof(int));
+		socket_set(bufferevent_getfd(stream), IPPROTO_TCP, TCP_NODELAY, 1);
 		return;
 	}
 	if (job == NULL) {
@@ -393,9 +388,9 @@ static void on_event(struct bufferevent *stream, short what, void *context)
 
 static int connect_control(struct connection *connection)
 {
-	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	struct sockaddr_un address;
 
-	if (!text_copy(address.sun_path, sizeof(address.sun_path), connection->host))
+	if (!socket_set_path(&address, connection->host))
 		return -1;
 	return bufferevent_socket_connect(
 		connection->stream, (const struct sockaddr *)&address, sizeof(address));
@@ -405,7 +400,7 @@ static int connect_control(struct connection *connection)
 static void doom(struct job *job, const char *problem)
 {
 	job->problem = problem;
-	event_add(job->timer, &(struct timeval){ 0 });
+	timer_start(job->timer, 0);
 }
 
 static void on_lookup(int error, struct evutil_addrinfo *found, void *context)
@@ -416,6 +411,8 @@ static void on_lookup(int error, struct evutil_addrinfo *found, void *context)
 	free(lookup);
 	if (connection != NULL) {
 		connection->lookup = NULL;
+		if (found != NULL)
+			socket_set_port(found, connection->port);
 		connection->unreachable = error != 0 || found == NULL ||
 					  bufferevent_socket_connect(connection->stream,
 						  found->ai_addr, (int)found->ai_addrlen) != 0;
@@ -429,7 +426,7 @@ static void on_lookup(int error, struct evutil_addrinfo *found, void *context)
 
 /* Not by bufferevent_socket_connect_hostname(): freed while it waits for a name, a bufferevent
  * stays until the resolver answers, which may be never. */
-static int look_up(struct connection *connection, const char *host, const char *service)
+static int look_up(struct connection *connection, const char *host)
 {
 	struct http_client *client = connection->client;
 	const struct evutil_addrinfo hints = { .ai_flags = EVUTIL_AI_ADDRCONFIG,
@@ -445,7 +442,7 @@ static int look_up(struct connection *connection, const char *host, const char *
 		return -1;
 	*lookup = (struct lookup){ .connection = connection };
 	connection->lookup = lookup;
-	request = evdns_getaddrinfo(client->dns, host, service, &hints, on_lookup, lookup);
+	request = evdns_getaddrinfo(client->dns, host, NULL, &hints, on_lookup, lookup);
 	if (connection->lookup != NULL)
 		lookup->request = request;
 	return connection->unreachable ? -1 : 0;
@@ -453,22 +450,18 @@ static int look_up(struct connection *connection, const char *host, const char *
 
 static int connect_host(struct connection *connection, const struct url *url)
 {
-	const struct addrinfo hints = { .ai_flags = AI_NUMERICHOST | AI_NUMERICSERV,
-		.ai_socktype = SOCK_STREAM };
 	struct addrinfo *found;
-	char service[8];
 	int result;
 
-	snprintf(service, sizeof(service), "%u", (unsigned)url->port);
-	if (getaddrinfo(url->host, service, &hints, &found) == 0) {
+	if (socket_find_address(&found, url->host, url->port) == 0) {
 		result = bufferevent_socket_connect(
 			connection->stream, found->ai_addr, (int)found->ai_addrlen);
-		freeaddrinfo(found);
+		evutil_freeaddrinfo(found);
 		return result;
 	}
 	if (url->is_ipv6)
 		return -1; /* no number, or no such interface */
-	return look_up(connection, url->host, service);
+	return look_up(connection, url->host);
 }
 
 static struct connection *connect_for(struct job *job, struct connection **room)
@@ -534,16 +527,36 @@ static struct connection *find_connection(struct job *job, struct connection ***
 	return NULL;
 }
 
+/* Into the connection's output; once more if the first one came to nothing. */
+static void write_request(const struct job *job, struct evbuffer *out)
+{
+	const struct http_fetch *fetch = &job->fetch;
+	const struct url *url = &job->url;
+
+	evbuffer_add_printf(out,
+		"%s %s HTTP/1.1\r\nHost: %s%.*s%s:%u\r\nUser-Agent: lockstep/%s\r\n",
+		fetch->body != NULL ? "POST" : "GET", url->path, url->is_ipv6 ? "[" : "",
+		(int)strcspn(url->host, "%"), url->host, url->is_ipv6 ? "]" : "",
+		(unsigned)url->port, LOCKSTEP_VERSION);
+	if (fetch->ranged)
+		evbuffer_add_printf(out, "Range: bytes=%" PRIu64 "-%" PRIu64 "\r\n", fetch->offset,
+			fetch->offset + fetch->size - 1);
+	if (fetch->body != NULL)
+		evbuffer_add_printf(out,
+			"Content-Type: application/json\r\nContent-Length: %zu\r\n",
+			fetch->body_size);
+	evbuffer_add(out, "\r\n", 2);
+	if (fetch->body != NULL)
+		evbuffer_add(out, fetch->body, fetch->body_size);
+}
+
 static void start(struct job *job, struct connection *connection)
 {
-	size_t size = evbuffer_get_length(job->request);
-
 	connection->job = job;
 	connection->state = READING_HEAD;
 	job->connection = connection;
 	bufferevent_set_timeouts(connection->stream, NULL, NULL);
-	/* A copy, for it may be needed again. */
-	bufferevent_write(connection->stream, evbuffer_pullup(job->request, -1), size);
+	write_request(job, bufferevent_get_output(connection->stream));
 }
 
 /* Gives the jobs that wait a connection, as far as there are any. */
@@ -568,42 +581,20 @@ static void pump(struct http_client *client)
 	}
 }
 
-static void write_request(struct job *job, const struct http_fetch *fetch)
-{
-	struct evbuffer *out = job->request;
-	const char *open = job->url.is_ipv6 ? "[" : "";
-	const char *end = job->url.is_ipv6 ? "]" : "";
-
-	evbuffer_add_printf(out,
-		"%s %s HTTP/1.1\r\nHost: %s%.*s%s:%u\r\nUser-Agent: lockstep/%s\r\n",
-		fetch->body != NULL ? "POST" : "GET", job->url.path, open,
-		(int)strcspn(job->url.host, "%"), job->url.host, end, (unsigned)job->url.port,
-		LOCKSTEP_VERSION);
-	if (fetch->ranged)
-		evbuffer_add_printf(out, "Range: bytes=%" PRIu64 "-%" PRIu64 "\r\n", fetch->offset,
-			fetch->offset + fetch->size - 1);
-	if (fetch->body != NULL)
-		evbuffer_add_printf(out,
-			"Content-Type: application/json\r\nContent-Length: %zu\r\n",
-			fetch->body_size);
-	evbuffer_add(out, "\r\n", 2);
-	if (fetch->body != NULL)
-		evbuffer_add(out, fetch->body, fetch->body_size);
-}
-
 static struct job *job_new(struct http_client *client, const struct http_fetch *fetch)
 {
-	struct job *job = calloc(1, sizeof(*job));
+	struct job *job = calloc(1, sizeof(*job) + fetch->body_size);
 
 	if (job == NULL)
 		return NULL;
 	job->client = client;
 	job->fetch = *fetch;
+	if (fetch->body != NULL)
+		job->fetch.body = memcpy(job->posted, fetch->body, fetch->body_size);
 	job->is_control = fetch->control != NULL;
 	job->timer = evtimer_new(client->base, on_timer, job);
-	job->request = evbuffer_new();
 	job->body = evbuffer_new();
-	if (job->timer != NULL && job->request != NULL && job->body != NULL)
+	if (job->timer != NULL && job->body != NULL)
 		return job;
 	free_job(job);
 	return NULL;
@@ -631,9 +622,7 @@ bool http_client_get(struct http_client *client, const struct http_fetch *fetch)
 		return true;
 	}
 	text_set(job->host, sizeof(job->host), job->is_control ? fetch->control : job->url.host);
-	write_request(job, fetch);
-	event_add(job->timer, &(struct timeval){ .tv_sec = fetch->deadline_ms / 1000,
-				      .tv_usec = fetch->deadline_ms % 1000 * 1000 });
+	timer_start(job->timer, fetch->deadline_ms);
 	pump(client);
 	return true;
 }

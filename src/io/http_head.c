@@ -4,19 +4,33 @@
 #include <string.h>
 #include <strings.h>
 
+#include <event2/buffer.h>
+
 /* A piece of the message where it lies. */
 struct piece {
 	const char *at;
 	size_t size;
 };
 
-/* What both kinds of message have. */
-struct common {
+ssize_t http_head_size(struct evbuffer *input)
+{
+	struct evbuffer_ptr end = evbuffer_search(input, "\r\n\r\n", 4, NULL);
+	size_t size = end.pos >= 0 ? (size_t)end.pos + 4 : evbuffer_get_length(input);
+
+	if (size > LIMITS_HTTP_HEADERS_SIZE)
+		return -1;
+	return end.pos >= 0 ? (ssize_t)size : 0;
+}
+
+/* What the headers say. */
+struct headers {
 	bool close;
 	bool keep_alive;
 	bool chunked;
 	bool size_known;
+	bool expect_continue;
 	uint64_t body_size;
+	struct piece range; /* .at NULL: there is none */
 };
 
 static bool is(struct piece piece, const char *word)
@@ -24,41 +38,51 @@ static bool is(struct piece piece, const char *word)
 	return piece.size == strlen(word) && strncasecmp(piece.at, word, piece.size) == 0;
 }
 
+/* How much stands before the first of `stops`, or before a NUL; everything if there is none. */
+static size_t span(struct piece piece, const char *stops)
+{
+	size_t size = 0;
+
+	while (size < piece.size && strchr(stops, piece.at[size]) == NULL)
+		size++;
+	return size;
+}
+
 /* Cuts the next line, without its CRLF, from `rest`. False if there is none or it holds what no
  * line may. */
 static bool take_line(struct piece *rest, struct piece *line)
 {
-	const char *end = memchr(rest->at, '\r', rest->size);
+	size_t size = span(*rest, "\r\n");
 
-	if (end == NULL || (size_t)(end - rest->at) + 1 >= rest->size || end[1] != '\n')
+	if (rest->size - size < 2 || memcmp(rest->at + size, "\r\n", 2) != 0)
 		return false;
-	*line = (struct piece){ rest->at, (size_t)(end - rest->at) };
-	rest->size -= line->size + 2;
-	rest->at = end + 2;
-	return memchr(line->at, '\0', line->size) == NULL &&
-	       memchr(line->at, '\n', line->size) == NULL;
+	*line = (struct piece){ rest->at, size };
+	rest->at += size + 2;
+	rest->size -= size + 2;
+	return true;
 }
 
 /* Cuts what stands before the next `separator` from `rest`; everything if there is none. */
-static struct piece take_until(struct piece *rest, char separator)
+static struct piece take_until(struct piece *rest, const char *separator)
 {
-	const char *end = memchr(rest->at, separator, rest->size);
-	struct piece taken = { rest->at, end != NULL ? (size_t)(end - rest->at) : rest->size };
-	size_t used = end != NULL ? taken.size + 1 : taken.size;
+	struct piece taken = { rest->at, span(*rest, separator) };
+	size_t used = taken.size + (taken.size < rest->size);
 
 	rest->at += used;
 	rest->size -= used;
 	return taken;
 }
 
+static bool is_blank(char c)
+{
+	return c == ' ' || c == '\t';
+}
+
 static struct piece trim(struct piece piece)
 {
-	while (piece.size > 0 && (*piece.at == ' ' || *piece.at == '\t')) {
+	for (; piece.size > 0 && is_blank(*piece.at); piece.size--)
 		piece.at++;
-		piece.size--;
-	}
-	while (piece.size > 0 &&
-		(piece.at[piece.size - 1] == ' ' || piece.at[piece.size - 1] == '\t'))
+	while (piece.size > 0 && is_blank(piece.at[piece.size - 1]))
 		piece.size--;
 	return piece;
 }
@@ -78,72 +102,79 @@ static bool read_number(uint64_t *value, struct piece digits)
 	return true;
 }
 
-/* The name and value of the next header. An empty name: the empty line. */
-static bool take_header(struct piece *rest, struct piece *name, struct piece *value)
-{
-	struct piece line;
-
-	if (!take_line(rest, &line))
-		return false;
-	*name = (struct piece){ line.at, 0 };
-	if (line.size == 0)
-		return rest->size == 0;
-	if (memchr(line.at, ':', line.size) == NULL)
-		return false;
-	*name = take_until(&line, ':');
-	*value = trim(line);
-	/* Blanks before the name or the colon are how one message is made to look like two. */
-	return name->size > 0 && memchr(name->at, ' ', name->size) == NULL &&
-	       memchr(name->at, '\t', name->size) == NULL;
-}
-
 /* False for a header that makes the message ambiguous. */
-static bool read_common(struct common *common, struct piece name, struct piece value)
+static bool read_header(struct headers *headers, struct piece name, struct piece value)
 {
 	if (is(name, "content-length")) {
-		if (common->size_known || common->chunked)
+		if (headers->size_known || headers->chunked)
 			return false;
-		common->size_known = true;
-		return read_number(&common->body_size, value);
+		headers->size_known = true;
+		return read_number(&headers->body_size, value);
 	}
 	if (is(name, "transfer-encoding")) {
-		if (common->size_known || common->chunked || !is(value, "chunked"))
+		if (headers->size_known || headers->chunked || !is(value, "chunked"))
 			return false;
-		common->chunked = true;
+		headers->chunked = true;
 	} else if (is(name, "connection")) {
 		while (value.size > 0) {
-			struct piece option = trim(take_until(&value, ','));
+			struct piece option = trim(take_until(&value, ","));
 
-			common->close |= is(option, "close");
-			common->keep_alive |= is(option, "keep-alive");
+			headers->close |= is(option, "close");
+			headers->keep_alive |= is(option, "keep-alive");
 		}
+	} else if (is(name, "expect")) {
+		headers->expect_continue = is(value, "100-continue");
+	} else if (is(name, "range") && headers->range.at == NULL) {
+		headers->range = value;
 	}
 	return true;
 }
 
-/* True if the connection stays open after this message. */
-static bool stays(const struct common *common, bool http_1_1)
+/* All headers, up to and with the empty line, which must be the end. */
+static bool read_headers(struct headers *headers, struct piece rest)
 {
-	return !common->close && (http_1_1 || common->keep_alive);
+	struct piece line, name;
+
+	while (take_line(&rest, &line)) {
+		if (line.size == 0)
+			return rest.size == 0;
+		name = take_until(&line, ":");
+		/* Blanks before the name or the colon are how one message is made to look like
+		 * two. */
+		if (name.size == 0 || name.at + name.size == line.at ||
+			span(name, " \t") < name.size || !read_header(headers, name, trim(line)))
+			return false;
+	}
+	return false;
+}
+
+/* True if the connection stays open after this message. */
+static bool stays(const struct headers *headers, bool http_1_1)
+{
+	return !headers->close && (http_1_1 || headers->keep_alive);
 }
 
 static bool read_version(bool *http_1_1, struct piece version)
 {
-	*http_1_1 = version.size == 8 && memcmp(version.at, "HTTP/1.1", 8) == 0;
-	return *http_1_1 || (version.size == 8 && memcmp(version.at, "HTTP/1.0", 8) == 0);
+	static const char prefix[] = "HTTP/1.";
+	char minor;
+
+	if (version.size != sizeof(prefix) || memcmp(version.at, prefix, sizeof(prefix) - 1) != 0)
+		return false;
+	minor = version.at[sizeof(prefix) - 1];
+	*http_1_1 = minor == '1';
+	return *http_1_1 || minor == '0';
 }
 
-static bool read_path(char path[static HTTP_PATH_SIZE + 1], struct piece target)
+/* What counts of a request's target; false if it is none. */
+static bool read_path(struct piece *path, struct piece target)
 {
-	struct piece part = take_until(&target, '?');
-
-	if (part.size == 0 || part.size > HTTP_PATH_SIZE || part.at[0] != '/')
+	*path = take_until(&target, "?");
+	if (path->size == 0 || path->size > HTTP_PATH_SIZE || path->at[0] != '/')
 		return false;
-	for (size_t i = 0; i < part.size; i++)
-		if (part.at[i] <= ' ' || part.at[i] > '~')
+	for (size_t i = 0; i < path->size; i++)
+		if (path->at[i] <= ' ' || path->at[i] > '~')
 			return false;
-	memcpy(path, part.at, part.size);
-	path[part.size] = '\0';
 	return true;
 }
 
@@ -159,70 +190,50 @@ static enum http_method method_of(struct piece word)
 
 bool http_head_read_request(struct http_request_head *head, const char *bytes, size_t size)
 {
-	struct http_request_head read = { 0 };
-	struct common common = { 0 };
-	struct piece rest = { bytes, size }, line, name, value;
+	struct headers headers = { 0 };
+	struct piece rest = { bytes, size }, line, method, path;
 	bool http_1_1;
 
 	if (!take_line(&rest, &line))
 		return false;
-	read.method = method_of(take_until(&line, ' '));
-	if (!read_path(read.path, take_until(&line, ' ')) || !read_version(&http_1_1, line))
-		return false;
-
-	for (;;) {
-		if (!take_header(&rest, &name, &value))
-			return false;
-		if (name.size == 0)
-			break;
-		if (!read_common(&common, name, value))
-			return false;
-		if (is(name, "expect"))
-			read.expect_continue = is(value, "100-continue");
-		if (is(name, "range") && !read.has_range) {
-			/* One that is too long stays "", which is no range that can be satisfied.
-			 */
-			read.has_range = true;
-			if (value.size <= HTTP_RANGE_SIZE)
-				memcpy(read.range, value.at, value.size);
-		}
-	}
+	method = take_until(&line, " ");
 	/* Nobody needs to send us a body of unknown size. */
-	if (common.chunked)
+	if (!read_path(&path, take_until(&line, " ")) || !read_version(&http_1_1, line) ||
+		!read_headers(&headers, rest) || headers.chunked)
 		return false;
-	read.body_size = common.body_size;
-	read.keep_alive = stays(&common, http_1_1);
-	*head = read;
+	*head = (struct http_request_head){
+		.method = method_of(method),
+		.keep_alive = stays(&headers, http_1_1),
+		.expect_continue = headers.expect_continue,
+		.has_range = headers.range.at != NULL,
+		.body_size = headers.body_size,
+	};
+	memcpy(head->path, path.at, path.size);
+	/* One that is too long stays "", which is no range that can be satisfied. */
+	if (head->has_range && headers.range.size <= HTTP_RANGE_SIZE)
+		memcpy(head->range, headers.range.at, headers.range.size);
 	return true;
 }
 
 bool http_head_read_reply(struct http_reply_head *head, const char *bytes, size_t size)
 {
-	struct common common = { 0 };
-	struct piece rest = { bytes, size }, line, name, value, status;
+	struct headers headers = { 0 };
+	struct piece rest = { bytes, size }, line, status;
 	uint64_t number;
 	bool http_1_1;
 
-	if (!take_line(&rest, &line) || !read_version(&http_1_1, take_until(&line, ' ')))
+	if (!take_line(&rest, &line) || !read_version(&http_1_1, take_until(&line, " ")))
 		return false;
-	status = take_until(&line, ' ');
-	if (status.size != 3 || !read_number(&number, status) || number < 100 || number > 599)
+	status = take_until(&line, " ");
+	if (status.size != 3 || !read_number(&number, status) || number < 100 || number > 599 ||
+		!read_headers(&headers, rest))
 		return false;
-
-	for (;;) {
-		if (!take_header(&rest, &name, &value))
-			return false;
-		if (name.size == 0)
-			break;
-		if (!read_common(&common, name, value))
-			return false;
-	}
 	*head = (struct http_reply_head){
 		.status = (uint32_t)number,
-		.keep_alive = stays(&common, http_1_1),
-		.chunked = common.chunked,
-		.size_known = common.size_known,
-		.body_size = common.body_size,
+		.keep_alive = stays(&headers, http_1_1),
+		.chunked = headers.chunked,
+		.size_known = headers.size_known,
+		.body_size = headers.body_size,
 	};
 	return true;
 }

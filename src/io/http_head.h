@@ -12,8 +12,11 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "base/limits.h"
+
+struct evbuffer;
 
 enum {
 	HTTP_PATH_SIZE = 255,
@@ -32,9 +35,9 @@ struct http_request_head {
 	bool keep_alive;
 	bool expect_continue;
 	bool has_range;
+	uint64_t body_size;            /* bytes */
 	char path[HTTP_PATH_SIZE + 1]; /* begins with '/'; the query is cut off, nothing decoded */
 	char range[HTTP_RANGE_SIZE + 1];
-	uint64_t body_size; /* bytes */
 };
 
 struct http_reply_head {
@@ -44,6 +47,10 @@ struct http_reply_head {
 	bool size_known;    /* else the body ends with the connection, if it is not chunked */
 	uint64_t body_size; /* bytes */
 };
+
+/* Bytes of the head at the front of `input`; 0: it has not come to its end yet, -1: it has more
+ * than LIMITS_HTTP_HEADERS_SIZE. */
+ssize_t http_head_size(struct evbuffer *input);
 
 /* Both read exactly `size` bytes, the empty line included. On false the output is untouched. */
 __attribute__((warn_unused_result)) bool http_head_read_request(

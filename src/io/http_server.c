@@ -2,7 +2,6 @@
 #include "io/http_server.h"
 
 #include <errno.h>
-#include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
@@ -16,15 +15,16 @@
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
 #include <event2/event.h>
-#include <event2/listener.h>
 
 #include "base/ensure.h"
 #include "base/text.h"
+#include "io/socket.h"
+#include "io/stream.h"
+#include "io/timer.h"
 
 enum {
 	CONNECTIONS_MAX = LIMITS_HTTP_CONNECTIONS_MAX + HTTP_CONTROL_CONNECTIONS_MAX,
 	LINGER_S = 2,
-	ACCEPT_PAUSE_S = 1,
 };
 
 enum state {
@@ -54,18 +54,24 @@ struct http_server {
 	struct event_base *base;
 	const struct http_route *routes;
 	void *context;
-	struct evconnlistener *listener, *control_listener;
-	struct event *keepalive, *resume;
+	struct stream_listener *listener, *control_listener;
+	struct event *keepalive;
 	struct ev_token_bucket_cfg *rate;
 	struct bufferevent_rate_limit_group *rate_group;
 	uint64_t last_id;
-	char control_path[sizeof(((struct sockaddr_un *)0)->sun_path)];
 	struct http_request *connections[CONNECTIONS_MAX];
+	char control_path[sizeof(((struct sockaddr_un *)0)->sun_path)];
 };
 
 static struct evbuffer *output_of(const struct http_request *request)
 {
 	return bufferevent_get_output(request->stream);
+}
+
+/* Bytes that wait to go out. */
+static size_t unsent(const struct http_request *request)
+{
+	return evbuffer_get_length(output_of(request));
 }
 
 static void drop(struct http_request *request)
@@ -82,38 +88,38 @@ static void drop(struct http_request *request)
 	free(request);
 }
 
-static void set_timer(struct http_request *request, time_t seconds)
+static void set_timer(struct http_request *request, uint32_t seconds)
 {
-	event_add(request->timer, &(struct timeval){ .tv_sec = seconds });
+	timer_start(request->timer, seconds * 1000);
 }
 
 /* ---- Replies ------------------------------------------------------------------------------- */
 
-static const char *status_text(uint32_t status)
+/* "200 OK" */
+static const char *status_line(uint32_t status)
 {
-	static const struct {
-		uint32_t status;
-		const char *text;
-	} texts[] = {
-		{ 200, "OK" },
-		{ 202, "Accepted" },
-		{ 206, "Partial Content" },
-		{ 400, "Bad Request" },
-		{ 403, "Forbidden" },
-		{ 404, "Not Found" },
-		{ 405, "Method Not Allowed" },
-		{ 409, "Conflict" },
-		{ 413, "Content Too Large" },
-		{ 416, "Range Not Satisfiable" },
-		{ 431, "Request Header Fields Too Large" },
-		{ 500, "Internal Server Error" },
-		{ 503, "Service Unavailable" },
+	static const char *const lines[] = {
+		"200 OK",
+		"202 Accepted",
+		"206 Partial Content",
+		"400 Bad Request",
+		"403 Forbidden",
+		"404 Not Found",
+		"405 Method Not Allowed",
+		"409 Conflict",
+		"413 Content Too Large",
+		"416 Range Not Satisfiable",
+		"431 Request Header Fields Too Large",
+		"500 Internal Server Error",
+		"503 Service Unavailable",
+		NULL,
 	};
+	const char *const *line = lines;
 
-	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
-		if (texts[i].status == status)
-			return texts[i].text;
-	return "Unknown";
+	while (*line != NULL && strtoul(*line, NULL, 10) != status)
+		line++;
+	ensure(*line != NULL);
+	return *line;
 }
 
 /* `size`: of the body, or UINT64_MAX if it ends with the connection. */
@@ -123,18 +129,17 @@ static void write_head(
 	struct evbuffer *output = output_of(request);
 
 	ensure(request->state == HANDLING);
-	evbuffer_add_printf(output, "HTTP/1.1 %u %s\r\nContent-Type: %s\r\n", (unsigned)status,
-		status_text(status), content_type);
+	evbuffer_add_printf(
+		output, "HTTP/1.1 %s\r\nContent-Type: %s\r\n", status_line(status), content_type);
 	if (size == UINT64_MAX)
 		request->head.keep_alive = false;
 	else
 		evbuffer_add_printf(output, "Content-Length: %llu\r\n", (unsigned long long)size);
 	/* Reading is open to everybody, so also to the page of another node. */
-	if (request->head.method != HTTP_POST)
-		evbuffer_add_printf(output, "Access-Control-Allow-Origin: *\r\n");
 	evbuffer_add_printf(output,
-		"Cache-Control: no-cache\r\nX-Content-Type-Options: nosniff\r\n"
+		"%sCache-Control: no-cache\r\nX-Content-Type-Options: nosniff\r\n"
 		"Connection: %s\r\n%s\r\n",
+		request->head.method != HTTP_POST ? "Access-Control-Allow-Origin: *\r\n" : "",
 		request->head.keep_alive ? "keep-alive" : "close", request->extra_headers);
 	request->extra_headers[0] = '\0';
 }
@@ -154,10 +159,10 @@ static void end_reply(struct http_request *request)
 void http_add_header(struct http_request *request, const char *line)
 {
 	size_t used = strlen(request->extra_headers);
+	size_t room = sizeof(request->extra_headers) - used;
+	int size = snprintf(request->extra_headers + used, room, "%s\r\n", line);
 
-	ensure(used + strlen(line) + 2 <= HTTP_EXTRA_HEADERS_SIZE);
-	snprintf(request->extra_headers + used, sizeof(request->extra_headers) - used, "%s\r\n",
-		line);
+	ensure((size_t)size < room);
 }
 
 void http_reply(struct http_request *request, uint32_t status, const char *content_type,
@@ -176,10 +181,9 @@ void http_reply_error(
 	struct text text;
 
 	text_init(&text, buffer, sizeof(buffer));
-	text_add(&text, "{\"error\":{\"reason\":");
-	text_add_json_string(&text, reason, strlen(reason));
-	text_add(&text, ",\"message\":");
-	text_add_json_string(&text, message, strlen(message));
+	text_add(&text, "{\"error\":{");
+	text_add_member_string(&text, "reason", reason);
+	text_add_member_string(&text, "message", message);
 	text_add(&text, "}}");
 	ensure(!text_cut(&text));
 	http_reply(request, status, "application/json", buffer, text.size);
@@ -237,9 +241,7 @@ void http_stream_send(
 		const char *end = memchr(data, '\n', size);
 		size_t line = end != NULL ? (size_t)(end - data) : size;
 
-		evbuffer_add_printf(output, "data: ");
-		evbuffer_add(output, data, line);
-		evbuffer_add(output, "\n", 1);
+		evbuffer_add_printf(output, "data: %.*s\n", (int)line, data);
 		line += end != NULL;
 		data += line;
 		size -= line;
@@ -254,8 +256,7 @@ void http_server_send(struct http_server *server, const char *event, const char 
 
 		if (request == NULL || request->state != STREAMING)
 			continue;
-		if (evbuffer_get_length(output_of(request)) > HTTP_STREAM_BUFFER_MAX &&
-			!request->advancing)
+		if (unsent(request) > HTTP_STREAM_BUFFER_MAX && !request->advancing)
 			drop(request);
 		else
 			http_stream_send(request, event, data, size);
@@ -390,21 +391,20 @@ static void refuse(
 static bool read_head(struct http_request *request)
 {
 	struct evbuffer *input = bufferevent_get_input(request->stream);
-	struct evbuffer_ptr end = evbuffer_search(input, "\r\n\r\n", 4, NULL);
-	size_t size = end.pos >= 0 ? (size_t)end.pos + 4 : evbuffer_get_length(input);
+	ssize_t size = http_head_size(input);
 
-	if (size > LIMITS_HTTP_HEADERS_SIZE) {
+	if (size == 0)
+		return false;
+	if (size < 0) {
 		refuse(request, 431, "headers_too_large", "The request's headers are too large.");
 		return true;
 	}
-	if (end.pos < 0)
-		return false;
 	if (!http_head_read_request(
-		    &request->head, (const char *)evbuffer_pullup(input, (ev_ssize_t)size), size)) {
+		    &request->head, (const char *)evbuffer_pullup(input, size), (size_t)size)) {
 		refuse(request, 400, "bad_request", "This is not an HTTP request.");
 		return true;
 	}
-	evbuffer_drain(input, size);
+	evbuffer_drain(input, (size_t)size);
 	if (request->head.body_size > LIMITS_HTTP_BODY_SIZE) {
 		refuse(request, 413, "body_too_large", "The request's body is too large.");
 		return true;
@@ -428,7 +428,7 @@ static void flushed(struct bufferevent *stream, void *context)
 {
 	struct http_request *request = context;
 
-	if (request->state != CLOSING || evbuffer_get_length(output_of(request)) > 0)
+	if (request->state != CLOSING || unsent(request) > 0)
 		return;
 	shutdown(bufferevent_getfd(stream), SHUT_WR);
 	request->state = LINGERING;
@@ -447,8 +447,7 @@ static void advance(struct bufferevent *stream, void *context)
 		more = request->state == READING_HEAD ? read_head(request) : read_body(request);
 	request->advancing = false;
 	if (request->state >= STREAMING)
-		evbuffer_drain(bufferevent_get_input(stream),
-			evbuffer_get_length(bufferevent_get_input(stream)));
+		evbuffer_drain(bufferevent_get_input(stream), SIZE_MAX);
 	flushed(stream, request);
 }
 
@@ -462,8 +461,7 @@ static void on_event(struct bufferevent *stream, short what, void *context)
 	/* Some clients say that they have nothing more to say before they read the answer. */
 	if ((what & BEV_EVENT_EOF) != 0 &&
 		(request->state == HANDLING ||
-			(request->state < STREAMING &&
-				evbuffer_get_length(output_of(request)) > 0) ||
+			(request->state < STREAMING && unsent(request) > 0) ||
 			request->state == CLOSING)) {
 		request->head.keep_alive = false;
 		if (request->state != HANDLING)
@@ -480,7 +478,7 @@ static void on_timer(evutil_socket_t fd, short what, void *context)
 	(void)fd, (void)what;
 	/* A long reply may take its time as long as it moves; the stream's own timeout sees to
 	 * that. */
-	if (request->state != LINGERING && evbuffer_get_length(output_of(request)) > 0)
+	if (request->state != LINGERING && unsent(request) > 0)
 		set_timer(request, HTTP_IDLE_S);
 	else
 		drop(request);
@@ -498,7 +496,7 @@ static struct http_request **find_room(struct http_server *server, bool control)
 
 		if (*room == NULL)
 			return room;
-		if ((*room)->state == READING_HEAD && evbuffer_get_length(output_of(*room)) == 0 &&
+		if ((*room)->state == READING_HEAD && unsent(*room) == 0 &&
 			(oldest == NULL || (*room)->id < (*oldest)->id))
 			oldest = room;
 	}
@@ -515,28 +513,21 @@ static struct http_request *connection_new(struct http_server *server, evutil_so
 		return NULL;
 	request->server = server;
 	request->timer = evtimer_new(server->base, on_timer, request);
-	request->stream = bufferevent_socket_new(server->base, fd, BEV_OPT_CLOSE_ON_FREE);
-	if (request->timer != NULL && request->stream != NULL)
-		return request;
+	/* The last, for from then on it has the descriptor. */
 	if (request->timer != NULL)
-		event_free(request->timer);
-	if (request->stream != NULL) {
-		bufferevent_setfd(request->stream, -1); /* the caller still has it */
-		bufferevent_free(request->stream);
-	}
+		request->stream = bufferevent_socket_new(server->base, fd, BEV_OPT_CLOSE_ON_FREE);
+	if (request->stream != NULL)
+		return request;
+	timer_free(request->timer);
 	free(request);
 	return NULL;
 }
 
-static void on_accept(struct evconnlistener *listener, evutil_socket_t fd, struct sockaddr *address,
-	int address_size, void *context)
+static void accept_connection(struct http_server *server, int fd, bool control)
 {
-	struct http_server *server = context;
-	bool control = listener == server->control_listener;
 	struct http_request **room = find_room(server, control);
 	struct http_request *request = room != NULL ? connection_new(server, fd) : NULL;
 
-	(void)address, (void)address_size;
 	if (request == NULL) {
 		close(fd);
 		return;
@@ -545,7 +536,7 @@ static void on_accept(struct evconnlistener *listener, evutil_socket_t fd, struc
 	request->control = control;
 	request->id = ++server->last_id;
 	if (!control) {
-		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){ 1 }, sizeof(int));
+		socket_set(fd, IPPROTO_TCP, TCP_NODELAY, 1);
 		if (server->rate_group != NULL)
 			bufferevent_add_to_rate_limit_group(request->stream, server->rate_group);
 	}
@@ -557,119 +548,48 @@ static void on_accept(struct evconnlistener *listener, evutil_socket_t fd, struc
 	bufferevent_enable(request->stream, EV_READ | EV_WRITE);
 }
 
-static void enable_listeners(struct http_server *server, bool enable)
+static void on_accept(void *context, int fd, const struct sockaddr *from)
 {
-	struct evconnlistener *both[] = { server->listener, server->control_listener };
-
-	for (int i = 0; i < 2; i++) {
-		if (both[i] != NULL && enable)
-			evconnlistener_enable(both[i]);
-		else if (both[i] != NULL)
-			evconnlistener_disable(both[i]);
-	}
+	(void)from;
+	accept_connection(context, fd, false);
 }
 
-static void on_resume(evutil_socket_t fd, short what, void *context)
+static void on_accept_control(void *context, int fd, const struct sockaddr *from)
 {
-	(void)fd, (void)what;
-	enable_listeners(context, true);
-}
-
-/* No more file descriptors, most likely: trying again at once would only keep the loop busy. */
-static void on_accept_error(struct evconnlistener *listener, void *context)
-{
-	struct http_server *server = context;
-
-	(void)listener;
-	enable_listeners(server, false);
-	event_add(server->resume, &(struct timeval){ .tv_sec = ACCEPT_PAUSE_S });
-}
-
-/* Takes the bound socket. */
-static int start_listener(struct http_server *server, struct evconnlistener **listener, int fd)
-{
-	*listener = evconnlistener_new(server->base, on_accept, server,
-		LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC, LIMITS_HTTP_CONNECTIONS_MAX, fd);
-	if (*listener == NULL) {
-		int error = errno;
-
-		close(fd);
-		return error != 0 ? -error : -ENOMEM;
-	}
-	evconnlistener_set_error_cb(*listener, on_accept_error);
-	return 0;
+	(void)from;
+	accept_connection(context, fd, true);
 }
 
 int http_server_listen(struct http_server *server, const char *address, uint16_t port)
 {
-	const struct addrinfo hints = { .ai_flags = AI_NUMERICHOST | AI_NUMERICSERV | AI_PASSIVE,
-		.ai_socktype = SOCK_STREAM };
-	struct addrinfo *found;
-	char service[8];
-	int fd, result = 0;
-
 	ensure(server->listener == NULL);
-	snprintf(service, sizeof(service), "%u", (unsigned)port);
-	if (getaddrinfo(address, service, &hints, &found) != 0)
-		return -EINVAL;
-	fd = socket(found->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	if (fd < 0) {
-		result = -errno;
-		freeaddrinfo(found);
-		if (result == -EAFNOSUPPORT && strcmp(address, "::") == 0)
-			return http_server_listen(server, "0.0.0.0", port);
-		return result;
-	}
-	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &(int){ 1 }, sizeof(int));
-	if (found->ai_family == AF_INET6)
-		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &(int){ 0 }, sizeof(int));
-	if (bind(fd, found->ai_addr, found->ai_addrlen) != 0) {
-		result = -errno;
-		close(fd);
-	}
-	freeaddrinfo(found);
-	return result != 0 ? result : start_listener(server, &server->listener, fd);
+	return stream_listen(&server->listener, server->base, address, port, on_accept, server);
 }
 
 int http_server_listen_control(struct http_server *server, const char *path)
 {
-	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	struct sockaddr_un address;
 	struct stat old;
 	mode_t mask;
-	int fd, result = 0;
+	int error;
 
 	ensure(server->control_listener == NULL);
-	if (!text_copy(address.sun_path, sizeof(address.sun_path), path))
+	if (!socket_set_path(&address, path))
 		return -ENAMETOOLONG;
 	if (lstat(path, &old) == 0 && S_ISSOCK(old.st_mode))
 		unlink(path);
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	if (fd < 0)
-		return -errno;
 	mask = umask(0177);
-	if (bind(fd, (const struct sockaddr *)&address, sizeof(address)) != 0)
-		result = -errno;
+	error = stream_listen_at(&server->control_listener, server->base,
+		(const struct sockaddr *)&address, sizeof(address), on_accept_control, server);
 	umask(mask);
-	if (result == 0) {
+	if (error == 0)
 		text_set(server->control_path, sizeof(server->control_path), path);
-		return start_listener(server, &server->control_listener, fd);
-	}
-	close(fd);
-	return result;
+	return error;
 }
 
 uint16_t http_server_port(const struct http_server *server)
 {
-	struct sockaddr_storage address = { 0 };
-	socklen_t size = sizeof(address);
-	uint16_t port;
-
-	if (server->listener == NULL || getsockname(evconnlistener_get_fd(server->listener),
-						(struct sockaddr *)&address, &size) != 0)
-		return 0;
-	/* The port lies at the same place in both families. */
-	memcpy(&port, &((struct sockaddr_in *)&address)->sin_port, sizeof(port));
-	return ntohs(port);
+	return server->listener != NULL ? stream_listener_port(server->listener) : 0;
 }
 
 bool http_server_limit_rate(struct http_server *server, uint32_t bytes_per_s)
@@ -698,13 +618,12 @@ struct http_server *http_server_new(
 	server->base = base;
 	server->routes = routes;
 	server->context = context;
-	server->resume = evtimer_new(base, on_resume, server);
 	server->keepalive = event_new(base, -1, EV_PERSIST, keep_streams_alive, server);
-	if (server->resume == NULL || server->keepalive == NULL) {
+	if (server->keepalive == NULL) {
 		http_server_free(server);
 		return NULL;
 	}
-	event_add(server->keepalive, &(struct timeval){ .tv_sec = HTTP_STREAM_KEEPALIVE_S });
+	timer_start(server->keepalive, HTTP_STREAM_KEEPALIVE_S * 1000);
 	return server;
 }
 
@@ -713,19 +632,14 @@ void http_server_free(struct http_server *server)
 	for (uint32_t i = 0; i < CONNECTIONS_MAX; i++)
 		if (server->connections[i] != NULL)
 			drop(server->connections[i]);
-	if (server->listener != NULL)
-		evconnlistener_free(server->listener);
-	if (server->control_listener != NULL) {
-		evconnlistener_free(server->control_listener);
+	stream_listener_free(server->listener);
+	stream_listener_free(server->control_listener);
+	if (server->control_path[0] != '\0')
 		unlink(server->control_path);
-	}
 	if (server->rate_group != NULL)
 		bufferevent_rate_limit_group_free(server->rate_group);
 	if (server->rate != NULL)
 		ev_token_bucket_cfg_free(server->rate);
-	if (server->keepalive != NULL)
-		event_free(server->keepalive);
-	if (server->resume != NULL)
-		event_free(server->resume);
+	timer_free(server->keepalive);
 	free(server);
 }

@@ -1,15 +1,20 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 #include "io/image_file.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/ensure.h"
+#include "io/files.h"
+
+enum {
+	DROPPED_MAX = 256, /* at once */
+};
+
+#define IMAGES "images"
 
 void image_file_init(struct image_file *file)
 {
@@ -41,18 +46,12 @@ static int reserve(int fd, uint64_t size)
 /* True if there is a file of the right size; a negative errno if something else is there. */
 static int open_found(struct image_file *file)
 {
-	/* NONBLOCK, or a FIFO in this place would stop us. */
-	const int flags = O_RDWR | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK;
-	struct stat status;
-	int fd = open(file->path, flags);
+	uint64_t size;
+	int fd = files_open(file->path, O_RDWR | O_NOFOLLOW, &size);
 
 	if (fd < 0)
-		return errno == ENOENT ? 0 : -errno;
-	if (fstat(fd, &status) != 0 || !S_ISREG(status.st_mode)) {
-		close(fd);
-		return -EINVAL;
-	}
-	if ((uint64_t)status.st_size == file->size) {
+		return fd == -ENOENT ? 0 : fd;
+	if (size == file->size) {
 		file->fd = fd;
 		return 1;
 	}
@@ -63,65 +62,64 @@ static int open_found(struct image_file *file)
 int image_file_open(struct image_file *file, const char *work_directory,
 	const uint8_t sha256[static BYTES_HASH_SIZE], uint64_t size, uint64_t room, bool *found)
 {
-	struct image_file opened = { .fd = -1, .size = size };
-	char name[BYTES_HASH_TEXT_SIZE + 1];
+	char directory[FILES_PATH_SIZE + 1], name[BYTES_HASH_TEXT_SIZE + 1];
 	int result;
 
 	ensure(file->fd < 0);
 	ensure(size > 0);
+	file->size = size;
+	/* The name is the hash in our own hex: no peer's text is ever part of a path. */
 	bytes_to_hex(name, sha256, BYTES_HASH_SIZE);
-	if (snprintf(opened.path, sizeof(opened.path), "%s/images", work_directory) >=
-		(int)(sizeof(opened.path) - sizeof(name) - 1))
+	if (!files_join(directory, work_directory, IMAGES) ||
+		!files_join(file->path, directory, name))
 		return -ENAMETOOLONG;
 	result = make_directory(work_directory);
 	if (result == 0)
-		result = make_directory(opened.path);
-	if (result != 0)
-		return result;
-	/* The name is the hash in our own hex: no peer's text is ever part of a path. */
-	snprintf(opened.path, sizeof(opened.path), "%s/images/%s", work_directory, name);
-
-	result = open_found(&opened);
+		result = make_directory(directory);
+	if (result == 0)
+		result = open_found(file);
 	if (result < 0)
 		return result;
 	*found = result == 1;
-	if (!*found) {
-		if (size > room)
-			return -ENOSPC;
-		opened.fd =
-			open(opened.path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-		if (opened.fd < 0)
-			return -errno;
-		result = reserve(opened.fd, size);
-		if (result != 0) {
-			image_file_drop(&opened);
-			return result;
-		}
-	}
-	*file = opened;
-	return 0;
+	if (*found)
+		return 0;
+	if (size > room)
+		return -ENOSPC;
+	file->fd = open(file->path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	if (file->fd < 0)
+		return -errno;
+	result = reserve(file->fd, size);
+	if (result != 0)
+		image_file_drop(file);
+	return result;
+}
+
+struct dropping {
+	const char *directory;
+	const uint8_t *kept;
+};
+
+static void drop_other(void *context, const char *name)
+{
+	const struct dropping *dropping = context;
+	char path[FILES_PATH_SIZE + 1];
+	uint8_t hash[BYTES_HASH_SIZE];
+
+	if (bytes_from_hex(hash, sizeof(hash), name) &&
+		memcmp(hash, dropping->kept, sizeof(hash)) != 0 &&
+		files_join(path, dropping->directory, name))
+		unlink(path);
 }
 
 void image_file_drop_others(
 	const char *work_directory, const uint8_t sha256[static BYTES_HASH_SIZE])
 {
-	char path[sizeof(((struct image_file *)0)->path)];
-	const struct dirent *entry;
-	DIR *directory;
+	char directory[FILES_PATH_SIZE + 1];
+	struct dropping dropping = { directory, sha256 };
 
-	if (snprintf(path, sizeof(path), "%s/images", work_directory) >= (int)sizeof(path))
-		return;
-	directory = opendir(path);
-	if (directory == NULL)
-		return;
-	while ((entry = readdir(directory)) != NULL) {
-		uint8_t hash[BYTES_HASH_SIZE];
-
-		if (bytes_from_hex(hash, sizeof(hash), entry->d_name) &&
-			memcmp(hash, sha256, sizeof(hash)) != 0)
-			unlinkat(dirfd(directory), entry->d_name, 0);
-	}
-	closedir(directory);
+	if (!files_join(directory, work_directory, IMAGES) ||
+		files_list(directory, "", DROPPED_MAX, drop_other, &dropping) != 0)
+		return; /* no images, then */
 }
 
 void image_file_close(struct image_file *file)
@@ -138,45 +136,33 @@ void image_file_drop(struct image_file *file)
 	image_file_close(file);
 }
 
-int image_file_write(struct image_file *file, uint64_t offset, const void *bytes, size_t size)
+static int move(
+	const struct image_file *file, uint64_t offset, uint8_t *bytes, size_t size, bool in)
 {
-	const uint8_t *from = bytes;
-
 	ensure(file->fd >= 0);
 	ensure(offset <= file->size && size <= file->size - offset);
 	while (size > 0) {
-		ssize_t done = pwrite(file->fd, from, size, (off_t)offset);
+		ssize_t done = in ? pread(file->fd, bytes, size, (off_t)offset)
+				  : pwrite(file->fd, bytes, size, (off_t)offset);
 
-		if (done < 0 && errno == EINTR)
-			continue;
+		/* 0: somebody cut the file behind our back. */
 		if (done <= 0)
 			return done < 0 ? -errno : -EIO;
-		from += done;
+		bytes += done;
 		offset += (uint64_t)done;
 		size -= (size_t)done;
 	}
 	return 0;
 }
 
+int image_file_write(struct image_file *file, uint64_t offset, const void *bytes, size_t size)
+{
+	return move(file, offset, (uint8_t *)(uintptr_t)bytes, size, false);
+}
+
 int image_file_read(const struct image_file *file, uint64_t offset, void *bytes, size_t size)
 {
-	uint8_t *to = bytes;
-
-	ensure(file->fd >= 0);
-	ensure(offset <= file->size && size <= file->size - offset);
-	while (size > 0) {
-		ssize_t done = pread(file->fd, to, size, (off_t)offset);
-
-		if (done < 0 && errno == EINTR)
-			continue;
-		/* Somebody cut the file behind our back. */
-		if (done <= 0)
-			return done < 0 ? -errno : -EIO;
-		to += done;
-		offset += (uint64_t)done;
-		size -= (size_t)done;
-	}
-	return 0;
+	return move(file, offset, bytes, size, true);
 }
 
 void image_hash_begin(struct image_hash *hash)

@@ -1,30 +1,31 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 #include "io/memory.h"
 
-#include <inttypes.h>
-#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/vfs.h>
+
+#include "io/files.h"
 
 enum {
 	TMPFS_KIND = 0x01021994, /* f_type, from linux/magic.h */
-	LINE_SIZE = 128,
+	MEMINFO_SIZE_MAX = 8192,
 };
 
 uint64_t memory_room_in(const char *directory)
 {
-	uint64_t room = UINT64_MAX, kib;
-	char line[LINE_SIZE];
+	static const char available[] = "\nMemAvailable:";
+	uint64_t room = UINT64_MAX;
 	struct statfs status;
-	FILE *file;
+	char *text, *found;
+	size_t size;
 
-	if (statfs(directory, &status) != 0 || (uint64_t)status.f_type != TMPFS_KIND)
+	if (statfs(directory, &status) != 0 || (uint64_t)status.f_type != TMPFS_KIND ||
+		files_read("/proc/meminfo", MEMINFO_SIZE_MAX, &text, &size) != 0)
 		return room;
-	file = fopen("/proc/meminfo", "re");
-	if (file == NULL)
-		return room;
-	while (fgets(line, sizeof(line), file) != NULL)
-		if (sscanf(line, "MemAvailable: %" SCNu64 " kB", &kib) == 1)
-			room = kib * 1024;
-	fclose(file);
+	found = strstr(text, available);
+	if (found != NULL)
+		room = (uint64_t)strtoul(found + sizeof(available) - 1, NULL, 10) * 1024; /* KiB */
+	free(text);
 	return room;
 }

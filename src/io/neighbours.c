@@ -4,32 +4,44 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <net/if.h>
+#include <netdb.h>
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <event2/event.h>
 
 #include "base/bytes.h"
 #include "base/text.h"
+#include "io/clock.h"
 #include "io/command.h"
+#include "io/socket.h"
+#include "io/timer.h"
 
-static const char magic[] = "LOCKSTEP";
-static const char group_text[] = "ff02::4c:6f63:6b";
+static const char magic[] = "LOCKSTEP\1"; /* with the version */
+
+/* ff02::4c:6f63:6b */
+static const struct in6_addr group = { { { 0xff, 2, [11] = 0x4c, 0x6f, 0x63, 0, 0x6b } } };
 
 enum {
-	MAGIC_SIZE = 8,
-	HELLO_VERSION = 1,
-	HELLO_HEAD_SIZE = MAGIC_SIZE + 1 + 2 + 2 + 8 + 4 + 1,
-	HELLO_SIZE_MAX = HELLO_HEAD_SIZE + LIMITS_NAME_SIZE,
 	HELLOS_A_TURN = 64, /* read at most so many before others get their turn */
 	DISCOVER_DEADLINE_MS = 10000,
 	GREETINGS = 3, /* hellos in quick succession at the start … */
 	GREETING_MS = 500,
 	ANSWER_PAUSE_MS = 250, /* … and one for everybody new, at most so often */
+};
+
+/* On the wire, see neighbours.h. */
+struct hello {
+	uint8_t magic[sizeof(magic) - 1];
+	uint8_t http_port[2];
+	uint8_t gossip_port[2];
+	uint8_t digest[8];
+	uint8_t mesh_hash[4];
+	uint8_t name_size;
+	char name[LIMITS_NAME_SIZE + 1]; /* the terminator is ours */
 };
 
 enum origin {
@@ -48,7 +60,6 @@ struct place {
 };
 
 struct neighbours {
-	struct neighbours_setup setup;
 	struct neighbours_callbacks callbacks;
 	struct event_base *base;
 	struct event *timer, *readable;
@@ -60,18 +71,11 @@ struct neighbours {
 	uint64_t said_ms;   /* the last hello */
 	uint64_t discover_ms;
 	uint8_t mesh_hash[BYTES_HASH_SIZE];
+	struct neighbours_setup setup;
 	bool joined[NEIGHBOURS_INTERFACES_MAX];
 	unsigned indexes[NEIGHBOURS_INTERFACES_MAX];
 	struct place places[LIMITS_NEIGHBOURS_MAX];
 };
-
-static uint64_t now_ms(void)
-{
-	struct timespec now;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
 
 const struct neighbour_address *neighbours_address(
 	const struct neighbours *neighbours, uint32_t number)
@@ -122,45 +126,46 @@ static void give_up(struct neighbours *neighbours, uint32_t number)
 
 /* ---- hellos ---- */
 
-static void put_u64be(uint8_t *bytes, uint64_t value)
+static void put_u16be(uint8_t bytes[static 2], uint16_t value)
 {
-	bytes_put_u32be(bytes, (uint32_t)(value >> 32));
-	bytes_put_u32be(bytes + 4, (uint32_t)value);
+	bytes[0] = (uint8_t)(value >> 8);
+	bytes[1] = (uint8_t)value;
 }
 
-static size_t write_hello(const struct neighbours *neighbours, uint8_t hello[static HELLO_SIZE_MAX])
+static uint16_t get_u16be(const uint8_t bytes[static 2])
+{
+	return (uint16_t)(bytes[0] << 8 | bytes[1]);
+}
+
+/* Returns its size. */
+static size_t write_hello(const struct neighbours *neighbours, struct hello *hello)
 {
 	const struct neighbours_setup *setup = &neighbours->setup;
+	uint64_t digest = neighbours->callbacks.digest(neighbours->callbacks.context);
 	size_t name_size = strlen(setup->name);
-	uint8_t *at = hello;
 
-	memcpy(at, magic, MAGIC_SIZE);
-	at += MAGIC_SIZE;
-	*at++ = HELLO_VERSION;
-	*at++ = (uint8_t)(setup->http_port >> 8);
-	*at++ = (uint8_t)setup->http_port;
-	*at++ = (uint8_t)(setup->gossip_port >> 8);
-	*at++ = (uint8_t)setup->gossip_port;
-	put_u64be(at, neighbours->callbacks.digest(neighbours->callbacks.context));
-	at += 8;
-	memcpy(at, neighbours->mesh_hash, 4);
-	at += 4;
-	*at++ = (uint8_t)name_size;
-	memcpy(at, setup->name, name_size);
-	return HELLO_HEAD_SIZE + name_size;
+	memcpy(hello->magic, magic, sizeof(hello->magic));
+	put_u16be(hello->http_port, setup->http_port);
+	put_u16be(hello->gossip_port, setup->gossip_port);
+	bytes_put_u32be(hello->digest, (uint32_t)(digest >> 32));
+	bytes_put_u32be(hello->digest + 4, (uint32_t)digest);
+	memcpy(hello->mesh_hash, neighbours->mesh_hash, sizeof(hello->mesh_hash));
+	hello->name_size = (uint8_t)name_size;
+	memcpy(hello->name, setup->name, name_size);
+	return offsetof(struct hello, name) + name_size;
 }
 
 /* Interfaces of routers come and go (a radio that restarts): join again when the index changes. */
 static void follow_interface(struct neighbours *neighbours, uint32_t i)
 {
 	unsigned index = if_nametoindex(neighbours->setup.interfaces[i]);
-	struct ipv6_mreq request = { .ipv6mr_interface = index };
+	struct ipv6_mreq request = { .ipv6mr_multiaddr = group, .ipv6mr_interface = index };
 
 	if (index == neighbours->indexes[i] && neighbours->joined[i])
 		return;
 	neighbours->indexes[i] = index;
 	neighbours->joined[i] = false;
-	if (index == 0 || inet_pton(AF_INET6, group_text, &request.ipv6mr_multiaddr) != 1)
+	if (index == 0)
 		return;
 	neighbours->joined[i] = setsockopt(neighbours->fd, IPPROTO_IPV6, IPV6_JOIN_GROUP, &request,
 					sizeof(request)) == 0 ||
@@ -169,23 +174,22 @@ static void follow_interface(struct neighbours *neighbours, uint32_t i)
 
 static void say_hello(struct neighbours *neighbours)
 {
-	uint8_t hello[HELLO_SIZE_MAX];
-	size_t size = write_hello(neighbours, hello);
+	struct hello hello;
+	size_t size = write_hello(neighbours, &hello);
+	struct sockaddr_in6 to = {
+		.sin6_family = AF_INET6,
+		.sin6_port = htons(neighbours->setup.http_port),
+		.sin6_addr = group,
+	};
 
-	neighbours->said_ms = now_ms();
+	neighbours->said_ms = clock_now_ms();
 	for (uint32_t i = 0; i < neighbours->setup.interface_count; i++) {
-		struct sockaddr_in6 to = {
-			.sin6_family = AF_INET6,
-			.sin6_port = htons(neighbours->setup.http_port),
-		};
-
 		follow_interface(neighbours, i);
-		if (neighbours->indexes[i] == 0 ||
-			inet_pton(AF_INET6, group_text, &to.sin6_addr) != 1)
+		if (neighbours->indexes[i] == 0)
 			continue;
 		to.sin6_scope_id = neighbours->indexes[i];
 		/* A link that is down drops it: then nobody hears us, which is true. */
-		(void)sendto(neighbours->fd, hello, size, 0, (struct sockaddr *)&to, sizeof(to));
+		(void)sendto(neighbours->fd, &hello, size, 0, (struct sockaddr *)&to, sizeof(to));
 	}
 }
 
@@ -198,52 +202,45 @@ static bool is_our_interface(const struct neighbours *neighbours, unsigned index
 	return false;
 }
 
-static void hear_hello(struct neighbours *neighbours, const uint8_t *hello, size_t size,
+static void hear_hello(struct neighbours *neighbours, struct hello *hello, size_t size,
 	const struct sockaddr_in6 *from)
 {
-	char name[LIMITS_NAME_SIZE + 1], address[INET6_ADDRSTRLEN], interface[IF_NAMESIZE];
 	char host[LIMITS_ADDRESS_SIZE + 1];
-	uint64_t digest, at_ms = now_ms();
+	uint64_t digest, at_ms = clock_now_ms();
 	struct place *place;
-	struct text text;
 	uint32_t number;
-	bool is_new;
 
-	if (size < HELLO_HEAD_SIZE || memcmp(hello, magic, MAGIC_SIZE) != 0 ||
-		hello[MAGIC_SIZE] != HELLO_VERSION ||
-		memcmp(hello + 21, neighbours->mesh_hash, 4) != 0 || hello[25] > LIMITS_NAME_SIZE ||
-		size != HELLO_HEAD_SIZE + (size_t)hello[25])
+	if (size < offsetof(struct hello, name) ||
+		memcmp(hello->magic, magic, sizeof(hello->magic)) != 0 ||
+		memcmp(hello->mesh_hash, neighbours->mesh_hash, sizeof(hello->mesh_hash)) != 0 ||
+		hello->name_size > LIMITS_NAME_SIZE ||
+		size != offsetof(struct hello, name) + hello->name_size)
 		return;
-	memcpy(name, hello + HELLO_HEAD_SIZE, hello[25]);
-	name[hello[25]] = '\0';
-	if (strlen(name) != hello[25] || !text_is_name(name) ||
-		strcmp(name, neighbours->setup.name) == 0 ||
+	hello->name[hello->name_size] = '\0';
+	if (strlen(hello->name) != hello->name_size || !text_is_name(hello->name) ||
+		strcmp(hello->name, neighbours->setup.name) == 0 ||
 		!is_our_interface(neighbours, from->sin6_scope_id) ||
-		inet_ntop(AF_INET6, &from->sin6_addr, address, sizeof(address)) == NULL ||
-		if_indextoname(from->sin6_scope_id, interface) == NULL)
+		getnameinfo((const struct sockaddr *)from, sizeof(*from), host, sizeof(host), NULL,
+			0, NI_NUMERICHOST) != 0)
 		return;
-	text_init(&text, host, sizeof(host));
-	text_add(&text, address);
-	text_add(&text, "%");
-	text_add(&text, interface);
-	is_new = neighbours_find(neighbours, host) == UINT32_MAX;
 	number = take_place(neighbours, host, ORIGIN_HELLO);
-	if (text_cut(&text) || number == UINT32_MAX)
+	if (number == UINT32_MAX)
 		return;
-	/* Who is new has perhaps not heard us: he need not wait for our next hello. */
-	if (is_new && at_ms >= neighbours->said_ms + ANSWER_PAUSE_MS)
-		say_hello(neighbours);
 	place = &neighbours->places[number];
+	/* Who is new has perhaps not heard us: he need not wait for our next hello. */
+	if (place->heard_ms == 0 && at_ms >= neighbours->said_ms + ANSWER_PAUSE_MS)
+		say_hello(neighbours);
 	/* It tells by its hellos which interval it keeps now; a short one only once it was kept. */
 	place->interval_ms =
 		place->heard_ms != 0 && at_ms - place->heard_ms < 2 * NEIGHBOURS_HELLO_ACTIVE_MS
 			? NEIGHBOURS_HELLO_ACTIVE_MS
 			: NEIGHBOURS_HELLO_IDLE_MS;
 	place->heard_ms = at_ms;
-	place->address.http_port = (uint16_t)(hello[9] << 8 | hello[10]);
-	place->address.gossip_port = (uint16_t)(hello[11] << 8 | hello[12]);
-	digest = (uint64_t)bytes_get_u32be(hello + 13) << 32 | bytes_get_u32be(hello + 17);
-	neighbours->callbacks.up(neighbours->callbacks.context, number, name, true, digest);
+	place->address.http_port = get_u16be(hello->http_port);
+	place->address.gossip_port = get_u16be(hello->gossip_port);
+	digest =
+		(uint64_t)bytes_get_u32be(hello->digest) << 32 | bytes_get_u32be(hello->digest + 4);
+	neighbours->callbacks.up(neighbours->callbacks.context, number, hello->name, true, digest);
 }
 
 static void on_readable(evutil_socket_t fd, short what, void *context)
@@ -252,17 +249,17 @@ static void on_readable(evutil_socket_t fd, short what, void *context)
 
 	(void)what;
 	for (int i = 0; i < HELLOS_A_TURN; i++) {
-		uint8_t hello[HELLO_SIZE_MAX + 1];
+		struct hello hello;
 		struct sockaddr_in6 from;
 		socklen_t from_size = sizeof(from);
-		ssize_t size = recvfrom(fd, hello, sizeof(hello), MSG_DONTWAIT,
+		ssize_t size = recvfrom(fd, &hello, sizeof(hello), MSG_DONTWAIT,
 			(struct sockaddr *)&from, &from_size);
 
 		if (size < 0)
 			return;
 		if (from_size == sizeof(from) && from.sin6_family == AF_INET6 &&
 			IN6_IS_ADDR_LINKLOCAL(&from.sin6_addr))
-			hear_hello(neighbours, hello, (size_t)size, &from);
+			hear_hello(neighbours, &hello, (size_t)size, &from);
 	}
 }
 
@@ -272,19 +269,13 @@ static int open_socket(const struct neighbours *neighbours)
 		.sin6_family = AF_INET6,
 		.sin6_port = htons(neighbours->setup.http_port),
 	};
-	int fd = socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	int yes = 1, no = 0, one_hop = 1;
+	int fd = socket_bind((struct sockaddr *)&any, sizeof(any), SOCK_DGRAM, true);
 
-	if (fd < 0)
-		return -1;
-	(void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes));
-	(void)setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &yes, sizeof(yes));
-	(void)setsockopt(fd, IPPROTO_IPV6, IPV6_MULTICAST_LOOP, &no, sizeof(no));
-	(void)setsockopt(fd, IPPROTO_IPV6, IPV6_MULTICAST_HOPS, &one_hop, sizeof(one_hop));
-	if (bind(fd, (struct sockaddr *)&any, sizeof(any)) == 0)
-		return fd;
-	close(fd);
-	return -1;
+	if (fd >= 0) {
+		socket_set(fd, IPPROTO_IPV6, IPV6_MULTICAST_LOOP, 0);
+		socket_set(fd, IPPROTO_IPV6, IPV6_MULTICAST_HOPS, 1);
+	}
+	return fd;
 }
 
 /* ---- the discover program: one numeric address a line ---- */
@@ -347,9 +338,9 @@ static void run_discover(struct neighbours *neighbours)
 	};
 
 	if (neighbours->setup.discover[0] == '\0' || neighbours->discover != NULL ||
-		now_ms() < neighbours->discover_ms)
+		clock_now_ms() < neighbours->discover_ms)
 		return;
-	neighbours->discover_ms = now_ms() + NEIGHBOURS_DISCOVER_MS;
+	neighbours->discover_ms = clock_now_ms() + NEIGHBOURS_DISCOVER_MS;
 	neighbours->discover = command_run(neighbours->base, &request);
 }
 
@@ -364,7 +355,7 @@ static uint32_t interval_ms(const struct neighbours *neighbours)
 
 static void drop_silent(struct neighbours *neighbours)
 {
-	uint64_t at_ms = now_ms();
+	uint64_t at_ms = clock_now_ms();
 
 	for (uint32_t i = 0; i < LIMITS_NEIGHBOURS_MAX; i++) {
 		const struct place *place = &neighbours->places[i];
@@ -396,7 +387,6 @@ static void on_timer(evutil_socket_t fd, short what, void *context)
 {
 	struct neighbours *neighbours = context;
 	uint32_t next_ms = interval_ms(neighbours);
-	struct timeval next = { .tv_sec = next_ms / 1000, .tv_usec = next_ms % 1000 * 1000 };
 
 	(void)fd;
 	(void)what;
@@ -407,7 +397,7 @@ static void on_timer(evutil_socket_t fd, short what, void *context)
 		say_hello(neighbours);
 	drop_silent(neighbours);
 	run_discover(neighbours);
-	(void)event_add(neighbours->timer, &next);
+	timer_start(neighbours->timer, next_ms);
 }
 
 void neighbours_set_active(struct neighbours *neighbours, bool active)
@@ -415,7 +405,7 @@ void neighbours_set_active(struct neighbours *neighbours, bool active)
 	if (neighbours->active == active)
 		return;
 	neighbours->active = active;
-	event_active(neighbours->timer, EV_TIMEOUT, 0);
+	timer_start(neighbours->timer, 0);
 }
 
 struct neighbours *neighbours_new(struct event_base *base, const struct neighbours_setup *setup,
@@ -431,7 +421,7 @@ struct neighbours *neighbours_new(struct event_base *base, const struct neighbou
 	neighbours->fd = -1;
 	bytes_sha256(neighbours->mesh_hash, setup->mesh, strlen(setup->mesh));
 	neighbours->timer = evtimer_new(base, on_timer, neighbours);
-	if (neighbours->timer == NULL)
+	if (neighbours->timer == NULL || !timer_start(neighbours->timer, 0))
 		goto failed;
 	if (setup->interface_count > 0) {
 		neighbours->fd = open_socket(neighbours);
@@ -441,7 +431,6 @@ struct neighbours *neighbours_new(struct event_base *base, const struct neighbou
 		if (neighbours->readable == NULL || event_add(neighbours->readable, NULL) != 0)
 			goto failed;
 	}
-	event_active(neighbours->timer, EV_TIMEOUT, 0);
 	return neighbours;
 
 failed:
@@ -455,10 +444,8 @@ void neighbours_free(struct neighbours *neighbours)
 		return;
 	if (neighbours->discover != NULL)
 		command_cancel(neighbours->discover);
-	if (neighbours->timer != NULL)
-		event_free(neighbours->timer);
-	if (neighbours->readable != NULL)
-		event_free(neighbours->readable);
+	timer_free(neighbours->timer);
+	timer_free(neighbours->readable);
 	if (neighbours->fd >= 0)
 		close(neighbours->fd);
 	free(neighbours);

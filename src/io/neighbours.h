@@ -31,9 +31,9 @@ enum {
 };
 
 struct neighbour_address {
-	char host[LIMITS_ADDRESS_SIZE + 1]; /* numeric, with %interface where it is needed */
 	uint16_t http_port;
 	uint16_t gossip_port;
+	char host[LIMITS_ADDRESS_SIZE + 1]; /* numeric, with %interface where it is needed */
 };
 
 struct neighbours_callbacks {

@@ -5,19 +5,21 @@
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/uio.h>
 #include <unistd.h>
 
 #include <event2/buffer.h>
 #include <event2/event.h>
-#include <event2/listener.h>
+#include <event2/util.h>
+
+#include "io/socket.h"
+#include "io/timer.h"
 
 enum {
 	READ_SIZE = 16384, /* one stream must not keep the others waiting */
+	WRITE_SIZE = 65536,
 	LISTEN_BACKLOG = 128,
 	ACCEPT_PAUSE_MS = 100, /* after running out of descriptors or memory */
 };
@@ -32,18 +34,11 @@ struct stream {
 };
 
 struct stream_listener {
-	struct evconnlistener *listener;
-	struct event *resume;
+	struct event *readable, *resume;
+	int fd;
 	void (*accepted)(void *context, int fd, const struct sockaddr *from);
 	void *context;
-	uint16_t port;
 };
-
-static void set_option(int fd, int level, int option, int value)
-{
-	/* An option that the kernel does not take costs speed, never correctness. */
-	(void)setsockopt(fd, level, option, &value, sizeof(value));
-}
 
 /* ---- One connection ------------------------------------------------------------------------ */
 
@@ -52,16 +47,12 @@ static void on_readable(evutil_socket_t fd, short what, void *context)
 	struct stream *stream = context;
 	char buffer[READ_SIZE];
 	ssize_t size = read(fd, buffer, sizeof(buffer));
+	int error = size < 0 ? -errno : 0;
 
 	(void)what;
 	if (size > 0) {
 		stream->callbacks->received(stream->owner, buffer, (size_t)size);
-	} else if (size == 0) {
-		event_del(stream->readable);
-		stream->callbacks->ended(stream->owner, 0);
-	} else if (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR) {
-		int error = -errno;
-
+	} else if (error != -EAGAIN) {
 		event_del(stream->readable);
 		stream->callbacks->ended(stream->owner, error);
 	}
@@ -88,23 +79,21 @@ static void end_connecting(struct stream *stream)
 static void on_writable(evutil_socket_t fd, short what, void *context)
 {
 	struct stream *stream = context;
-	struct evbuffer_iovec pieces[8];
-	struct msghdr message = { .msg_iov = pieces };
+	size_t size = evbuffer_get_length(stream->output);
 	ssize_t sent;
-	int count;
 
 	(void)what;
 	if (stream->connecting) {
 		end_connecting(stream);
 		return;
 	}
-	count = evbuffer_peek(stream->output, -1, NULL, pieces, 8);
-	message.msg_iovlen = count < 8 ? (size_t)count : 8;
-	sent = sendmsg(fd, &message, MSG_NOSIGNAL);
+	if (size > WRITE_SIZE)
+		size = WRITE_SIZE;
+	sent = send(fd, evbuffer_pullup(stream->output, (ev_ssize_t)size), size, MSG_NOSIGNAL);
 	if (sent < 0) {
 		int error = -errno;
 
-		if (error == -EAGAIN || error == -EWOULDBLOCK || error == -EINTR)
+		if (error == -EAGAIN)
 			return;
 		event_del(stream->writable);
 		stream->callbacks->ended(stream->owner, error);
@@ -129,12 +118,9 @@ void stream_close(struct stream *stream)
 {
 	if (stream == NULL)
 		return;
-	if (stream->readable != NULL)
-		event_free(stream->readable);
-	if (stream->writable != NULL)
-		event_free(stream->writable);
-	if (stream->deadline != NULL)
-		event_free(stream->deadline);
+	timer_free(stream->readable);
+	timer_free(stream->writable);
+	timer_free(stream->deadline);
 	if (stream->output != NULL)
 		evbuffer_free(stream->output);
 	close(stream->fd);
@@ -144,15 +130,13 @@ void stream_close(struct stream *stream)
 static struct stream *make_stream(struct event_base *base, int fd, bool connecting,
 	uint32_t deadline_ms, const struct stream_callbacks *callbacks, void *owner)
 {
-	struct timeval deadline = { .tv_sec = (time_t)(deadline_ms / 1000),
-		.tv_usec = (suseconds_t)(deadline_ms % 1000 * 1000) };
 	struct stream *stream = calloc(1, sizeof(*stream));
 
 	if (stream == NULL) {
 		close(fd);
 		return NULL;
 	}
-	set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+	socket_set(fd, IPPROTO_TCP, TCP_NODELAY, 1);
 	*stream = (struct stream){
 		.callbacks = callbacks,
 		.owner = owner,
@@ -164,7 +148,7 @@ static struct stream *make_stream(struct event_base *base, int fd, bool connecti
 		.output = evbuffer_new(),
 	};
 	if (stream->readable == NULL || stream->writable == NULL || stream->deadline == NULL ||
-		stream->output == NULL || event_add(stream->deadline, &deadline) != 0 ||
+		stream->output == NULL || !timer_start(stream->deadline, deadline_ms) ||
 		event_add(connecting ? stream->writable : stream->readable, NULL) != 0) {
 		stream_close(stream);
 		return NULL;
@@ -178,48 +162,25 @@ struct stream *stream_adopt(struct event_base *base, int fd, uint32_t deadline_m
 	return make_stream(base, fd, false, deadline_ms, callbacks, owner);
 }
 
-/* A numeric address only: nobody is asked for a name, so nothing waits. */
-static int find_address(struct addrinfo **found, const char *address, uint16_t port, bool to_listen)
-{
-	struct addrinfo hints = {
-		.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV | (to_listen ? AI_PASSIVE : 0),
-		.ai_socktype = SOCK_STREAM,
-	};
-	char service[8];
-
-	snprintf(service, sizeof(service), "%u", (unsigned)port);
-	return getaddrinfo(address, service, &hints, found) == 0 ? 0 : -EINVAL;
-}
-
-static int open_socket(int family)
-{
-	int fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-
-	return fd >= 0 ? fd : -errno;
-}
-
 int stream_connect(struct stream **stream, struct event_base *base, const char *address,
 	uint16_t port, uint32_t deadline_ms, const struct stream_callbacks *callbacks, void *owner,
 	struct sockaddr_storage *peer)
 {
 	struct addrinfo *to;
-	int fd, error = find_address(&to, address, port, false);
+	int fd, error = socket_find_address(&to, address, port);
 
 	if (error != 0)
 		return error;
-	fd = open_socket(to->ai_family);
-	if (fd < 0) {
-		freeaddrinfo(to);
-		return fd;
-	}
-	if (connect(fd, to->ai_addr, to->ai_addrlen) != 0 && errno != EINPROGRESS) {
+	fd = socket_open(to->ai_family, SOCK_STREAM);
+	if (fd >= 0 && connect(fd, to->ai_addr, to->ai_addrlen) != 0 && errno != EINPROGRESS) {
 		error = -errno;
 		close(fd);
+		fd = error;
 	}
 	memcpy(peer, to->ai_addr, to->ai_addrlen);
-	freeaddrinfo(to);
-	if (error != 0)
-		return error;
+	evutil_freeaddrinfo(to);
+	if (fd < 0)
+		return fd;
 	*stream = make_stream(base, fd, true, deadline_ms, callbacks, owner);
 	return *stream != NULL ? 0 : -ENOMEM;
 }
@@ -239,23 +200,20 @@ size_t stream_unsent(const struct stream *stream)
 
 /* ---- Listening ----------------------------------------------------------------------------- */
 
-static void on_accepted(struct evconnlistener *evconnlistener, evutil_socket_t fd,
-	struct sockaddr *from, int size, void *context)
+static void on_acceptable(evutil_socket_t fd, short what, void *context)
 {
 	struct stream_listener *listener = context;
+	struct sockaddr_storage from;
+	socklen_t size = sizeof(from);
+	int accepted = accept4(fd, (struct sockaddr *)&from, &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
-	(void)evconnlistener, (void)size;
-	listener->accepted(listener->context, fd, from);
-}
-
-/* Out of descriptors, mostly. The listener stays readable, so asking again at once would spin. */
-static void on_accept_error(struct evconnlistener *evconnlistener, void *context)
-{
-	struct stream_listener *listener = context;
-	struct timeval pause = { .tv_usec = ACCEPT_PAUSE_MS * 1000 };
-
-	if (event_add(listener->resume, &pause) == 0)
-		evconnlistener_disable(evconnlistener);
+	(void)what;
+	if (accepted >= 0)
+		listener->accepted(listener->context, accepted, (struct sockaddr *)&from);
+	/* Out of descriptors, mostly. It stays readable, so asking again at once would spin. */
+	else if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED &&
+		 timer_start(listener->resume, ACCEPT_PAUSE_MS))
+		event_del(listener->readable);
 }
 
 static void on_resume(evutil_socket_t fd, short what, void *context)
@@ -263,83 +221,71 @@ static void on_resume(evutil_socket_t fd, short what, void *context)
 	struct stream_listener *listener = context;
 
 	(void)fd, (void)what;
-	evconnlistener_enable(listener->listener);
-}
-
-static int bind_socket(const struct addrinfo *to, uint16_t *port)
-{
-	struct sockaddr_storage bound;
-	socklen_t size = sizeof(bound);
-	int error, fd = open_socket(to->ai_family);
-
-	if (fd < 0)
-		return fd;
-	set_option(fd, SOL_SOCKET, SO_REUSEADDR, 1);
-	if (to->ai_family == AF_INET6)
-		set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, 0);
-	if (bind(fd, to->ai_addr, to->ai_addrlen) != 0 || listen(fd, LISTEN_BACKLOG) != 0 ||
-		getsockname(fd, (struct sockaddr *)&bound, &size) != 0) {
-		error = -errno;
-		close(fd);
-		return error;
-	}
-	*port = ntohs(bound.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)&bound)->sin6_port
-						  : ((struct sockaddr_in *)&bound)->sin_port);
-	return fd;
+	event_add(listener->readable, NULL);
 }
 
 void stream_listener_free(struct stream_listener *listener)
 {
 	if (listener == NULL)
 		return;
-	if (listener->listener != NULL)
-		evconnlistener_free(listener->listener);
-	if (listener->resume != NULL)
-		event_free(listener->resume);
+	timer_free(listener->readable);
+	timer_free(listener->resume);
+	close(listener->fd);
 	free(listener);
+}
+
+int stream_listen_at(struct stream_listener **listener, struct event_base *base,
+	const struct sockaddr *address, socklen_t address_size,
+	void (*accepted)(void *context, int fd, const struct sockaddr *from), void *context)
+{
+	struct stream_listener *made;
+	int error, fd = socket_bind(address, address_size, SOCK_STREAM, false);
+
+	if (fd < 0)
+		return fd;
+	if (listen(fd, LISTEN_BACKLOG) != 0 || (made = calloc(1, sizeof(*made))) == NULL) {
+		error = -errno;
+		close(fd);
+		return error;
+	}
+	*made = (struct stream_listener){
+		.readable = event_new(base, fd, EV_READ | EV_PERSIST, on_acceptable, made),
+		.resume = event_new(base, -1, 0, on_resume, made),
+		.fd = fd,
+		.accepted = accepted,
+		.context = context,
+	};
+	if (made->readable == NULL || made->resume == NULL ||
+		event_add(made->readable, NULL) != 0) {
+		stream_listener_free(made);
+		return -ENOMEM;
+	}
+	*listener = made;
+	return 0;
 }
 
 int stream_listen(struct stream_listener **listener, struct event_base *base, const char *address,
 	uint16_t port, void (*accepted)(void *context, int fd, const struct sockaddr *from),
 	void *context)
 {
-	struct stream_listener *made;
 	struct addrinfo *to;
-	uint16_t bound_port = 0;
-	int fd, error = find_address(&to, address, port, true);
+	int error = socket_find_address(&to, address, port);
 
 	if (error != 0)
 		return error;
-	fd = bind_socket(to, &bound_port);
-	freeaddrinfo(to);
-	if (fd == -EAFNOSUPPORT && strcmp(address, "::") == 0)
+	error = stream_listen_at(listener, base, to->ai_addr, to->ai_addrlen, accepted, context);
+	evutil_freeaddrinfo(to);
+	if (error == -EAFNOSUPPORT && strcmp(address, "::") == 0)
 		return stream_listen(listener, base, "0.0.0.0", port, accepted, context);
-	if (fd < 0)
-		return fd;
-
-	made = calloc(1, sizeof(*made));
-	if (made == NULL) {
-		close(fd);
-		return -ENOMEM;
-	}
-	made->accepted = accepted;
-	made->context = context;
-	made->port = bound_port;
-	made->resume = event_new(base, -1, 0, on_resume, made);
-	made->listener = evconnlistener_new(
-		base, on_accepted, made, LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC, 0, fd);
-	if (made->listener == NULL)
-		close(fd);
-	if (made->listener == NULL || made->resume == NULL) {
-		stream_listener_free(made);
-		return -ENOMEM;
-	}
-	evconnlistener_set_error_cb(made->listener, on_accept_error);
-	*listener = made;
-	return 0;
+	return error;
 }
 
 uint16_t stream_listener_port(const struct stream_listener *listener)
 {
-	return listener->port;
+	struct sockaddr_in6 bound = { 0 };
+	socklen_t size = sizeof(bound);
+
+	/* The port lies at the same place in both families. */
+	(void)getsockname(listener->fd, (struct sockaddr *)&bound, &size);
+	return ntohs(bound.sin6_port);
 }

@@ -12,10 +12,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/socket.h>
 
 struct event_base;
-struct sockaddr;
-struct sockaddr_storage;
 struct stream;
 struct stream_listener;
 
@@ -52,7 +51,11 @@ void stream_close(struct stream *stream);
 __attribute__((warn_unused_result)) int stream_listen(struct stream_listener **listener,
 	struct event_base *base, const char *address, uint16_t port,
 	void (*accepted)(void *context, int fd, const struct sockaddr *from), void *context);
-uint16_t stream_listener_port(const struct stream_listener *listener);
-void stream_listener_free(struct stream_listener *listener); /* NULL is fine */
+/* The same at an address of any family. */
+__attribute__((warn_unused_result)) int stream_listen_at(struct stream_listener **listener,
+	struct event_base *base, const struct sockaddr *address, socklen_t address_size,
+	void (*accepted)(void *context, int fd, const struct sockaddr *from), void *context);
+uint16_t stream_listener_port(const struct stream_listener *listener); /* of TCP */
+void stream_listener_free(struct stream_listener *listener);           /* NULL is fine */
 
 #endif

@@ -60,22 +60,18 @@ static bool copy_path(struct url *url, const char *text)
 
 bool url_parse(struct url *url, const char *text)
 {
-	struct url parsed = { 0 };
 	size_t size;
 
 	if (strncmp(text, "http://", 7) != 0)
 		return false;
 	text += 7;
-	parsed.is_ipv6 = *text == '[';
-	text += parsed.is_ipv6;
-	size = strcspn(text, parsed.is_ipv6 ? "]" : ":/");
-	if (!copy_host(&parsed, text, size))
+	url->is_ipv6 = *text == '[';
+	text += url->is_ipv6;
+	size = strcspn(text, url->is_ipv6 ? "]" : ":/");
+	if (!copy_host(url, text, size))
 		return false;
 	text += size;
-	if (parsed.is_ipv6 && *text++ != ']')
+	if (url->is_ipv6 && *text++ != ']')
 		return false;
-	if (!take_port(&parsed, &text) || !copy_path(&parsed, text))
-		return false;
-	*url = parsed;
-	return true;
+	return take_port(url, &text) && copy_path(url, text);
 }

@@ -14,15 +14,15 @@ enum {
 };
 
 struct url {
-	char host[URL_HOST_SIZE + 1]; /* name or number, no brackets: "fe80::1%wlan0" */
-	bool is_ipv6;                 /* it stood in brackets */
+	bool is_ipv6; /* it stood in brackets */
 	uint16_t port;
+	char host[URL_HOST_SIZE + 1]; /* name or number, no brackets: "fe80::1%wlan0" */
 	char path[URL_PATH_SIZE + 1]; /* "/" at least; the query is part of it */
 };
 
 /*
  * "http://HOST[:PORT][/PATH]"; IPv6 in brackets, with "%INTERFACE" or "%25INTERFACE" where it is
- * needed. Untouched on false.
+ * needed. On false `url` holds anything.
  */
 __attribute__((warn_unused_result)) bool url_parse(struct url *url, const char *text);
 

@@ -1,90 +1,41 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 #include "source/directory.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/bytes.h"
 #include "base/ensure.h"
 #include "base/text.h"
+#include "io/files.h"
 
 enum {
-	FILES_LOOKED_AT_MAX = 256, /* in signatures/ */
+	FILES_LOOKED_AT_MAX = 256,                          /* in signatures/ */
+	PATH_SIZE = DIRECTORY_PATH_SIZE + 1 + 10 + 1 + 255, /* with signatures/NAME */
 };
 
-/* A plain file below `base`, for reading; its size in `*size`. NONBLOCK, for it may be a FIFO. */
-static int open_file(int base, const char *name, uint64_t *size)
-{
-	int fd = openat(base, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
-	struct stat status;
+#define SIGNATURES "signatures"
 
-	if (fd < 0)
-		return -errno;
-	if (fstat(fd, &status) == 0 && S_ISREG(status.st_mode)) {
-		*size = (uint64_t)status.st_size;
-		return fd;
-	}
-	close(fd);
-	return -EINVAL;
+static void join(char path[PATH_SIZE + 1], const struct directory *directory, const char *name)
+{
+	snprintf(path, PATH_SIZE + 1, "%s/%s", directory->path, name);
 }
 
-static int open_base(const char *path)
+static int read_manifest(struct directory *directory)
 {
-	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	char path[PATH_SIZE + 1];
+	int error;
 
-	return fd < 0 ? -errno : fd;
-}
-
-/* At most `capacity` bytes; how many, or -errno. -EFBIG: there are more. */
-static ssize_t read_file(int base, const char *name, char *bytes, size_t capacity)
-{
-	uint64_t file_size;
-	size_t size = 0;
-	ssize_t done;
-	int fd = open_file(base, name, &file_size);
-
-	if (fd < 0)
-		return fd;
-	if (file_size > capacity) {
-		close(fd);
-		return -EFBIG;
-	}
-	do {
-		done = read(fd, bytes + size, capacity - size);
-		if (done > 0)
-			size += (size_t)done;
-	} while ((done > 0 && size < capacity) || (done < 0 && errno == EINTR));
-	done = done < 0 ? -errno : (ssize_t)size;
-	close(fd);
-	return done;
-}
-
-static int read_manifest(struct directory *directory, int base, char *problem, size_t capacity)
-{
-	char *bytes = malloc(LIMITS_MANIFEST_SIZE + 1);
-	ssize_t size;
-	char *shrunk;
-
-	if (bytes == NULL)
-		return -ENOMEM;
-	size = read_file(base, "release.json", bytes, LIMITS_MANIFEST_SIZE);
-	if (size < 0) {
-		free(bytes);
-		snprintf(problem, capacity, "release.json: %s", strerror((int)-size));
-		return (int)size;
-	}
-	bytes[size] = '\0';
-	shrunk = realloc(bytes, (size_t)size + 1);
-	directory->manifest = shrunk != NULL ? shrunk : bytes;
-	directory->manifest_size = (size_t)size;
-	bytes_sha256(directory->release_id, directory->manifest, directory->manifest_size);
-	return 0;
+	join(path, directory, "release.json");
+	error = files_read_with(path, O_NOFOLLOW, LIMITS_MANIFEST_SIZE, &directory->manifest,
+		&directory->manifest_size);
+	if (error == 0)
+		bytes_sha256(directory->release_id, directory->manifest, directory->manifest_size);
+	return error;
 }
 
 static int index_images(struct directory *directory, char *problem, size_t capacity)
@@ -117,68 +68,54 @@ static int index_images(struct directory *directory, char *problem, size_t capac
 	return good ? 0 : -EBADMSG;
 }
 
-static bool is_signature_name(const char *name)
+static void take_signature(void *context, const char *name)
 {
-	size_t size = strlen(name);
+	struct directory *directory = context;
+	char path[PATH_SIZE + 1], *file;
+	size_t size;
 
-	return size > 4 && strcmp(name + size - 4, ".sig") == 0 && name[0] != '.';
-}
-
-static void read_signatures(struct directory *directory, int base)
-{
-	int fd = openat(base, "signatures", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *list = fd >= 0 ? fdopendir(fd) : NULL;
-	const struct dirent *entry;
-	char file[USIGN_FILE_SIZE_MAX];
-
-	if (list == NULL) {
-		if (fd >= 0)
-			close(fd);
+	if (directory->signature_count == LIMITS_SIGNATURES_MAX)
 		return;
-	}
-	for (int i = 0;
-		i < FILES_LOOKED_AT_MAX && directory->signature_count < LIMITS_SIGNATURES_MAX &&
-		(entry = readdir(list)) != NULL;
-		i++) {
-		struct usign_signature *next = &directory->signatures[directory->signature_count];
-		ssize_t size;
-
-		if (!is_signature_name(entry->d_name))
-			continue;
-		size = read_file(dirfd(list), entry->d_name, file, sizeof(file));
-		if (size > 0 && usign_read_signature(next, file, (size_t)size) == USIGN_OK)
-			directory->signature_count++;
-	}
-	closedir(list);
+	snprintf(path, sizeof(path), "%s/" SIGNATURES "/%s", directory->path, name);
+	if (files_read_with(path, O_NOFOLLOW, USIGN_FILE_SIZE_MAX, &file, &size) != 0)
+		return;
+	if (usign_read_signature(&directory->signatures[directory->signature_count], file, size) ==
+		USIGN_OK)
+		directory->signature_count++;
+	free(file);
 }
 
 int directory_open(
 	struct directory *directory, const char *path, char *problem, size_t problem_capacity)
 {
-	int base, result;
+	const char *wrong = path;
+	char below[PATH_SIZE + 1];
+	int result;
 
 	memset(directory, 0, sizeof(*directory));
 	if (!text_copy(directory->path, sizeof(directory->path), path)) {
 		snprintf(problem, problem_capacity, "The path is too long.");
 		return -ENAMETOOLONG;
 	}
-	base = open_base(path);
-	if (base < 0) {
-		snprintf(problem, problem_capacity, "%s: %s", path, strerror(-base));
-		return base;
-	}
 	problem[0] = '\0';
-	result = read_manifest(directory, base, problem, problem_capacity);
+	join(below, directory, ".");
+	result = access(below, F_OK) == 0 ? 0 : -errno;
+	if (result == 0) {
+		wrong = "release.json";
+		result = read_manifest(directory);
+	}
 	if (result == 0)
 		result = index_images(directory, problem, problem_capacity);
-	if (result == 0)
-		read_signatures(directory, base);
-	else if (problem[0] == '\0')
-		snprintf(problem, problem_capacity, "release.json: %s", strerror(-result));
-	close(base);
-	if (result != 0)
+	if (result != 0) {
+		if (problem[0] == '\0')
+			snprintf(problem, problem_capacity, "%s: %s", wrong, strerror(-result));
 		directory_close(directory);
-	return result;
+		return result;
+	}
+	join(below, directory, SIGNATURES);
+	if (files_list(below, ".sig", FILES_LOOKED_AT_MAX, take_signature, directory) != 0)
+		directory->signature_count = 0; /* there is no such directory */
+	return 0;
 }
 
 void directory_close(struct directory *directory)
@@ -204,16 +141,14 @@ static bool stays_below(const char *file)
 
 int directory_open_image(const struct directory *directory, const struct directory_image *image)
 {
+	char path[PATH_SIZE + 1];
 	uint64_t size;
-	int base, fd;
+	int fd;
 
 	if (!stays_below(image->file))
 		return -EINVAL;
-	base = open_base(directory->path);
-	if (base < 0)
-		return base;
-	fd = open_file(base, image->file, &size);
-	close(base);
+	join(path, directory, image->file);
+	fd = files_open(path, O_RDONLY | O_NOFOLLOW, &size);
 	if (fd >= 0 && size != image->size) {
 		close(fd);
 		return -EBADMSG;

@@ -28,12 +28,12 @@ struct directory_image {
 };
 
 struct directory {
-	char path[DIRECTORY_PATH_SIZE + 1];
 	uint8_t release_id[BYTES_HASH_SIZE];
 	char *manifest; /* owned; the bytes of release.json and a terminator */
 	size_t manifest_size;
 	size_t signature_count;
 	uint32_t image_count;
+	char path[DIRECTORY_PATH_SIZE + 1];
 	struct usign_signature signatures[LIMITS_SIGNATURES_MAX];
 	struct directory_image images[LIMITS_IMAGES_MAX];
 };

@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+#include "io/timer.h"
+
+#include <stddef.h>
+
+#include <event2/event.h>
+
+bool timer_start(struct event *timer, uint32_t ms)
+{
+	const struct timeval after = { .tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000 };
+
+	return event_add(timer, &after) == 0;
+}
+
+void timer_free(struct event *event)
+{
+	if (event != NULL)
+		event_free(event);
+}
