@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 #include "daemon/config.h"
 
+#include <assert.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -29,12 +31,51 @@ static const struct config defaults = {
 	.limeapp_projection = true,
 };
 
-/* A string that may be left out; what is there already stays then. */
-static void maybe_string(struct json_reader *reader, struct json_object *object, const char *member,
-	char *buffer, size_t capacity)
+enum part { TOP = 0, HTTP, GOSSIP, NEIGHBOURS, DIRECTORIES, PART_COUNT };
+
+#define STRING(part, name, member)                                                                 \
+	{                                                                                          \
+		name, part, offsetof(struct config, member), sizeof(((struct config *)0)->member)  \
+	}
+
+/* Every string that may be left out; the default stays then. */
+static const struct {
+	const char *name;
+	uint16_t part, offset, capacity;
+} strings[] = {
+	STRING(TOP, "name", name),
+	STRING(TOP, "address", address),
+	STRING(HTTP, "listen", http_listen),
+	STRING(HTTP, "control", control),
+	STRING(GOSSIP, "listen", gossip_listen),
+	STRING(NEIGHBOURS, "discover", discover),
+	STRING(TOP, "flasher", flasher),
+	STRING(TOP, "board", board),
+	STRING(TOP, "version", version),
+	STRING(TOP, "compat_version", compat_version),
+	STRING(DIRECTORIES, "config", config_directory),
+	STRING(DIRECTORIES, "state", state_directory),
+	STRING(DIRECTORIES, "work", work_directory),
+};
+
+static_assert(sizeof(struct config) <= UINT16_MAX, "a string's place needs more bits");
+
+static struct json_object *maybe_object(
+	struct json_reader *reader, struct json_object *object, const char *member)
 {
-	if (json_ok(reader) && json_has(object, member))
-		json_get_string(reader, object, member, buffer, capacity);
+	return json_has(object, member) ? json_get_object(reader, object, member) : NULL;
+}
+
+static void read_strings(
+	struct json_reader *reader, struct json_object *const parts[], struct config *config)
+{
+	for (size_t i = 0; i < sizeof(strings) / sizeof(strings[0]); i++) {
+		struct json_object *object = parts[strings[i].part];
+
+		if (json_has(object, strings[i].name))
+			json_get_string(reader, object, strings[i].name,
+				(char *)config + strings[i].offset, strings[i].capacity);
+	}
 }
 
 static void maybe_port(
@@ -43,108 +84,72 @@ static void maybe_port(
 	*port = (uint16_t)json_get_optional_u64(reader, object, member, 0, UINT16_MAX, *port);
 }
 
-static struct json_object *maybe_object(
-	struct json_reader *reader, struct json_object *object, const char *member)
+/* Strings that lie `stride` bytes apart; how many. */
+static uint32_t maybe_list(struct json_reader *reader, struct json_object *object,
+	const char *member, char *strings_at, size_t stride, size_t count_max)
 {
-	if (!json_ok(reader) || !json_has(object, member))
-		return NULL;
-	return json_get_object(reader, object, member);
+	struct json_object *list = NULL;
+	uint32_t count;
+
+	if (json_has(object, member))
+		list = json_get_array(reader, object, member, count_max);
+	count = (uint32_t)json_array_count(list);
+	for (uint32_t i = 0; i < count; i++)
+		json_array_string(reader, list, member, i, strings_at + i * stride, stride);
+	return count;
 }
 
-static void read_network(
-	struct json_reader *reader, struct json_object *object, struct config *config)
+/* What is wrong with it; NULL if nothing is. */
+static const char *add_environment(
+	struct config *config, const char *name, struct json_object *value)
 {
-	struct json_object *http = maybe_object(reader, object, "http");
-	struct json_object *gossip = maybe_object(reader, object, "gossip");
+	struct text text;
 
-	maybe_string(reader, http, "listen", config->http_listen, sizeof(config->http_listen));
-	maybe_port(reader, http, "port", &config->http_port);
-	maybe_string(reader, http, "control", config->control, sizeof(config->control));
-	maybe_string(
-		reader, gossip, "listen", config->gossip_listen, sizeof(config->gossip_listen));
-	maybe_port(reader, gossip, "port", &config->gossip_port);
-}
-
-static void read_neighbours(
-	struct json_reader *reader, struct json_object *object, struct config *config)
-{
-	struct json_object *neighbours = maybe_object(reader, object, "neighbours"), *list;
-
-	maybe_string(reader, neighbours, "discover", config->discover, sizeof(config->discover));
-	if (json_ok(reader) && json_has(neighbours, "list")) {
-		list = json_get_array(reader, neighbours, "list", LIMITS_NEIGHBOURS_MAX);
-		config->neighbour_count = (uint32_t)json_array_count(list);
-		for (uint32_t i = 0; i < config->neighbour_count; i++)
-			json_array_string(reader, list, "list", i, config->neighbours[i],
-				sizeof(config->neighbours[i]));
-	}
-	if (json_ok(reader) && json_has(neighbours, "interfaces")) {
-		list = json_get_array(reader, neighbours, "interfaces", NEIGHBOURS_INTERFACES_MAX);
-		config->interface_count = (uint32_t)json_array_count(list);
-		for (uint32_t i = 0; i < config->interface_count; i++)
-			json_array_string(reader, list, "interfaces", i, config->interfaces[i],
-				sizeof(config->interfaces[i]));
-	}
+	if (config->environment_count == COMMAND_ENVIRONMENT_MAX)
+		return "has too many members";
+	if (!json_object_is_type(value, json_type_string))
+		return "must hold strings";
+	text_init(&text, config->environment[config->environment_count++],
+		CONFIG_ENVIRONMENT_SIZE + 1);
+	text_add_format(&text, "%s=%s", name, json_object_get_string(value));
+	if (text_cut(&text) || !text_is_name(name))
+		return "has a member that is too long or no name";
+	return NULL;
 }
 
 static void read_environment(
 	struct json_reader *reader, struct json_object *object, struct config *config)
 {
-	struct json_object *environment = maybe_object(reader, object, "flasher_environment");
+	static const char member[] = "flasher_environment";
+	struct json_object *environment = maybe_object(reader, object, member);
 
 	if (environment == NULL)
 		return;
 	json_object_object_foreach(environment, name, value)
 	{
-		struct text text;
+		const char *wrong = add_environment(config, name, value);
 
-		if (config->environment_count == COMMAND_ENVIRONMENT_MAX) {
-			json_fail(reader, "flasher_environment", "has too many members");
+		if (wrong != NULL) {
+			json_fail(reader, member, wrong);
 			return;
 		}
-		text_init(&text, config->environment[config->environment_count++],
-			CONFIG_ENVIRONMENT_SIZE + 1);
-		text_add(&text, name);
-		text_add(&text, "=");
-		if (json_object_is_type(value, json_type_string))
-			text_add(&text, json_object_get_string(value));
-		else
-			json_fail(reader, "flasher_environment", "must hold strings");
-		if (text_cut(&text) || !text_is_name(name))
-			json_fail(reader, "flasher_environment",
-				"has a member that is too long or no name");
 	}
-}
-
-static void read_directories(
-	struct json_reader *reader, struct json_object *object, struct config *config)
-{
-	struct json_object *directories = maybe_object(reader, object, "directories");
-
-	maybe_string(reader, directories, "config", config->config_directory,
-		sizeof(config->config_directory));
-	maybe_string(reader, directories, "state", config->state_directory,
-		sizeof(config->state_directory));
-	maybe_string(reader, directories, "work", config->work_directory,
-		sizeof(config->work_directory));
 }
 
 /* HOST alone gets our own port. */
 static void complete_address(struct config *config)
 {
-	struct text text;
-	char host[LIMITS_ADDRESS_SIZE + 1];
-	bool bracketed = config->address[0] == '[';
+	char whole[sizeof(config->address)];
 	const char *colon = strchr(config->address, ':');
+	bool bracketed = config->address[0] == '[';
 	bool bare_ipv6 = !bracketed && colon != NULL && strchr(colon + 1, ':') != NULL;
-	bool has_port =
-		bracketed ? strstr(config->address, "]:") != NULL : colon != NULL && !bare_ipv6;
 
-	if (config->address[0] == '\0' || has_port)
+	if (config->address[0] == '\0' || (!bracketed && colon != NULL && !bare_ipv6) ||
+		(bracketed && strstr(config->address, "]:") != NULL))
 		return;
-	text_set(host, sizeof(host), config->address);
-	text_init(&text, config->address, sizeof(config->address));
-	text_add_format(&text, bare_ipv6 ? "[%s]:%u" : "%s:%u", host, config->http_port);
+	snprintf(whole, sizeof(whole), bare_ipv6 ? "[%s]:%u" : "%s:%u", config->address,
+		config->http_port);
+	memcpy(config->address, whole, sizeof(whole));
 }
 
 bool config_parse(
@@ -153,24 +158,29 @@ bool config_parse(
 	struct config parsed = defaults;
 	struct json_reader reader;
 	struct json_object *object = json_parse(&reader, bytes, size);
-	bool ok;
 
 	json_get_string(&reader, object, "mesh", parsed.mesh, sizeof(parsed.mesh));
 	if (json_ok(&reader) && !text_is_name(parsed.mesh))
 		json_fail(&reader, "mesh", "must be a name: letters, digits, '.', '_' and '-'");
-	maybe_string(&reader, object, "name", parsed.name, sizeof(parsed.name));
-	if (json_ok(&reader) && parsed.name[0] != '\0' && !text_is_name(parsed.name))
+
+	struct json_object *const parts[PART_COUNT] = {
+		[TOP] = object,
+		[HTTP] = maybe_object(&reader, object, "http"),
+		[GOSSIP] = maybe_object(&reader, object, "gossip"),
+		[NEIGHBOURS] = maybe_object(&reader, object, "neighbours"),
+		[DIRECTORIES] = maybe_object(&reader, object, "directories"),
+	};
+
+	read_strings(&reader, parts, &parsed);
+	if (parsed.name[0] != '\0' && !text_is_name(parsed.name))
 		json_fail(&reader, "name", "must be a host name");
-	maybe_string(&reader, object, "address", parsed.address, sizeof(parsed.address));
-	read_network(&reader, object, &parsed);
-	read_neighbours(&reader, object, &parsed);
-	maybe_string(&reader, object, "flasher", parsed.flasher, sizeof(parsed.flasher));
+	maybe_port(&reader, parts[HTTP], "port", &parsed.http_port);
+	maybe_port(&reader, parts[GOSSIP], "port", &parsed.gossip_port);
+	parsed.neighbour_count = maybe_list(&reader, parts[NEIGHBOURS], "list",
+		parsed.neighbours[0], sizeof(parsed.neighbours[0]), LIMITS_NEIGHBOURS_MAX);
+	parsed.interface_count = maybe_list(&reader, parts[NEIGHBOURS], "interfaces",
+		parsed.interfaces[0], sizeof(parsed.interfaces[0]), NEIGHBOURS_INTERFACES_MAX);
 	read_environment(&reader, object, &parsed);
-	maybe_string(&reader, object, "board", parsed.board, sizeof(parsed.board));
-	maybe_string(&reader, object, "version", parsed.version, sizeof(parsed.version));
-	maybe_string(&reader, object, "compat_version", parsed.compat_version,
-		sizeof(parsed.compat_version));
-	read_directories(&reader, object, &parsed);
 	parsed.threshold = (uint32_t)json_get_optional_u64(
 		&reader, object, "threshold", 1, LIMITS_KEYS_MAX, parsed.threshold);
 	parsed.rate_limit_kbit = (uint32_t)json_get_optional_u64(
@@ -178,12 +188,11 @@ bool config_parse(
 	parsed.limeapp_projection = json_get_optional_bool(
 		&reader, object, "limeapp_projection", parsed.limeapp_projection);
 	json_free(object);
-	ok = json_ok(&reader);
-	if (ok) {
-		complete_address(&parsed);
-		*config = parsed;
-	} else {
+	if (!json_ok(&reader)) {
 		json_explain(&reader, problem, capacity);
+		return false;
 	}
-	return ok;
+	complete_address(&parsed);
+	*config = parsed;
+	return true;
 }
