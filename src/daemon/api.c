@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/json.h"
+#include "base/words.h"
 #include "daemon/measure.h"
 #include "daemon/page.h"
 #include "io/clock.h"
@@ -217,39 +218,44 @@ static void post_directory(void *context, struct http_request *request)
 
 /* ---- numbers ---- */
 
-static void add_metric(
-	struct text *text, const char *name, const char *type, const char *help, uint64_t value)
-{
-	text_add_format(text,
-		"# HELP lockstep_%s %s\n# TYPE lockstep_%s %s\nlockstep_%s %" PRIu64 "\n", name,
-		help, name, type, name, value);
-}
+/* Name, type and help of each number of get_metrics(), in its order. */
+static const char metrics[] =
+	"uptime_seconds\0gauge\0Since the daemon started.\0"
+	"state\0gauge\0The node's state, by its place in docs/state-machine.md.\0"
+	"upgrade_active\0gauge\0"
+	"1 while an upgrade is under way.\0"
+	"exchanges_ok_total\0counter\0Gossip exchanges of ours that worked.\0"
+	"exchanges_failed_total\0counter\0Gossip exchanges of ours that failed.\0"
+	"gossip_accepted_total\0counter\0Gossip connections of others.\0"
+	"gossip_displaced_total\0counter\0Gossip connections that had to give way.\0"
+	"event_streams\0gauge\0Readers of /v1/events.\0";
 
 static void get_metrics(void *context, struct http_request *request)
 {
 	struct node *node = context;
 	const struct gossip_net_counts *counts = gossip_net_counts(node->gossip);
+	const uint64_t values[] = {
+		(clock_now_ms() - node->started_ms) / 1000,
+		agent_state(node->agent),
+		agent_active(node->agent),
+		node->exchanges_ok,
+		node->exchanges_failed,
+		counts->accepted,
+		counts->displaced,
+		http_server_stream_count(node->server),
+	};
 	char buffer[4096];
 	struct text text;
 
 	text_init(&text, buffer, sizeof(buffer));
-	add_metric(&text, "uptime_seconds", "gauge", "Since the daemon started.",
-		(clock_now_ms() - node->started_ms) / 1000);
-	add_metric(&text, "state", "gauge",
-		"The node's state, by its place in docs/state-machine.md.",
-		agent_state(node->agent));
-	add_metric(&text, "upgrade_active", "gauge", "1 while an upgrade is under way.",
-		agent_active(node->agent));
-	add_metric(&text, "exchanges_ok_total", "counter", "Gossip exchanges of ours that worked.",
-		node->exchanges_ok);
-	add_metric(&text, "exchanges_failed_total", "counter",
-		"Gossip exchanges of ours that failed.", node->exchanges_failed);
-	add_metric(&text, "gossip_accepted_total", "counter", "Gossip connections of others.",
-		counts->accepted);
-	add_metric(&text, "gossip_displaced_total", "counter",
-		"Gossip connections that had to give way.", counts->displaced);
-	add_metric(&text, "event_streams", "gauge", "Readers of /v1/events.",
-		http_server_stream_count(node->server));
+	for (unsigned i = 0; i < sizeof(values) / sizeof(values[0]); i++) {
+		const char *name = words_at(metrics, 3 * i);
+		const char *type = words_at(metrics, 3 * i + 1);
+
+		text_add_format(&text,
+			"# HELP lockstep_%s %s\n# TYPE lockstep_%s %s\nlockstep_%s %" PRIu64 "\n",
+			name, words_at(metrics, 3 * i + 2), name, type, name, values[i]);
+	}
 	http_reply(request, 200, "text/plain; version=0.0.4", buffer, text.size);
 }
 
