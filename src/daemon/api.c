@@ -12,22 +12,59 @@
 #include "daemon/page.h"
 #include "io/clock.h"
 
-static void reply_text(struct http_request *request, const char *type, char *bytes, size_t size)
+/* ---- views ---- */
+
+typedef void view(const struct node *node, uint64_t now_ms, struct text *text);
+
+static void view_status(const struct node *node, uint64_t now_ms, struct text *text)
 {
-	if (bytes == NULL) {
-		http_reply_error(request, 503, "internal", "There is not enough memory.");
-		return;
-	}
-	http_reply(request, 200, type, bytes, size);
-	free(bytes);
+	agent_view_status(node->agent, now_ms, text);
 }
 
-static void reply_view(struct node *node, struct http_request *request, node_view *view)
+static void view_mesh(const struct node *node, uint64_t now_ms, struct text *text)
 {
-	size_t size = 0;
-	char *bytes = node_render(node, view, &size);
+	agent_view_mesh(node->agent, now_ms, text);
+}
 
-	reply_text(request, "application/json", bytes, size);
+static void view_log(const struct node *node, uint64_t now_ms, struct text *text)
+{
+	(void)now_ms;
+	log_view(node->log, text);
+}
+
+/* In memory that the caller frees; NULL without memory. */
+static char *render(const struct node *node, view *write, size_t *size)
+{
+	uint64_t now_ms = clock_now_ms();
+	struct text text;
+	char *bytes;
+
+	text_init(&text, NULL, 0);
+	write(node, now_ms, &text);
+	*size = text.size;
+	bytes = malloc(text.size + 1);
+	if (bytes == NULL)
+		return NULL;
+	text_init(&text, bytes, text.size + 1);
+	write(node, now_ms, &text);
+	return bytes;
+}
+
+static void refuse_for_memory(struct http_request *request)
+{
+	http_reply_error(request, 503, "internal", "There is not enough memory.");
+}
+
+static void reply_view(const struct node *node, struct http_request *request, view *write)
+{
+	size_t size;
+	char *bytes = render(node, write, &size);
+
+	if (bytes != NULL)
+		http_reply(request, 200, "application/json", bytes, size);
+	else
+		refuse_for_memory(request);
+	free(bytes);
 }
 
 static void get_page(void *context, struct http_request *request)
@@ -38,55 +75,45 @@ static void get_page(void *context, struct http_request *request)
 
 static void get_status(void *context, struct http_request *request)
 {
-	reply_view(context, request, agent_view_status);
+	reply_view(context, request, view_status);
 }
 
 static void get_mesh(void *context, struct http_request *request)
 {
-	reply_view(context, request, agent_view_mesh);
+	reply_view(context, request, view_mesh);
+}
+
+static void get_log(void *context, struct http_request *request)
+{
+	reply_view(context, request, view_log);
 }
 
 static void get_events(void *context, struct http_request *request)
 {
-	struct node *node = context;
-	size_t size = 0;
-	char *bytes = node_render(node, agent_view_mesh, &size);
+	size_t size;
+	char *bytes = render(context, view_mesh, &size);
 
-	if (bytes != NULL && http_reply_stream(request))
+	if (bytes == NULL)
+		refuse_for_memory(request);
+	else if (http_reply_stream(request))
 		http_stream_send(request, "mesh", bytes, size);
-	else if (bytes == NULL)
-		http_reply_error(request, 503, "internal", "There is not enough memory.");
 	free(bytes);
 }
 
 void api_tell(struct node *node)
 {
-	size_t size = 0;
+	size_t size;
 	char *bytes;
 
 	if (http_server_stream_count(node->server) == 0)
 		return;
-	bytes = node_render(node, agent_view_mesh, &size);
+	bytes = render(node, view_mesh, &size);
 	if (bytes != NULL)
 		http_server_send(node->server, "mesh", bytes, size);
 	free(bytes);
 }
 
-static void get_log(void *context, struct http_request *request)
-{
-	struct node *node = context;
-	struct text text;
-	char *bytes;
-
-	text_init(&text, NULL, 0);
-	log_view(node->log, &text);
-	bytes = malloc(text.size + 1);
-	if (bytes != NULL) {
-		text_init(&text, bytes, text.size + 1);
-		log_view(node->log, &text);
-	}
-	reply_text(request, "application/json", bytes, text.size);
-}
+/* ---- releases and images ---- */
 
 static void get_manifest(void *context, struct http_request *request)
 {

@@ -329,23 +329,6 @@ static void on_changed_timer(evutil_socket_t fd, short what, void *context)
 	arm(node->changed_timer, NODE_CHANGED_MS);
 }
 
-char *node_render(struct node *node, node_view *view, size_t *size)
-{
-	uint64_t now_ms = clock_now_ms();
-	struct text text;
-	char *bytes;
-
-	text_init(&text, NULL, 0);
-	view(node->agent, now_ms, &text);
-	bytes = malloc(text.size + 1);
-	if (bytes == NULL)
-		return NULL;
-	text_init(&text, bytes, text.size + 1);
-	view(node->agent, now_ms, &text);
-	*size = text.size;
-	return bytes;
-}
-
 /* ---- neighbours ---- */
 
 static void on_neighbour_up(

@@ -80,10 +80,6 @@ void node_step(struct node *node, const struct event *event);
  */
 void node_step_later(struct node *node, const struct event *event);
 
-/* A view of the agent as text, in memory that the caller frees; NULL without memory. */
-typedef void node_view(const struct agent *agent, uint64_t now_ms, struct text *text);
-char *node_render(struct node *node, node_view *view, size_t *size);
-
 /* A release directory on this machine: served from now on, also after a restart. NULL, and
  * `problem` says why, if it holds no release. */
 const struct directory *node_add_directory(
