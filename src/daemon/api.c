@@ -162,22 +162,29 @@ static uint32_t status_of(enum reason reason)
 	}
 }
 
+static void reply_hash(struct http_request *request, uint32_t status, const char *name,
+	const uint8_t hash[static BYTES_HASH_SIZE])
+{
+	char hex[BYTES_HASH_TEXT_SIZE + 1], body[BYTES_HASH_TEXT_SIZE + 32];
+	int size;
+
+	bytes_to_hex(hex, hash, BYTES_HASH_SIZE);
+	size = snprintf(body, sizeof(body), "{\"%s\":\"%s\"}", name, hex);
+	http_reply(request, status, "application/json", body, (size_t)size);
+}
+
 void api_answer(struct node *node, const struct action *action)
 {
 	struct http_request *request = http_server_find(node->server, action->answer.request);
 	uint32_t status = status_of(action->answer.reason);
-	char id[BYTES_HASH_TEXT_SIZE + 1], body[BYTES_HASH_TEXT_SIZE + 16];
 
 	if (request == NULL)
 		return;
-	if (status != 202) {
+	if (status == 202)
+		reply_hash(request, status, "id", action->answer.id);
+	else
 		http_reply_error(request, status, reason_word(action->answer.reason),
 			action->answer.message);
-		return;
-	}
-	bytes_to_hex(id, action->answer.id, BYTES_HASH_SIZE);
-	snprintf(body, sizeof(body), "{\"id\":\"%s\"}", id);
-	http_reply(request, 202, "application/json", body, strlen(body));
 }
 
 static void post_order(void *context, struct http_request *request)
@@ -215,12 +222,10 @@ static void post_order(void *context, struct http_request *request)
 static void post_directory(void *context, struct http_request *request)
 {
 	struct node *node = context;
-	char path[FILES_PATH_SIZE + 1] = "", problem[LIMITS_MESSAGE_SIZE + 1] = "";
-	char reply[BYTES_HASH_TEXT_SIZE + 32], hex[BYTES_HASH_TEXT_SIZE + 1];
+	char path[FILES_PATH_SIZE + 1], problem[LIMITS_MESSAGE_SIZE + 1];
 	const struct directory *directory = NULL;
 	struct json_reader reader;
 	struct json_object *object;
-	struct text text;
 	size_t size;
 	const char *body = http_request_body(request, &size);
 
@@ -233,14 +238,10 @@ static void post_directory(void *context, struct http_request *request)
 		text_set(problem, sizeof(problem), "path must begin with a slash");
 	else
 		directory = node_add_directory(node, path, problem, sizeof(problem));
-	if (directory == NULL) {
+	if (directory != NULL)
+		reply_hash(request, 200, "release", directory->release_id);
+	else
 		http_reply_error(request, 400, reason_word(REASON_BAD_RELEASE), problem);
-		return;
-	}
-	bytes_to_hex(hex, directory->release_id, BYTES_HASH_SIZE);
-	text_init(&text, reply, sizeof(reply));
-	text_add_format(&text, "{\"release\":\"%s\"}", hex);
-	http_reply(request, 200, "application/json", reply, text.size);
 }
 
 /* ---- numbers ---- */
