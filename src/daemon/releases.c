@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 #include "daemon/releases.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -75,13 +76,29 @@ static bool kept_path(const struct releases *releases, const uint8_t *id, const 
 	return !text_cut(&text);
 }
 
-static void forget(struct releases *releases, const uint8_t *id)
+static int read_kept(const struct releases *releases, const uint8_t *id, const char *ending,
+	size_t size_max, char **bytes, size_t *size)
 {
 	char path[FILES_PATH_SIZE + 1];
 
-	if (kept_path(releases, id, "json", path))
-		(void)unlink(path);
-	if (kept_path(releases, id, "signatures", path))
+	if (!kept_path(releases, id, ending, path))
+		return -ENAMETOOLONG;
+	return files_read(path, size_max, bytes, size);
+}
+
+static bool write_kept(const struct releases *releases, const uint8_t *id, const char *ending,
+	const char *bytes, size_t size)
+{
+	char path[FILES_PATH_SIZE + 1];
+
+	return kept_path(releases, id, ending, path) && files_write(path, bytes, size, 0644) == 0;
+}
+
+static void forget_kept(const struct releases *releases, const uint8_t *id, const char *ending)
+{
+	char path[FILES_PATH_SIZE + 1];
+
+	if (kept_path(releases, id, ending, path))
 		(void)unlink(path);
 }
 
@@ -93,9 +110,7 @@ static void write_signatures(
 	text_add(text, "{\"signatures\":[");
 	for (size_t i = 0; i < count; i++) {
 		usign_signature_to_blob(blob, &signatures[i]);
-		text_add(text, i > 0 ? ",\"" : "\"");
-		text_add(text, blob);
-		text_add(text, "\"");
+		text_add_format(text, i > 0 ? ",\"%s\"" : "\"%s\"", blob);
 	}
 	text_add(text, "]}");
 }
@@ -110,11 +125,11 @@ static bool read_signatures(
 	bool ok;
 
 	*count = 0;
-	for (size_t i = 0; i < json_array_count(list) && json_ok(&reader); i++) {
+	for (size_t i = 0; i < json_array_count(list); i++) {
 		char blob[USIGN_SIGNATURE_BLOB_TEXT_SIZE + 1] = "";
 
 		json_array_string(&reader, list, "signatures", i, blob, sizeof(blob));
-		if (json_ok(&reader) && usign_signature_from_blob(&signatures[*count], blob))
+		if (usign_signature_from_blob(&signatures[*count], blob))
 			(*count)++;
 	}
 	ok = json_ok(&reader);
@@ -125,7 +140,7 @@ static bool read_signatures(
 static void keep(struct fetch *fetch)
 {
 	struct releases *releases = fetch->releases;
-	char path[FILES_PATH_SIZE + 1], signatures[SIGNATURES_SIZE_MAX];
+	char signatures[SIGNATURES_SIZE_MAX];
 	struct text text;
 
 	for (uint32_t i = 0; i < releases->kept_count; i++) {
@@ -135,13 +150,12 @@ static void keep(struct fetch *fetch)
 	text_init(&text, signatures, sizeof(signatures));
 	write_signatures(&text, fetch->signatures, fetch->signature_count);
 	/* What cannot be kept is not served; this node has what it needs all the same. */
-	if (!kept_path(releases, fetch->id, "json", path) ||
-		files_write(path, fetch->manifest, fetch->manifest_size, 0644) != 0 ||
-		!kept_path(releases, fetch->id, "signatures", path) ||
-		files_write(path, signatures, text.size, 0644) != 0)
+	if (!write_kept(releases, fetch->id, "json", fetch->manifest, fetch->manifest_size) ||
+		!write_kept(releases, fetch->id, "signatures", signatures, text.size))
 		return;
 	if (releases->kept_count == KEPT_MAX) {
-		forget(releases, releases->kept[0]);
+		forget_kept(releases, releases->kept[0], "json");
+		forget_kept(releases, releases->kept[0], "signatures");
 		memmove(releases->kept[0], releases->kept[1], (KEPT_MAX - 1) * BYTES_HASH_SIZE);
 		releases->kept_count--;
 	}
@@ -167,46 +181,49 @@ static void succeed(struct fetch *fetch)
 	free_fetch(fetch);
 }
 
+static bool take_manifest(struct fetch *fetch, const void *bytes, size_t size)
+{
+	fetch->manifest = malloc(size + 1);
+	if (fetch->manifest == NULL)
+		return false;
+	memcpy(fetch->manifest, bytes, size);
+	fetch->manifest[size] = '\0';
+	fetch->manifest_size = size;
+	return true;
+}
+
 /* ---- from this machine ---- */
 
 static bool load(struct fetch *fetch)
 {
 	struct releases *releases = fetch->releases;
 	const struct directory *directory = images_find_release(releases->setup.images, fetch->id);
-	char path[FILES_PATH_SIZE + 1];
 	char *signatures = NULL;
 	size_t size;
 	bool ok;
 
 	if (directory != NULL) {
-		fetch->manifest = malloc(directory->manifest_size + 1);
-		if (fetch->manifest == NULL)
-			return false;
-		memcpy(fetch->manifest, directory->manifest, directory->manifest_size + 1);
-		fetch->manifest_size = directory->manifest_size;
 		fetch->signature_count = directory->signature_count;
 		memcpy(fetch->signatures, directory->signatures, sizeof(fetch->signatures));
-		return true;
+		return take_manifest(fetch, directory->manifest, directory->manifest_size);
 	}
-	if (!kept_path(releases, fetch->id, "json", path) ||
-		files_read(path, LIMITS_MANIFEST_SIZE, &fetch->manifest, &fetch->manifest_size) !=
-			0)
-		return false;
-	if (!kept_path(releases, fetch->id, "signatures", path) ||
-		files_read(path, SIGNATURES_SIZE_MAX, &signatures, &size) != 0)
-		return false;
-	ok = read_signatures(signatures, size, fetch->signatures, &fetch->signature_count);
+	ok = read_kept(releases, fetch->id, "json", LIMITS_MANIFEST_SIZE, &fetch->manifest,
+		     &fetch->manifest_size) == 0 &&
+	     read_kept(releases, fetch->id, "signatures", SIGNATURES_SIZE_MAX, &signatures,
+		     &size) == 0 &&
+	     read_signatures(signatures, size, fetch->signatures, &fetch->signature_count);
 	free(signatures);
 	return ok;
 }
 
-static void on_local(evutil_socket_t fd, short what, void *context)
+/* A turn after it was asked for: it lies here, or there was no way to even ask for it. */
+static void on_turn(evutil_socket_t fd, short what, void *context)
 {
 	struct fetch *fetch = context;
 
 	(void)fd;
 	(void)what;
-	if (load(fetch))
+	if (fetch->source.peer == AGENT_PEER_LOCAL && load(fetch))
 		succeed(fetch);
 	else
 		fail(fetch);
@@ -297,24 +314,9 @@ static void on_manifest(void *context, uint64_t token, const struct http_result 
 	struct fetch *fetch = context;
 
 	(void)token;
-	if (result->outcome == HTTP_CAME)
-		fetch->manifest = malloc(result->size + 1);
-	if (fetch->manifest == NULL) {
+	if (result->outcome != HTTP_CAME || !take_manifest(fetch, result->bytes, result->size) ||
+		!ask(fetch, "signatures", SIGNATURES_SIZE_MAX, on_signatures))
 		fail(fetch);
-		return;
-	}
-	memcpy(fetch->manifest, result->bytes, result->size);
-	fetch->manifest[result->size] = '\0';
-	fetch->manifest_size = result->size;
-	if (!ask(fetch, "signatures", SIGNATURES_SIZE_MAX, on_signatures))
-		fail(fetch);
-}
-
-static void on_hopeless(evutil_socket_t fd, short what, void *context)
-{
-	(void)fd;
-	(void)what;
-	fail(context);
 }
 
 void releases_fetch(struct releases *releases, const struct action *action)
@@ -330,69 +332,56 @@ void releases_fetch(struct releases *releases, const struct action *action)
 	releases->fetches = fetch;
 	fetch->source = action->fetch_release.source;
 	memcpy(fetch->id, action->fetch_release.release_id, BYTES_HASH_SIZE);
-	if (fetch->source.peer == AGENT_PEER_LOCAL)
-		(void)event_base_once(releases->setup.base, -1, EV_TIMEOUT, on_local, fetch, &now);
-	else if (!ask(fetch, "release.json", LIMITS_MANIFEST_SIZE, on_manifest))
-		(void)event_base_once(
-			releases->setup.base, -1, EV_TIMEOUT, on_hopeless, fetch, &now);
+	if (fetch->source.peer == AGENT_PEER_LOCAL ||
+		!ask(fetch, "release.json", LIMITS_MANIFEST_SIZE, on_manifest))
+		(void)event_base_once(releases->setup.base, -1, EV_TIMEOUT, on_turn, fetch, &now);
 }
 
 /* ---- to others ---- */
 
-static bool read_id(struct http_request *request, uint8_t id[static BYTES_HASH_SIZE])
+/* The directory that has the release asked for. NULL: there is none, and this has replied. */
+static const struct directory *find_or_reply(
+	const struct releases *releases, struct http_request *request, const char *ending)
 {
-	if (bytes_from_hex(id, BYTES_HASH_SIZE, http_request_parameter(request, 0)))
-		return true;
-	http_reply_error(request, 404, "bad_release", "A release id has 64 hex digits.");
-	return false;
-}
-
-static void reply_kept(struct releases *releases, struct http_request *request, const uint8_t *id,
-	const char *ending)
-{
-	char path[FILES_PATH_SIZE + 1];
+	const struct directory *directory;
+	uint8_t id[BYTES_HASH_SIZE];
 	char *bytes;
 	size_t size;
 
-	if (!kept_path(releases, id, ending, path) ||
-		files_read(path, LIMITS_MANIFEST_SIZE, &bytes, &size) != 0) {
+	if (!bytes_from_hex(id, BYTES_HASH_SIZE, http_request_parameter(request, 0))) {
+		http_reply_error(request, 404, "bad_release", "A release id has 64 hex digits.");
+		return NULL;
+	}
+	directory = images_find_release(releases->setup.images, id);
+	if (directory != NULL)
+		return directory;
+	if (read_kept(releases, id, ending, LIMITS_MANIFEST_SIZE, &bytes, &size) == 0) {
+		http_reply(request, 200, "application/json", bytes, size);
+		free(bytes);
+	} else {
 		http_reply_error(
 			request, 404, "no_source", "This node does not have that release.");
-		return;
 	}
-	http_reply(request, 200, "application/json", bytes, size);
-	free(bytes);
+	return NULL;
 }
 
 void releases_serve_manifest(struct releases *releases, struct http_request *request)
 {
-	const struct directory *directory;
-	uint8_t id[BYTES_HASH_SIZE];
+	const struct directory *directory = find_or_reply(releases, request, "json");
 
-	if (!read_id(request, id))
-		return;
-	directory = images_find_release(releases->setup.images, id);
 	if (directory != NULL)
 		http_reply(request, 200, "application/json", directory->manifest,
 			directory->manifest_size);
-	else
-		reply_kept(releases, request, id, "json");
 }
 
 void releases_serve_signatures(struct releases *releases, struct http_request *request)
 {
+	const struct directory *directory = find_or_reply(releases, request, "signatures");
 	char signatures[SIGNATURES_SIZE_MAX];
-	const struct directory *directory;
-	uint8_t id[BYTES_HASH_SIZE];
 	struct text text;
 
-	if (!read_id(request, id))
+	if (directory == NULL)
 		return;
-	directory = images_find_release(releases->setup.images, id);
-	if (directory == NULL) {
-		reply_kept(releases, request, id, "signatures");
-		return;
-	}
 	text_init(&text, signatures, sizeof(signatures));
 	write_signatures(&text, directory->signatures, directory->signature_count);
 	http_reply(request, 200, "application/json", signatures, text.size);
