@@ -44,7 +44,6 @@ static bool read_config(struct config *config, const char *path)
 bool daemon_run(const char *config_path, bool to_syslog, bool debug)
 {
 	static struct config config;
-	bool ok;
 
 #ifdef __GLIBC__
 	(void)mallopt(M_TRIM_THRESHOLD, TRIM_BYTES);
@@ -53,9 +52,9 @@ bool daemon_run(const char *config_path, bool to_syslog, bool debug)
 	if (signal(SIGPIPE, SIG_IGN) == SIG_ERR || !read_config(&config, config_path))
 		return false;
 	log_init(&daemon_log, to_syslog, debug ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO);
-	ok = node_open(&daemon_node, &config, &daemon_log);
-	if (ok)
-		node_run(&daemon_node);
+	if (!node_open(&daemon_node, &config, &daemon_log))
+		return false;
+	node_run(&daemon_node);
 	node_close(&daemon_node);
-	return ok;
+	return true;
 }

@@ -578,10 +578,6 @@ static bool listen_all(struct node *node)
 
 	if (error != 0)
 		return fail(node, "listening for HTTP", error);
-	if (config->control[0] != '\0')
-		error = http_server_listen_control(node->server, config->control);
-	if (error != 0)
-		return fail(node, config->control, error);
 	error = gossip_net_listen(node->gossip, config->gossip_listen, config->gossip_port);
 	/* Somebody else is the shared-state peer of this machine: we still sync with others. */
 	if (error == -EADDRINUSE)
@@ -589,7 +585,11 @@ static bool listen_all(struct node *node)
 			"port %u is taken; this node only opens exchanges", config->gossip_port);
 	else if (error != 0)
 		return fail(node, "listening for gossip", error);
-	return true;
+	/* Last, for it is the one that leaves something behind where no node comes of it. */
+	if (config->control[0] == '\0')
+		return true;
+	error = http_server_listen_control(node->server, config->control);
+	return error == 0 || fail(node, config->control, error);
 }
 
 static bool make_neighbours(struct node *node)
@@ -725,14 +725,9 @@ void node_close(struct node *node)
 	images_free(node->images);
 	http_client_free(node->client);
 	http_server_free(node->server);
-	if (node->timer != NULL)
-		event_free(node->timer);
-	if (node->changed_timer != NULL)
-		event_free(node->changed_timer);
-	if (node->agent != NULL) {
-		agent_close(node->agent);
-		free(node->agent);
-	}
-	if (node->base != NULL)
-		event_base_free(node->base);
+	event_free(node->timer);
+	event_free(node->changed_timer);
+	agent_close(node->agent);
+	free(node->agent);
+	event_base_free(node->base);
 }

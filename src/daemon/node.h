@@ -64,8 +64,8 @@ struct node {
 	uint64_t started_ms;
 };
 
-/* Sets everything up; false after having logged what is wrong. node_close() is needed either way.
- */
+/* Sets everything up; false after having logged what is wrong: then the process must end, for
+ * nothing is taken down again. */
 __attribute__((warn_unused_result)) bool node_open(
 	struct node *node, const struct config *config, struct log *log);
 
