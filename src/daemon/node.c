@@ -266,17 +266,26 @@ static void arm(struct event *timer, uint64_t delay_ms)
 	(void)event_add(timer, &delay);
 }
 
-static uint64_t step_once(struct node *node, const struct event *event)
+/* The agent's step and all its actions. False if the journal could not be written. */
+static bool step_once(struct node *node, const struct event *event, uint64_t *wake_ms)
 {
-	uint64_t wake_ms = agent_step(node->agent, clock_now_ms(), event, &node->actions);
-
+	*wake_ms = agent_step(node->agent, clock_now_ms(), event, &node->actions);
 	for (uint32_t i = 0; i < node->actions.count; i++) {
-		if (!perform(node, &node->actions.list[i])) {
-			node->journal_failed = true;
-			break;
-		}
+		if (!perform(node, &node->actions.list[i]))
+			return false;
 	}
-	return wake_ms;
+	return true;
+}
+
+/* Tells those who watch, if they were not told just now. */
+static void tell(struct node *node)
+{
+	if (!node->changed || node->told)
+		return;
+	node->changed = false;
+	node->told = true;
+	api_tell(node);
+	arm(node->changed_timer, NODE_CHANGED_MS);
 }
 
 void node_step(struct node *node, const struct event *event)
@@ -288,23 +297,15 @@ void node_step(struct node *node, const struct event *event)
 	ensure(!node->stepping);
 
 	node->stepping = true;
-	wake_ms = step_once(node, event);
-	if (node->journal_failed) {
-		/* Once: that step may want to write too, and fail again; the agent tries later. */
-		node->journal_failed = false;
-		wake_ms = step_once(node, &journal_failed);
-		node->journal_failed = false;
-	}
+	/* Once: that step may want to write too, and fail again; the agent tries later. */
+	if (!step_once(node, event, &wake_ms))
+		(void)step_once(node, &journal_failed, &wake_ms);
 	node->stepping = false;
 	now_ms = clock_now_ms();
 	arm(node->timer, wake_ms > now_ms ? wake_ms - now_ms : 0);
 	if (node->neighbours != NULL)
 		neighbours_set_active(node->neighbours, agent_active(node->agent));
-	if (node->changed && !event_pending(node->changed_timer, EV_TIMEOUT, NULL)) {
-		node->changed = false;
-		api_tell(node);
-		arm(node->changed_timer, NODE_CHANGED_MS);
-	}
+	tell(node);
 }
 
 static void on_timer(evutil_socket_t fd, short what, void *context)
@@ -322,11 +323,8 @@ static void on_changed_timer(evutil_socket_t fd, short what, void *context)
 
 	(void)fd;
 	(void)what;
-	if (!node->changed)
-		return;
-	node->changed = false;
-	api_tell(node);
-	arm(node->changed_timer, NODE_CHANGED_MS);
+	node->told = false;
+	tell(node);
 }
 
 /* ---- neighbours ---- */
@@ -403,13 +401,13 @@ static void on_over(void *context, uint32_t neighbour, const char *type, bool ok
 	struct node *node = context;
 	struct event event = { .kind = EVENT_EXCHANGE_OVER };
 
-	if (ok)
+	if (ok) {
 		node->exchanges_ok++;
-	else
+	} else {
 		node->exchanges_failed++;
-	if (!ok)
 		log_write(node->log, LOG_LEVEL_DEBUG, "exchange", "%s with neighbour %u: %s", type,
 			(unsigned)neighbour, why);
+	}
 	event.exchange_over.neighbour = neighbour;
 	event.exchange_over.type = type;
 	event.exchange_over.ok = ok;
@@ -463,7 +461,7 @@ const struct directory *node_add_directory(
 
 static void attach_again(struct node *node)
 {
-	char file[FILES_PATH_SIZE + 1], problem[LIMITS_MESSAGE_SIZE + 1] = "";
+	char file[FILES_PATH_SIZE + 1], problem[LIMITS_MESSAGE_SIZE + 1];
 	char *path;
 	size_t size;
 
@@ -651,7 +649,7 @@ static bool make_parts(struct node *node)
 	return node->releases != NULL || fail(node, node->config->work_directory, -ENOMEM);
 }
 
-/* One socket pair a peer and no threads: poll() and signals are all that is needed. */
+/* With times to the microsecond, for all nodes are to flash at once. */
 static struct event_base *new_base(void)
 {
 	struct event_config *event_config = event_config_new();
@@ -659,7 +657,6 @@ static struct event_base *new_base(void)
 
 	if (event_config == NULL)
 		return NULL;
-	(void)event_config_set_flag(event_config, EVENT_BASE_FLAG_NOLOCK);
 	(void)event_config_set_flag(event_config, EVENT_BASE_FLAG_PRECISE_TIMER);
 	base = event_base_new_with_config(event_config);
 	event_config_free(event_config);
@@ -698,21 +695,25 @@ static void on_signal(evutil_socket_t number, short what, void *context)
 	(void)number;
 	(void)what;
 	log_write(node->log, LOG_LEVEL_INFO, "end", "asked to end");
-	(void)event_base_loopbreak(node->base);
+	node->ending = true;
 }
 
 void node_run(struct node *node)
 {
-	struct event *term = evsignal_new(node->base, SIGTERM, on_signal, node);
-	struct event *interrupt = evsignal_new(node->base, SIGINT, on_signal, node);
+	static const int numbers[] = { SIGTERM, SIGINT };
+	struct event *signals[2];
 
-	if (term != NULL && interrupt != NULL && event_add(term, NULL) == 0 &&
-		event_add(interrupt, NULL) == 0)
-		(void)event_base_dispatch(node->base);
-	if (term != NULL)
-		event_free(term);
-	if (interrupt != NULL)
-		event_free(interrupt);
+	for (size_t i = 0; i < 2; i++) {
+		signals[i] = evsignal_new(node->base, numbers[i], on_signal, node);
+		if (signals[i] == NULL || event_add(signals[i], NULL) != 0)
+			node->ending = true;
+	}
+	while (!node->ending && event_base_loop(node->base, EVLOOP_ONCE) == 0)
+		;
+	for (size_t i = 0; i < 2; i++) {
+		if (signals[i] != NULL)
+			event_free(signals[i]);
+	}
 }
 
 /* A flasher that runs is left alone: it may be writing. */

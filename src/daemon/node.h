@@ -35,10 +35,11 @@ struct node {
 	struct agent *agent;
 	struct actions actions;
 	bool stepping;
-	bool journal_failed;
+	bool ending;                 /* a signal came */
 	struct event *timer;         /* the agent's own clock */
 	struct event *changed_timer; /* the next look of those who watch */
 	bool changed;
+	bool told; /* and changed_timer runs */
 
 	struct neighbours *neighbours;
 	struct gossip_net *gossip;
