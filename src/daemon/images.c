@@ -32,7 +32,7 @@ enum {
 struct pending {
 	struct pending *next;
 	struct event event;
-	uint8_t *bytes; /* owned; what the event points to, or NULL */
+	void *owned; /* what the event points to, or NULL */
 };
 
 enum work {
@@ -71,8 +71,8 @@ static void at_once(struct event *timer)
 	event_add(timer, &(struct timeval){ 0 });
 }
 
-/* Takes `bytes`. */
-static void post(struct images *images, const struct event *event, uint8_t *bytes)
+/* Takes `owned`. */
+static void post(struct images *images, const struct event *event, void *owned)
 {
 	struct pending **link = &images->pending;
 	struct pending *pending = malloc(sizeof(*pending));
@@ -80,7 +80,7 @@ static void post(struct images *images, const struct event *event, uint8_t *byte
 	/* An answer that gets lost would leave the agent waiting for ever; the supervisor's restart
 	 * does not. */
 	ensure(pending != NULL);
-	*pending = (struct pending){ .event = *event, .bytes = bytes };
+	*pending = (struct pending){ .event = *event, .owned = owned };
 	while (*link != NULL)
 		link = &(*link)->next;
 	*link = pending;
@@ -89,7 +89,7 @@ static void post(struct images *images, const struct event *event, uint8_t *byte
 
 static void free_pending(struct pending *pending)
 {
-	free(pending->bytes);
+	free(pending->owned);
 	free(pending);
 }
 
@@ -357,35 +357,6 @@ const char *images_path(const struct images *images)
 	return images->file.fd >= 0 ? images->file.path : "";
 }
 
-static void answer_chunkmap(
-	struct images *images, uint32_t peer, const uint8_t *wire, size_t wire_size)
-{
-	struct event event = { .kind = EVENT_CHUNKMAP };
-
-	event.chunkmap.peer = peer;
-	event.chunkmap.wire = wire;
-	event.chunkmap.wire_size = wire_size;
-	images->callbacks.event(images->callbacks.context, &event);
-}
-
-static void chunkmap_failed(struct images *images, uint32_t peer)
-{
-	struct event event = { .kind = EVENT_CHUNKMAP };
-
-	event.chunkmap.peer = peer;
-	post(images, &event, NULL);
-}
-
-static void chunk_failed(struct images *images, uint32_t peer, uint32_t chunk)
-{
-	struct event event = { .kind = EVENT_CHUNK };
-
-	event.chunk.peer = peer;
-	event.chunk.chunk = chunk;
-	event.chunk.outcome = EVENT_CHUNK_FAILED;
-	post(images, &event, NULL);
-}
-
 static uint64_t token_of(uint32_t peer, uint32_t chunk)
 {
 	return (uint64_t)peer << 32 | chunk;
@@ -393,10 +364,15 @@ static uint64_t token_of(uint32_t peer, uint32_t chunk)
 
 static void on_chunkmap(void *context, uint64_t token, const struct http_result *result)
 {
-	bool came = result->outcome == HTTP_CAME;
+	struct images *images = context;
+	struct event event = { .kind = EVENT_CHUNKMAP };
 
-	answer_chunkmap(context, (uint32_t)(token >> 32), came ? result->bytes : NULL,
-		came ? result->size : 0);
+	event.chunkmap.peer = (uint32_t)(token >> 32);
+	if (result->outcome == HTTP_CAME) {
+		event.chunkmap.wire = result->bytes;
+		event.chunkmap.wire_size = result->size;
+	}
+	images->callbacks.event(images->callbacks.context, &event);
 }
 
 static void on_chunk(void *context, uint64_t token, const struct http_result *result)
@@ -406,15 +382,14 @@ static void on_chunk(void *context, uint64_t token, const struct http_result *re
 
 	event.chunk.peer = (uint32_t)(token >> 32);
 	event.chunk.chunk = (uint32_t)token;
-	if (result->outcome == HTTP_CAME)
-		event.chunk.outcome = EVENT_CHUNK_CAME;
-	else if (result->status == 404 || result->status == 416)
-		event.chunk.outcome = EVENT_CHUNK_NOT_HELD;
-	else
-		event.chunk.outcome = EVENT_CHUNK_FAILED;
 	if (result->outcome == HTTP_CAME) {
+		event.chunk.outcome = EVENT_CHUNK_CAME;
 		event.chunk.bytes = result->bytes;
 		event.chunk.size = result->size;
+	} else if (result->status == 404 || result->status == 416) {
+		event.chunk.outcome = EVENT_CHUNK_NOT_HELD;
+	} else {
+		event.chunk.outcome = EVENT_CHUNK_FAILED;
 	}
 	images->callbacks.event(images->callbacks.context, &event);
 }
@@ -445,102 +420,109 @@ static bool make_url(const struct images *images, char url[static URL_SIZE],
 	return written < URL_SIZE;
 }
 
-/* Sets every chunk's bit of a map in wire form. */
-static void fill_map(uint8_t *wire, uint32_t chunk_count)
+/* Asks a peer for what is in `fetch`; false if it cannot even be asked. */
+static bool ask(struct images *images, const struct agent_source *source,
+	const uint8_t sha256[static BYTES_HASH_SIZE], const char *end, struct http_fetch *fetch)
 {
-	struct chunkmap map;
+	char url[URL_SIZE];
 
-	chunkmap_init(&map, chunk_count);
-	for (uint32_t i = 0; i < chunk_count; i++)
-		chunkmap_add(&map, i);
-	memcpy(wire, map.bits, chunkmap_wire_size(chunk_count));
+	fetch->url = url;
+	fetch->group = IMAGES_FETCH_GROUP;
+	fetch->context = images;
+	return make_url(images, url, source, sha256, end) && http_client_get(images->client, fetch);
 }
 
-static void local_chunkmap(
-	struct images *images, const uint8_t sha256[static BYTES_HASH_SIZE], size_t wire_size)
+static void fill_map(struct chunkmap *map, uint32_t chunk_count)
+{
+	chunkmap_init(map, chunk_count);
+	for (uint32_t i = 0; i < chunk_count; i++)
+		chunkmap_add(map, i);
+}
+
+/* The map of an image in a directory, which holds all of it; NULL if there is none of this size. */
+static struct chunkmap *local_chunkmap(
+	const struct images *images, const uint8_t sha256[static BYTES_HASH_SIZE], size_t wire_size)
 {
 	const struct directory_image *image;
-	struct event event = { .kind = EVENT_CHUNKMAP };
-	uint8_t *wire = NULL;
+	struct chunkmap *map = NULL;
 
-	event.chunkmap.peer = AGENT_PEER_LOCAL;
 	if (find_local(images, sha256, &image) != NULL &&
 		chunkmap_wire_size(image->chunk_count) == wire_size)
-		wire = malloc(wire_size);
-	if (wire != NULL) {
-		fill_map(wire, image->chunk_count);
-		event.chunkmap.wire = wire;
-		event.chunkmap.wire_size = wire_size;
-	}
-	post(images, &event, wire);
+		map = malloc(sizeof(*map));
+	if (map != NULL)
+		fill_map(map, image->chunk_count);
+	return map;
 }
 
 void images_fetch_chunkmap(struct images *images, const struct action *action)
 {
 	const struct agent_source *source = &action->fetch_chunkmap.source;
-	char url[URL_SIZE];
-	const struct http_fetch fetch = {
-		.url = url,
+	const uint8_t *sha256 = action->fetch_chunkmap.sha256;
+	struct event event = { .kind = EVENT_CHUNKMAP }; /* it did not come */
+	struct chunkmap *map = NULL;
+	struct http_fetch fetch = {
 		.size = action->fetch_chunkmap.wire_size,
 		.deadline_ms = CHUNKMAP_DEADLINE_MS,
-		.group = IMAGES_FETCH_GROUP,
 		.done = on_chunkmap,
-		.context = images,
 		.token = token_of(source->peer, 0),
 	};
 
 	if (source->peer == AGENT_PEER_LOCAL)
-		local_chunkmap(
-			images, action->fetch_chunkmap.sha256, action->fetch_chunkmap.wire_size);
-	else if (source->peer >= AGENT_PEER_URL ||
-		 !make_url(images, url, source, action->fetch_chunkmap.sha256, "/chunks") ||
-		 !http_client_get(images->client, &fetch))
-		chunkmap_failed(images, source->peer);
+		map = local_chunkmap(images, sha256, fetch.size);
+	else if (source->peer < AGENT_PEER_URL && ask(images, source, sha256, "/chunks", &fetch))
+		return;
+	event.chunkmap.peer = source->peer;
+	if (map != NULL) {
+		event.chunkmap.wire = map->bits;
+		event.chunkmap.wire_size = fetch.size;
+	}
+	post(images, &event, map);
 }
 
-static void local_chunk(struct images *images, const struct action *action)
+/* Reads a chunk from a release directory, into memory that the caller frees. */
+static enum event_chunk_outcome local_chunk(
+	const struct images *images, const struct action *action, uint8_t **bytes)
 {
 	const struct directory_image *image;
 	uint32_t size = action->fetch_chunk.size;
-	struct event event = { .kind = EVENT_CHUNK };
-	uint8_t *bytes = malloc(size);
 	int fd = open_local(images, action->fetch_chunk.sha256, &image);
+	ssize_t done = -1;
 
-	event.chunk.peer = AGENT_PEER_LOCAL;
-	event.chunk.chunk = action->fetch_chunk.chunk;
-	event.chunk.outcome = fd == -ENOENT ? EVENT_CHUNK_NOT_HELD : EVENT_CHUNK_FAILED;
-	if (fd >= 0 && bytes != NULL &&
-		pread(fd, bytes, size, (off_t)action->fetch_chunk.offset) == (ssize_t)size) {
-		event.chunk.outcome = EVENT_CHUNK_CAME;
-		event.chunk.bytes = bytes;
-		event.chunk.size = size;
-	}
-	if (fd >= 0)
-		close(fd);
-	post(images, &event, bytes);
+	if (fd < 0)
+		return fd == -ENOENT ? EVENT_CHUNK_NOT_HELD : EVENT_CHUNK_FAILED;
+	*bytes = malloc(size);
+	if (*bytes != NULL)
+		done = pread(fd, *bytes, size, (off_t)action->fetch_chunk.offset);
+	close(fd);
+	return done == (ssize_t)size ? EVENT_CHUNK_CAME : EVENT_CHUNK_FAILED;
 }
 
 void images_fetch_chunk(struct images *images, const struct action *action)
 {
 	const struct agent_source *source = &action->fetch_chunk.source;
-	char url[URL_SIZE];
-	const struct http_fetch fetch = {
-		.url = url,
+	struct event event = { .kind = EVENT_CHUNK };
+	uint8_t *bytes = NULL;
+	struct http_fetch fetch = {
 		.ranged = true,
 		.offset = action->fetch_chunk.offset,
 		.size = action->fetch_chunk.size,
 		.deadline_ms = PLANNER_CHUNK_DEADLINE_MS,
-		.group = IMAGES_FETCH_GROUP,
 		.done = on_chunk,
-		.context = images,
 		.token = token_of(source->peer, action->fetch_chunk.chunk),
 	};
 
+	event.chunk.outcome = EVENT_CHUNK_FAILED;
 	if (source->peer == AGENT_PEER_LOCAL)
-		local_chunk(images, action);
-	else if (!make_url(images, url, source, action->fetch_chunk.sha256, "") ||
-		 !http_client_get(images->client, &fetch))
-		chunk_failed(images, source->peer, action->fetch_chunk.chunk);
+		event.chunk.outcome = local_chunk(images, action, &bytes);
+	else if (ask(images, source, action->fetch_chunk.sha256, "", &fetch))
+		return;
+	event.chunk.peer = source->peer;
+	event.chunk.chunk = action->fetch_chunk.chunk;
+	if (event.chunk.outcome == EVENT_CHUNK_CAME) {
+		event.chunk.bytes = bytes;
+		event.chunk.size = action->fetch_chunk.size;
+	}
+	post(images, &event, bytes);
 }
 
 void images_fetch_stop(struct images *images)
@@ -689,23 +671,21 @@ void images_serve(struct images *images, struct http_request *request)
 void images_serve_chunks(struct images *images, struct http_request *request)
 {
 	const struct directory_image *image;
+	const struct chunkmap *map = &images->held;
 	uint8_t sha256[BYTES_HASH_SIZE];
-	uint8_t wire[CHUNKMAP_BYTES_MAX];
-	uint32_t chunk_count;
+	struct chunkmap full;
 
 	if (!read_hash(request, sha256))
 		return;
 	if (find_local(images, sha256, &image) != NULL) {
-		chunk_count = image->chunk_count;
-		fill_map(wire, chunk_count);
-	} else if (is_open(images, sha256)) {
-		chunk_count = images->held.chunk_count;
-		memcpy(wire, images->held.bits, chunkmap_wire_size(chunk_count));
-	} else {
+		fill_map(&full, image->chunk_count);
+		map = &full;
+	} else if (!is_open(images, sha256)) {
 		refuse_hash(request);
 		return;
 	}
-	http_reply(request, 200, "application/octet-stream", wire, chunkmap_wire_size(chunk_count));
+	http_reply(request, 200, "application/octet-stream", map->bits,
+		chunkmap_wire_size(map->chunk_count));
 }
 
 /* ---- ---- */
