@@ -47,13 +47,14 @@ struct gossip_net {
 	uint32_t link_count;
 };
 
-static struct in6_addr address_of(const struct sockaddr_storage *peer)
+/* What the peer's links are counted by: IPv4 is mapped, for it shows like that on IPv6 sockets. */
+static struct in6_addr address_of(const struct sockaddr *peer)
 {
 	struct in6_addr address = { 0 };
 
-	if (peer->ss_family == AF_INET6) {
-		address = ((const struct sockaddr_in6 *)peer)->sin6_addr;
-	} else if (peer->ss_family == AF_INET) {
+	if (peer->sa_family == AF_INET6) {
+		memcpy(&address, &((const struct sockaddr_in6 *)peer)->sin6_addr, sizeof(address));
+	} else if (peer->sa_family == AF_INET) {
 		address.s6_addr[10] = address.s6_addr[11] = 0xff;
 		memcpy(address.s6_addr + 12, &((const struct sockaddr_in *)peer)->sin_addr, 4);
 	}
@@ -62,21 +63,17 @@ static struct in6_addr address_of(const struct sockaddr_storage *peer)
 
 bool gossip_net_is_local(const struct sockaddr *peer)
 {
-	struct sockaddr_storage copy = { .ss_family = peer->sa_family };
-	struct in6_addr address;
+	static const struct in6_addr loopback = IN6ADDR_LOOPBACK_INIT;
+	struct in6_addr address = address_of(peer);
 
-	if (peer->sa_family == AF_INET6)
-		memcpy(&copy, peer, sizeof(struct sockaddr_in6));
-	else if (peer->sa_family == AF_INET)
-		memcpy(&copy, peer, sizeof(struct sockaddr_in));
-	address = address_of(&copy);
-	return IN6_IS_ADDR_LOOPBACK(&address) ||
+	return memcmp(&address, &loopback, sizeof(address)) == 0 ||
 	       (IN6_IS_ADDR_V4MAPPED(&address) && address.s6_addr[12] == 127);
 }
 
 /* ---- Links and their bounds ---------------------------------------------------------------- */
 
-static void drop_link(struct link *link)
+/* From now on the link counts no more. */
+static void forget_link(struct link *link)
 {
 	struct gossip_net *net = link->net;
 	uint32_t i = 0;
@@ -86,9 +83,19 @@ static void drop_link(struct link *link)
 	ensure(i < net->link_count);
 	net->link_count--;
 	memmove(net->links + i, net->links + i + 1, (net->link_count - i) * sizeof(struct link *));
+}
+
+static void free_link(struct link *link)
+{
 	stream_close(link->stream);
 	session_free(&link->session);
 	free(link);
+}
+
+static void drop_link(struct link *link)
+{
+	forget_link(link);
+	free_link(link);
 }
 
 /* Ends a link in whatever state it is, and says so if it was ours. */
@@ -99,16 +106,13 @@ static void end_link(struct link *link)
 	bool ok = session_wants(&link->session) == SESSION_DONE && error == SESSION_OK;
 	const char *why =
 		ok || error != SESSION_OK ? session_error_sentence(error) : strerror(-link->error);
-	char type[LIMITS_TYPE_NAME_SIZE + 1];
-	uint32_t neighbour = link->neighbour;
-	bool outgoing = link->outgoing;
 
-	memcpy(type, link->type, sizeof(type));
-	drop_link(link);
-	if (!outgoing)
-		return;
-	net->counts.completed += ok;
-	net->callbacks->over(net->context, neighbour, type, ok, why);
+	forget_link(link);
+	if (link->outgoing) {
+		net->counts.completed += ok;
+		net->callbacks->over(net->context, link->neighbour, link->type, ok, why);
+	}
+	free_link(link);
 }
 
 static size_t bytes_of(const struct link *link)
@@ -143,7 +147,8 @@ static void displace(struct gossip_net *net, size_t (*weigh)(const struct link *
 		if (weigh(link) == 0)
 			continue;
 		for (uint32_t j = 0; j < net->link_count; j++) {
-			if (IN6_ARE_ADDR_EQUAL(&net->links[j]->address, &link->address))
+			if (memcmp(&net->links[j]->address, &link->address,
+				    sizeof(link->address)) == 0)
 				weight += weigh(net->links[j]);
 		}
 		if (weight > most) {
@@ -159,14 +164,19 @@ static void displace(struct gossip_net *net, size_t (*weigh)(const struct link *
 
 /* ---- Moving an exchange on ----------------------------------------------------------------- */
 
-static void merge(struct link *link, const char *type)
+/* Hands on what the peer sent. False for a type that is not spoken here. */
+static bool merge(struct link *link)
 {
 	struct gossip_net *net = link->net;
+	const char *type = session_type(&link->session);
 	size_t size;
 	const char *data = session_data(&link->session, &size);
 
+	if (type[0] == '\0' || !net->callbacks->speaks(net->context, type))
+		return false;
 	net->callbacks->merge(net->context, type, data, size, (struct sockaddr *)&link->peer,
 		link->neighbour, (uint32_t)((link->rtt_us + 999) / 1000));
+	return true;
 }
 
 /* Our state of the type in the scratch buffer. False without memory. */
@@ -188,34 +198,24 @@ static bool write_answer(struct gossip_net *net, const char *type, struct text *
 	}
 }
 
+/* Does what the session wants of its owner, if it wants anything. */
 static void serve(struct link *link)
 {
 	struct gossip_net *net = link->net;
-	const char *type = session_type(&link->session);
 	struct text text;
 
-	if (type[0] == '\0' || !net->callbacks->speaks(net->context, type)) {
-		session_refuse(&link->session);
-		return;
+	if (session_wants(&link->session) == SESSION_TAKE) {
+		/* The peer's word counts for what it sent, not what we asked for. */
+		(void)merge(link);
+		session_taken(&link->session);
+	} else if (session_wants(&link->session) == SESSION_ANSWER) {
+		if (!merge(link) || !write_answer(net, session_type(&link->session), &text)) {
+			session_refuse(&link->session);
+			return;
+		}
+		session_answer(&link->session, net->answer, text.size);
+		net->counts.answered += session_error(&link->session) == SESSION_OK;
 	}
-	merge(link, type);
-	if (!write_answer(net, type, &text)) {
-		session_refuse(&link->session);
-		return;
-	}
-	session_answer(&link->session, net->answer, text.size);
-	net->counts.answered += session_error(&link->session) == SESSION_OK;
-}
-
-static void take(struct link *link)
-{
-	struct gossip_net *net = link->net;
-	const char *type = session_type(&link->session);
-
-	/* The peer's word counts for what it sent, not what we asked for. */
-	if (type[0] != '\0' && net->callbacks->speaks(net->context, type))
-		merge(link, type);
-	session_taken(&link->session);
 }
 
 /* Sends what there is to send, and ends what is at its end. */
@@ -252,10 +252,7 @@ static void on_received(void *owner, const void *bytes, size_t size)
 		size -= used;
 		if (link->rtt_us == 0 && session_version_answered(&link->session))
 			link->rtt_us = clock_now_us() - link->version_sent_us + 1;
-		if (session_wants(&link->session) == SESSION_ANSWER)
-			serve(link);
-		else if (session_wants(&link->session) == SESSION_TAKE)
-			take(link);
+		serve(link);
 	}
 	move_on(link);
 	while (sum_of(net, bytes_of) > LIMITS_GOSSIP_BUFFERED_MAX)
@@ -272,10 +269,7 @@ static void on_ended(void *owner, int error)
 		return;
 	}
 	session_feed_end(&link->session);
-	if (session_wants(&link->session) == SESSION_ANSWER)
-		serve(link);
-	else if (session_wants(&link->session) == SESSION_TAKE)
-		take(link);
+	serve(link);
 	move_on(link);
 }
 
@@ -321,7 +315,7 @@ static void on_accepted(void *context, int fd, const struct sockaddr *from)
 	memcpy(&link->peer, from,
 		from->sa_family == AF_INET6 ? sizeof(struct sockaddr_in6)
 					    : sizeof(struct sockaddr_in));
-	link->address = address_of(&link->peer);
+	link->address = address_of((struct sockaddr *)&link->peer);
 	session_init_server(&link->session);
 	link->stream = stream_adopt(net->base, fd, net->deadline_ms, &link_callbacks, link);
 	if (link->stream == NULL)
@@ -371,7 +365,7 @@ int gossip_net_exchange(struct gossip_net *net, uint32_t neighbour, const char *
 	uint16_t port, const char *type, const char *data, size_t data_size)
 {
 	struct link *link;
-	int error;
+	int error = -EMSGSIZE;
 
 	if (net->link_count - sum_of(net, connections_of) == GOSSIP_NET_OUTGOING_MAX ||
 		sum_of(net, bytes_of) + data_size > LIMITS_GOSSIP_BUFFERED_MAX)
@@ -380,18 +374,15 @@ int gossip_net_exchange(struct gossip_net *net, uint32_t neighbour, const char *
 	if (link == NULL)
 		return -ENOMEM;
 	link->neighbour = neighbour;
-	if (!text_copy(link->type, sizeof(link->type), type) ||
-		!session_init_client(&link->session, type, data, data_size)) {
-		drop_link(link);
-		return -EMSGSIZE;
-	}
-	error = stream_connect(&link->stream, net->base, address, port, net->deadline_ms,
-		&link_callbacks, link, &link->peer);
+	if (text_copy(link->type, sizeof(link->type), type) &&
+		session_init_client(&link->session, type, data, data_size))
+		error = stream_connect(&link->stream, net->base, address, port, net->deadline_ms,
+			&link_callbacks, link, &link->peer);
 	if (error != 0) {
 		drop_link(link);
 		return error;
 	}
-	link->address = address_of(&link->peer);
+	link->address = address_of((struct sockaddr *)&link->peer);
 	net->counts.opened++;
 	return 0;
 }
