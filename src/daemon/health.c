@@ -3,9 +3,8 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
-
-#include <event2/event.h>
 
 #include "base/text.h"
 #include "io/command.h"
@@ -15,38 +14,37 @@ enum {
 	HOOK_DEADLINE_MS = 30000,
 };
 
+/* Is there STATE/gateway? `path` is where: it fits, for node.sec does, or this node would not run.
+ */
+static bool gateway_was_there(const struct node *node, char path[FILES_PATH_SIZE + 1])
+{
+	struct stat status;
+
+	return files_join(path, node->config->state_directory, "gateway") &&
+	       lstat(path, &status) == 0;
+}
+
 void health_remember_gateway(struct node *node)
 {
 	char path[FILES_PATH_SIZE + 1];
-	bool known, has = board_has_gateway("");
+	bool was_there = gateway_was_there(node, path), has = board_has_gateway("");
 
-	if (!files_join(path, node->config->state_directory, "gateway"))
-		return;
-	known = access(path, F_OK) == 0;
-	if (has && !known && files_write(path, "", 0, 0600) != 0)
+	if (has && !was_there && files_write(path, "", 0, 0600) != 0)
 		log_write(node->log, LOG_LEVEL_WARNING, "health",
 			"%s could not be written; a lost gateway will not be noticed", path);
-	if (!has && known)
+	if (!has && was_there)
 		(void)unlink(path);
-}
-
-static bool gateway_is_fine(const struct node *node)
-{
-	char path[FILES_PATH_SIZE + 1];
-
-	return !files_join(path, node->config->state_directory, "gateway") ||
-	       access(path, F_OK) != 0 || board_has_gateway("");
 }
 
 static void finish(struct node *node)
 {
+	char path[FILES_PATH_SIZE + 1];
 	struct event event = { .kind = EVENT_HEALTH };
 
-	node->health_running = false;
 	event.health.ok = node->health_ok;
-	event.health.gateway_ok = gateway_is_fine(node);
+	event.health.gateway_ok = !gateway_was_there(node, path) || board_has_gateway("");
 	text_set(event.health.message, sizeof(event.health.message), node->health_message);
-	node_step(node, &event);
+	node_step_later(node, &event);
 }
 
 static void run_next(struct node *node);
@@ -66,7 +64,7 @@ static void on_over(void *context, int status, const char *output, size_t size)
 	run_next(node);
 }
 
-/* Runs the next hook, or tells the outcome. Called from the loop only. */
+/* Runs the next hook, or tells the outcome. */
 static void run_next(struct node *node)
 {
 	char directory[FILES_PATH_SIZE + 1], path[FILES_PATH_SIZE + 1];
@@ -99,19 +97,10 @@ static void add_hook(void *context, const char *name)
 		text_set(node->hooks[node->hook_count++], LIMITS_NAME_SIZE + 1, name);
 }
 
-static void on_begin(evutil_socket_t fd, short what, void *context)
-{
-	(void)fd;
-	(void)what;
-	run_next(context);
-}
-
 void health_run(struct node *node)
 {
 	char directory[FILES_PATH_SIZE + 1];
-	const struct timeval now = { 0 };
 
-	node->health_running = true;
 	node->health_ok = true;
 	node->health_message[0] = '\0';
 	node->hook_count = 0;
@@ -120,5 +109,5 @@ void health_run(struct node *node)
 	if (files_join(directory, node->config->config_directory, "health.d") &&
 		files_list(directory, "", NODE_HEALTH_HOOKS_MAX, add_hook, node) != 0)
 		node->hook_count = 0;
-	(void)event_base_once(node->base, -1, EV_TIMEOUT, on_begin, node, &now);
+	run_next(node);
 }

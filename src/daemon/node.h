@@ -55,7 +55,6 @@ struct node {
 	bool probed;
 
 	/* Health hooks, one after the other */
-	bool health_running;
 	bool health_ok;
 	uint32_t hook_count, hook_next;
 	char hooks[NODE_HEALTH_HOOKS_MAX][LIMITS_NAME_SIZE + 1];
