@@ -529,8 +529,7 @@ static bool make_agent(struct node *node)
 		(void)fail(node, "agent", -ENOMEM);
 		goto done;
 	}
-	text_set(setup->name, sizeof(setup->name),
-		first_of(config->name, node->board.hostname, "node"));
+	text_set(setup->name, sizeof(setup->name), node->name);
 	text_set(setup->mesh, sizeof(setup->mesh), config->mesh);
 	text_set(setup->address, sizeof(setup->address), config->address);
 	text_set(setup->board, sizeof(setup->board),
@@ -603,7 +602,7 @@ static bool make_neighbours(struct node *node)
 
 	if (setup == NULL)
 		return false;
-	setup->name = first_of(config->name, node->board.hostname, "node");
+	setup->name = node->name;
 	setup->mesh = config->mesh;
 	setup->http_port = http_server_port(node->server);
 	setup->gossip_port = config->gossip_port;
@@ -637,8 +636,7 @@ static bool make_parts(struct node *node)
 	if (node->timer == NULL || node->changed_timer == NULL || node->server == NULL ||
 		node->client == NULL || node->gossip == NULL)
 		return fail(node, "event loop", -ENOMEM);
-	if (node->config->rate_limit_kbit != 0 &&
-		!http_server_limit_rate(node->server, node->config->rate_limit_kbit * RATE_UNIT))
+	if (!http_server_limit_rate(node->server, node->config->rate_limit_kbit * RATE_UNIT))
 		return fail(node, "rate limit", -ENOMEM);
 	node->images = images_new(
 		node->base, node->config->work_directory, node->client, &images_callbacks);
@@ -672,6 +670,7 @@ bool node_open(struct node *node, const struct config *config, struct log *log)
 	node->log = log;
 	node->started_ms = clock_now_ms();
 	board_read(&node->board, "");
+	node->name = first_of(config->name, node->board.hostname, "node");
 	node->base = new_base();
 	if (node->base == NULL)
 		return fail(node, "event loop", -ENOMEM);

@@ -32,6 +32,7 @@ struct node {
 	struct log *log;
 	const struct config *config;
 	struct board board;
+	const char *name; /* of this node */
 	struct agent *agent;
 	struct actions actions;
 	bool stepping;
