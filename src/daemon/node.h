@@ -31,16 +31,15 @@ struct node {
 	struct event_base *base;
 	struct log *log;
 	const struct config *config;
-	struct board board;
 	const char *name; /* of this node */
 	struct agent *agent;
-	struct actions actions;
-	bool stepping;
-	bool ending;                 /* a signal came */
 	struct event *timer;         /* the agent's own clock */
 	struct event *changed_timer; /* the next look of those who watch */
 	bool changed;
 	bool told; /* and changed_timer runs */
+	bool stepping;
+	bool ending; /* a signal came */
+	bool probed;
 
 	struct neighbours *neighbours;
 	struct gossip_net *gossip;
@@ -48,12 +47,8 @@ struct node {
 	struct http_client *client;
 	struct images *images;
 	struct releases *releases;
-	struct keyring release_keys;
-	char url[LIMITS_ADDRESS_SIZE + 32]; /* of the neighbour that was asked for last */
-
-	/* The flasher: one verb at a time, others wait for their turn */
-	struct flasher_answer probe;
-	bool probed;
+	uint64_t exchanges_ok, exchanges_failed;
+	uint64_t started_ms;
 
 	/* Health hooks, one after the other */
 	bool health_ok;
@@ -61,8 +56,13 @@ struct node {
 	char hooks[NODE_HEALTH_HOOKS_MAX][LIMITS_NAME_SIZE + 1];
 	char health_message[LIMITS_MESSAGE_SIZE + 1];
 
-	uint64_t exchanges_ok, exchanges_failed;
-	uint64_t started_ms;
+	/* The flasher: one verb at a time, others wait for their turn */
+	struct flasher_answer probe;
+
+	struct board board;
+	struct keyring release_keys;
+	char url[LIMITS_ADDRESS_SIZE + 32]; /* of the neighbour that was asked for last */
+	struct actions actions;
 };
 
 /* Sets everything up; false after having logged what is wrong: then the process must end, for
