@@ -23,15 +23,15 @@ enum {
 struct link {
 	struct gossip_net *net;
 	struct stream *stream;
-	struct session session;
-	bool outgoing;
-	uint32_t neighbour; /* outgoing only, as is type: what we asked for */
-	char type[LIMITS_TYPE_NAME_SIZE + 1];
-	struct sockaddr_storage peer;
-	struct in6_addr address; /* of the peer, IPv4 mapped: who shares it shares its bounds */
 	uint64_t version_sent_us;
-	uint64_t rtt_us; /* 0: not measured yet */
-	int error;       /* -errno of the connection */
+	uint64_t rtt_us;    /* 0: not measured yet */
+	int error;          /* -errno of the connection */
+	uint32_t neighbour; /* outgoing only, as is type: what we asked for */
+	bool outgoing;
+	struct session session;
+	struct in6_addr address; /* of the peer, IPv4 mapped: who shares it shares its bounds */
+	struct sockaddr_storage peer;
+	char type[LIMITS_TYPE_NAME_SIZE + 1];
 };
 
 struct gossip_net {
@@ -40,11 +40,11 @@ struct gossip_net {
 	void *context;
 	struct stream_listener *listener;
 	uint32_t deadline_ms;
+	uint32_t link_count;
 	char *answer; /* scratch for our state, kept as large as it was ever needed */
 	size_t answer_capacity;
 	struct gossip_net_counts counts;
 	struct link *links[LINKS_MAX]; /* oldest first */
-	uint32_t link_count;
 };
 
 /* What the peer's links are counted by: IPv4 is mapped, for it shows like that on IPv6 sockets. */

@@ -48,6 +48,12 @@ struct images {
 	const char *work_directory;
 	struct event *deliver;
 	struct pending *pending; /* in the order in which they came */
+	struct event *step;
+	enum work work;
+	uint32_t scan_next;
+	struct image *scanned; /* WORK_SCAN: a copy, for the agent may change its own */
+	uint8_t *chunk;        /* WORK_SCAN: room for one */
+	bool scan_local;
 	uint32_t directory_count;
 	struct directory *directories[IMAGES_DIRECTORIES_MAX]; /* the newest last */
 
@@ -55,12 +61,6 @@ struct images {
 	struct image_file file;
 	struct directory_image image;
 	struct chunkmap held;
-	enum work work;
-	struct event *step;
-	struct image *scanned; /* WORK_SCAN: a copy, for the agent may change its own */
-	uint8_t *chunk;        /* WORK_SCAN: room for one */
-	uint32_t scan_next;
-	bool scan_local;
 	struct image_hash hash;
 };
 

@@ -21,21 +21,21 @@ enum {
 
 struct releases {
 	struct releases_setup setup;
+	struct fetch *fetches;
 	uint32_t kept_count;
 	uint8_t kept[KEPT_MAX][BYTES_HASH_SIZE];
-	struct fetch *fetches;
 };
 
 /* One ACTION_FETCH_RELEASE under way: first the manifest, then the signatures. */
 struct fetch {
 	struct releases *releases;
 	struct fetch *next;
-	struct agent_source source;
 	uint8_t id[BYTES_HASH_SIZE];
 	char *manifest;
 	size_t manifest_size;
-	uint32_t next_key; /* of the trusted ones, whose .sig file is asked for */
 	size_t signature_count;
+	uint32_t next_key; /* of the trusted ones, whose .sig file is asked for */
+	struct agent_source source;
 	struct usign_signature signatures[LIMITS_SIGNATURES_MAX];
 };
 
