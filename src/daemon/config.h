@@ -18,31 +18,31 @@ enum {
 };
 
 struct config {
+	uint16_t http_port;
+	uint16_t gossip_port;
+	uint32_t threshold;
+	uint32_t rate_limit_kbit; /* of what goes out over HTTP; 0: none */
+	bool limeapp_projection;
+	uint32_t interface_count;
+	uint32_t neighbour_count;
+	uint32_t environment_count;
 	char mesh[LIMITS_MESH_SIZE + 1];
 	char name[LIMITS_NAME_SIZE + 1];       /* "": the hostname */
 	char address[LIMITS_ADDRESS_SIZE + 1]; /* HOST:PORT; "": not known */
 	char http_listen[64];
-	uint16_t http_port;
 	char control[108]; /* what a unix socket's address holds; "": none */
 	char gossip_listen[64];
-	uint16_t gossip_port;
 	char discover[FILES_PATH_SIZE + 1];
-	uint32_t interface_count;
-	char interfaces[NEIGHBOURS_INTERFACES_MAX][16];
-	uint32_t neighbour_count;
-	char neighbours[LIMITS_NEIGHBOURS_MAX][LIMITS_ADDRESS_SIZE + 1];
 	char flasher[FILES_PATH_SIZE + 1];
-	uint32_t environment_count;
-	char environment[COMMAND_ENVIRONMENT_MAX][CONFIG_ENVIRONMENT_SIZE + 1];
 	char board[LIMITS_BOARD_SIZE + 1];     /* "": what the machine says */
 	char version[LIMITS_VERSION_SIZE + 1]; /* the same */
 	char compat_version[16];
 	char config_directory[FILES_PATH_SIZE + 1];
 	char state_directory[FILES_PATH_SIZE + 1];
 	char work_directory[FILES_PATH_SIZE + 1];
-	uint32_t threshold;
-	uint32_t rate_limit_kbit; /* of what goes out over HTTP; 0: none */
-	bool limeapp_projection;
+	char interfaces[NEIGHBOURS_INTERFACES_MAX][16];
+	char neighbours[LIMITS_NEIGHBOURS_MAX][LIMITS_ADDRESS_SIZE + 1];
+	char environment[COMMAND_ENVIRONMENT_MAX][CONFIG_ENVIRONMENT_SIZE + 1];
 };
 
 /* False with `problem` naming the member; `*config` is untouched then. */
