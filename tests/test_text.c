@@ -91,7 +91,7 @@ static void test_json_members(void **state)
 
 	(void)state;
 	text_init(&text, buffer, sizeof(buffer));
-	text_add(&text, "{");
+	text_begin_object(&text);
 	text_add_member_string(&text, "s", "a{");
 	text_add_member_u64(&text, "n", UINT64_MAX);
 	text_add_member_bool(&text, "b", false);
@@ -99,12 +99,36 @@ static void test_json_members(void **state)
 	text_add_member_strings(&text, "l", list[0], sizeof(list[0]), 2);
 	text_add_member_strings(&text, "e", list[0], sizeof(list[0]), 0);
 	text_add_member(&text, "o");
-	text_add(&text, "{");
+	text_begin_object(&text);
 	text_add_member_bool(&text, "t", true);
-	text_add(&text, "}}");
+	text_end_object(&text);
+	text_end_object(&text);
 	assert_string_equal(buffer,
 		"{\"s\":\"a{\",\"n\":18446744073709551615,\"b\":false,\"h\":\"ab01\","
 		"\"l\":[\"x\",\"y\\u0001\"],\"e\":[],\"o\":{\"t\":true}}");
+}
+
+/* Also after text that was written otherwise, and after an empty object. */
+static void test_json_lists(void **state)
+{
+	char buffer[64];
+	struct text text;
+
+	(void)state;
+	text_init(&text, buffer, sizeof(buffer));
+	text_add_format(&text, "{\"n\":%d,\"l\":[", 3);
+	text_begin_object(&text);
+	text_end_object(&text);
+	text_begin_object(&text);
+	text_add_member(&text, "l");
+	text_begin_list(&text);
+	text_add_json_string(&text, "{", 1);
+	text_add_json_string(&text, "", 0);
+	text_end_list(&text);
+	text_end_object(&text);
+	text_end_list(&text);
+	text_add(&text, "}");
+	assert_string_equal(buffer, "{\"n\":3,\"l\":[{},{\"l\":[\"{\",\"\"]}]}");
 }
 
 static void test_json_string_of_anything(void **state)
@@ -167,6 +191,7 @@ int main(void)
 	static const struct CMUnitTest others[] = {
 		cmocka_unit_test(test_every_capacity),
 		cmocka_unit_test(test_json_members),
+		cmocka_unit_test(test_json_lists),
 		cmocka_unit_test(test_json_string_of_anything),
 		cmocka_unit_test(test_names),
 		cmocka_unit_test(test_parse_u64),

@@ -16,7 +16,7 @@ void text_init(struct text *text, char *buffer, size_t capacity)
 	text->buffer = buffer;
 	text->capacity = capacity;
 	text->size = 0;
-	text->opened = false;
+	text->opened = true;
 	if (capacity > 0)
 		buffer[0] = '\0';
 }
@@ -24,6 +24,16 @@ void text_init(struct text *text, char *buffer, size_t capacity)
 bool text_cut(const struct text *text)
 {
 	return text->size >= text->capacity;
+}
+
+/* Was this the last that was added, and does it open something, so that no comma comes next? */
+static void note_end(struct text *text, const char *bytes, size_t size)
+{
+	if (size > 0) {
+		char last = bytes[size - 1];
+
+		text->opened = last == '{' || last == '[' || last == ':';
+	}
 }
 
 void text_add_bytes(struct text *text, const char *bytes, size_t size)
@@ -36,8 +46,7 @@ void text_add_bytes(struct text *text, const char *bytes, size_t size)
 		text->buffer[text->size + fits] = '\0';
 	}
 	text->size += size;
-	if (size > 0)
-		text->opened = bytes[size - 1] == '{' || bytes[size - 1] == '[';
+	note_end(text, bytes, size);
 }
 
 void text_add(struct text *text, const char *string)
@@ -56,7 +65,7 @@ void text_add_format(struct text *text, const char *format, ...)
 	va_end(arguments);
 	ensure(size >= 0);
 	text->size += (size_t)size;
-	text->opened = false;
+	note_end(text, format, strlen(format));
 }
 
 void text_add_u64(struct text *text, uint64_t value)
@@ -106,8 +115,36 @@ bool text_is_utf8(const char *bytes, size_t size)
 	return true;
 }
 
+static void add_comma(struct text *text)
+{
+	if (!text->opened)
+		text_add(text, ",");
+}
+
+void text_begin_object(struct text *text)
+{
+	add_comma(text);
+	text_add(text, "{");
+}
+
+void text_end_object(struct text *text)
+{
+	text_add(text, "}");
+}
+
+void text_begin_list(struct text *text)
+{
+	text_add(text, "[");
+}
+
+void text_end_list(struct text *text)
+{
+	text_add(text, "]");
+}
+
 void text_add_json_string(struct text *text, const char *bytes, size_t size)
 {
+	add_comma(text);
 	text_add(text, "\"");
 	for (size_t i = 0; i < size;) {
 		uint8_t c = (uint8_t)bytes[i];
@@ -129,18 +166,10 @@ void text_add_json_string(struct text *text, const char *bytes, size_t size)
 	text_add(text, "\"");
 }
 
-void text_add_comma(struct text *text)
-{
-	if (!text->opened)
-		text_add(text, ",");
-}
-
 void text_add_member(struct text *text, const char *name)
 {
-	text_add_comma(text);
-	text_add(text, "\"");
-	text_add(text, name);
-	text_add(text, "\":");
+	text_add_json_string(text, name, strlen(name));
+	text_add(text, ":");
 }
 
 void text_add_member_string(struct text *text, const char *name, const char *value)
@@ -174,12 +203,10 @@ void text_add_member_strings(
 	struct text *text, const char *name, const char *strings, size_t stride, size_t count)
 {
 	text_add_member(text, name);
-	text_add(text, "[");
-	for (size_t i = 0; i < count; i++, strings += stride) {
-		text_add_comma(text);
+	text_begin_list(text);
+	for (size_t i = 0; i < count; i++, strings += stride)
 		text_add_json_string(text, strings, strlen(strings));
-	}
-	text_add(text, "]");
+	text_end_list(text);
 }
 
 bool text_copy(char *to, size_t capacity, const char *from)

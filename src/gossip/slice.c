@@ -140,8 +140,8 @@ static void write_string(struct text *text, const char *string)
 
 void slice_write_entry_begin(struct text *text, const char *key, const char *author, int64_t ttl_s)
 {
-	text_add_comma(text);
-	text_add(text, "{\"key\":");
+	text_begin_object(text);
+	text_add(text, "\"key\":");
 	write_string(text, key);
 	text_add(text, ",\"value\":{\"mAuthor\":");
 	write_string(text, author);
@@ -165,5 +165,6 @@ void slice_write_entry(struct text *text, const char *key, const char *author, i
 
 void slice_write_end(struct text *text)
 {
-	text_add(text, "]}");
+	text_end_list(text);
+	text_end_object(text);
 }

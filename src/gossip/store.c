@@ -34,7 +34,8 @@ void store_free(struct store *store)
 	store_init(store);
 }
 
-/* A TTL may shrink and grow while an entry lies here: it counts with the longest it can have. */
+/* With a comma. A TTL may shrink and grow while an entry lies here: it counts with the longest it
+ * can have. */
 static size_t written_size(const struct slice_entry *entry)
 {
 	struct text text;
@@ -42,7 +43,7 @@ static size_t written_size(const struct slice_entry *entry)
 	text_init(&text, NULL, 0);
 	slice_write_entry(
 		&text, entry->key, entry->author, INT64_MIN, entry->data, entry->data_size);
-	return text.size;
+	return text.size + 1;
 }
 
 /* NULL if there is no memory: the entry is then not taken, and the next exchange brings it again.
