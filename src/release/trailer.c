@@ -6,6 +6,7 @@
 #include "base/bytes.h"
 #include "base/json.h"
 #include "base/text.h"
+#include "base/words.h"
 
 enum {
 	FOOTER_SIZE = 16,
@@ -18,23 +19,17 @@ enum {
 
 static const uint8_t magic[4] = { 'F', 'W', 'x', '0' };
 
+/* By enum trailer_error. */
+static const char sentences[] = "it is fine\0"
+				"there is none\0"
+				"it names a size that cannot be\0"
+				"its checksum is wrong\0"
+				"it is of a kind that is not known\0"
+				"its metadata cannot be read\0";
+
 const char *trailer_error_sentence(enum trailer_error error)
 {
-	switch (error) {
-	case TRAILER_OK:
-		return "it is fine";
-	case TRAILER_NONE:
-		return "there is none";
-	case TRAILER_BAD_SIZE:
-		return "it names a size that cannot be";
-	case TRAILER_BAD_CRC:
-		return "its checksum is wrong";
-	case TRAILER_BAD_TYPE:
-		return "it is of a kind that is not known";
-	case TRAILER_BAD_METADATA:
-		return "its metadata cannot be read";
-	}
-	return "";
+	return words_at(sentences, error);
 }
 
 /* CRC-32 as fwtool has it: reflected, from all ones, without the final inversion. Sixteen entries

@@ -9,6 +9,7 @@
 #include "base/bytes.h"
 #include "base/ensure.h"
 #include "base/text.h"
+#include "base/words.h"
 
 static const char comment_prefix[] = "untrusted comment: ";
 
@@ -30,22 +31,17 @@ enum {
 static_assert(sizeof(struct usign_public) == USIGN_KEYNUM_SIZE + USIGN_KEY_SIZE, "packed");
 static_assert(sizeof(struct usign_signature) == USIGN_KEYNUM_SIZE + USIGN_SIGNATURE_SIZE, "packed");
 
+/* By enum usign_error. */
+static const char sentences[] =
+	"it is fine\0"
+	"the first line is not \"untrusted comment: ...\"\0"
+	"the second line is not base64 of the right length, or more follows it\0"
+	"it is not a plain Ed25519 key or signature (a key with a password cannot be used)\0"
+	"the secret key is damaged\0";
+
 const char *usign_error_sentence(enum usign_error error)
 {
-	switch (error) {
-	case USIGN_OK:
-		return "it is fine";
-	case USIGN_NO_COMMENT:
-		return "the first line is not \"untrusted comment: ...\"";
-	case USIGN_BAD_BASE64:
-		return "the second line is not base64 of the right length, or more follows it";
-	case USIGN_BAD_KIND:
-		return "it is not a plain Ed25519 key or signature (a key with a password cannot "
-		       "be used)";
-	case USIGN_BAD_CHECKSUM:
-		return "the secret key is damaged";
-	}
-	return "";
+	return words_at(sentences, error);
 }
 
 static enum usign_error read_file(uint8_t *blob, size_t blob_size, const char *file, size_t size)
