@@ -48,31 +48,33 @@ struct json_object *json_parse(struct json_reader *reader, const char *bytes, si
 {
 	struct json_tokener *tokener;
 	struct json_object *object;
+	enum json_tokener_error error;
 	size_t end;
 
 	memset(reader, 0, sizeof(*reader));
 	if (size > INT_MAX || !text_is_utf8(bytes, size)) {
-		json_fail(reader, "", "is not UTF-8");
+		reader->wrong = "is not UTF-8";
 		return NULL;
 	}
 	tokener = json_tokener_new_ex(LIMITS_JSON_DEPTH);
 	if (tokener == NULL) {
-		json_fail(reader, "", "needs more memory than there is");
+		reader->wrong = "needs more memory than there is";
 		return NULL;
 	}
 	json_tokener_set_flags(tokener, JSON_TOKENER_STRICT | JSON_TOKENER_ALLOW_TRAILING_CHARS);
 	object = json_tokener_parse_ex(tokener, bytes, (int)size);
+	error = json_tokener_get_error(tokener);
 	end = json_tokener_get_parse_end(tokener);
-	if (json_tokener_get_error(tokener) == json_tokener_error_depth)
-		json_fail(reader, "", "is nested too deeply");
-	else if (json_tokener_get_error(tokener) != json_tokener_success)
-		json_fail(reader, "", "is not JSON");
-	else if (!only_blanks(bytes + end, size - end))
-		json_fail(reader, "", "is followed by something else");
-	else if (!json_object_is_type(object, json_type_object))
-		json_fail(reader, "", "is not an object");
 	json_tokener_free(tokener);
-	if (json_ok(reader))
+	if (error == json_tokener_error_depth)
+		reader->wrong = "is nested too deeply";
+	else if (error != json_tokener_success)
+		reader->wrong = "is not JSON";
+	else if (!only_blanks(bytes + end, size - end))
+		reader->wrong = "is followed by something else";
+	else if (!json_object_is_type(object, json_type_object))
+		reader->wrong = "is not an object";
+	else
 		return object;
 	json_object_put(object);
 	return NULL;
