@@ -196,22 +196,20 @@ bool json_get_optional_bool(
 void json_get_hex(struct json_reader *reader, struct json_object *object, const char *member,
 	uint8_t *bytes, size_t size)
 {
-	struct json_object *value = get(reader, object, member, json_type_string);
+	size_t text_size;
+	const char *text = json_get_string_view(reader, object, member, &text_size);
 
-	if (value == NULL)
-		return;
-	if ((size_t)json_object_get_string_len(value) != 2 * size ||
-		!bytes_from_hex(bytes, size, json_object_get_string(value)))
+	if (text != NULL && (text_size != 2 * size || !bytes_from_hex(bytes, size, text)))
 		json_fail(reader, member, "must be lowercase hex digits of the right number");
 }
 
 void json_get_base64(struct json_reader *reader, struct json_object *object, const char *member,
 	uint8_t *bytes, size_t size)
 {
-	struct json_object *value = get(reader, object, member, json_type_string);
+	size_t text_size;
+	const char *text = json_get_string_view(reader, object, member, &text_size);
 
-	if (value != NULL && !bytes_from_base64(bytes, size, json_object_get_string(value),
-				     (size_t)json_object_get_string_len(value)))
+	if (text != NULL && !bytes_from_base64(bytes, size, text, text_size))
 		json_fail(reader, member, "must be base64 of the right length");
 }
 

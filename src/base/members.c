@@ -3,8 +3,6 @@
 
 #include <string.h>
 
-#include <sodium.h>
-
 #include "base/bytes.h"
 #include "base/limits.h"
 #include "base/reason.h"
@@ -24,8 +22,7 @@ static void read_text(struct json_reader *reader, struct json_object *object,
 	const char *wrong = NULL;
 	uint32_t value;
 
-	json_get_string(
-		reader, object, member->name, text, is_word ? sizeof(word) : member->size);
+	json_get_string(reader, object, member->name, text, is_word ? sizeof(word) : member->size);
 	if (!json_ok(reader))
 		return;
 	if (is_word) {
@@ -122,7 +119,7 @@ void members_write(
 {
 	for (const struct member *member = members; member < members + count; member++) {
 		const uint8_t *at = (const uint8_t *)from + member->offset;
-		bool is_zero = sodium_is_zero(at, member->kind >= MEMBER_STRING ? 1 : member->size);
+		bool is_zero = bytes_are_zero(at, member->kind >= MEMBER_STRING ? 1 : member->size);
 
 		if (whole || !is_zero || member->flags != MEMBER_SPARSE)
 			write_member(text, member, at, is_zero);

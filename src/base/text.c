@@ -56,12 +56,12 @@ void text_add(struct text *text, const char *string)
 
 void text_add_format(struct text *text, const char *format, ...)
 {
-	size_t room = text->size < text->capacity ? text->capacity - text->size : 0;
+	size_t used = text_cut(text) ? text->capacity : text->size;
 	va_list arguments;
 	int size;
 
 	va_start(arguments, format);
-	size = vsnprintf(room > 0 ? text->buffer + text->size : NULL, room, format, arguments);
+	size = vsnprintf(text->buffer + used, text->capacity - used, format, arguments);
 	va_end(arguments);
 	ensure(size >= 0);
 	text->size += (size_t)size;
@@ -81,23 +81,24 @@ void text_add_i64(struct text *text, int64_t value)
 /* Bytes of the UTF-8 character at `bytes`; 0 if there is none. */
 static size_t utf8_size(const uint8_t *bytes, size_t size)
 {
-	static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
-	size_t length = bytes[0] < 0x80       ? 1
-			: bytes[0] >> 5 == 6  ? 2
-			: bytes[0] >> 4 == 14 ? 3
-			: bytes[0] >> 3 == 30 ? 4
-					      : 0;
+	static const uint8_t bits_min[] = { 0, 0, 7, 11, 16 }; /* by length */
+	size_t length = 0;
 	uint32_t point;
 
-	if (length <= 1 || length > size)
-		return length <= size ? length : 0;
+	while ((bytes[0] << length & 0x80) != 0)
+		length++;
+	if (length == 0)
+		return 1;
+	if (length == 1 || length > 4 || length > size)
+		return 0;
 	point = bytes[0] & (0x7fu >> length);
 	for (size_t i = 1; i < length; i++) {
 		if (bytes[i] >> 6 != 2)
 			return 0;
 		point = point << 6 | (bytes[i] & 63u);
 	}
-	if (point < least[length] || point > 0x10ffff || (point >= 0xd800 && point <= 0xdfff))
+	/* Nothing overlong, no surrogates. */
+	if (point >> bits_min[length] == 0 || point > 0x10ffff || point >> 11 == 0x1b)
 		return 0;
 	return length;
 }

@@ -4,8 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <sodium.h>
-
 #include "base/ensure.h"
 #include "base/members.h"
 #include "base/words.h"
@@ -238,7 +236,7 @@ static enum reason read_head(struct json_reader *reader, struct json_object *obj
 	}
 	members_read(
 		reader, object, &head_members[HEAD_KIND], COUNT(head_members) - HEAD_KIND, order);
-	if (sodium_is_zero(order->upgrade, ORDER_UPGRADE_SIZE)) /* which is "none" in records */
+	if (bytes_are_zero(order->upgrade, ORDER_UPGRADE_SIZE)) /* which is "none" in records */
 		json_fail(reader, "upgrade", "must not be zero");
 	return json_ok(reader) ? REASON_NONE : REASON_BAD_ORDER;
 }
