@@ -69,8 +69,7 @@ bool passphrase_derive(struct usign_secret *secret, const char *passphrase, cons
 	bool ok;
 
 	text_init(&text, salt, sizeof(salt));
-	text_add(&text, "lockstep:");
-	text_add(&text, mesh);
+	text_add_format(&text, "lockstep:%s", mesh);
 	ok = !text_cut(&text) && crypto_pwhash_scryptsalsa208sha256_ll((const uint8_t *)passphrase,
 					 strlen(passphrase), (const uint8_t *)salt, text.size,
 					 SCRYPT_N, SCRYPT_R, SCRYPT_P, seed, sizeof(seed)) == 0;

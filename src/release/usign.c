@@ -73,11 +73,7 @@ static size_t write_file(
 
 	bytes_to_base64(encoded, blob, blob_size);
 	text_init(&text, file, capacity);
-	text_add(&text, comment_prefix);
-	text_add(&text, comment);
-	text_add(&text, "\n");
-	text_add(&text, encoded);
-	text_add(&text, "\n");
+	text_add_format(&text, "%s%s\n%s\n", comment_prefix, comment, encoded);
 	sodium_memzero(encoded, sizeof(encoded));
 	return text.size;
 }
