@@ -240,20 +240,9 @@ static bool walk_value(struct scan *scan, bool *odd)
 
 static enum scan_kind kind_of(char first)
 {
-	switch (first) {
-	case '{':
-		return SCAN_OBJECT;
-	case '[':
-		return SCAN_LIST;
-	case '"':
-		return SCAN_STRING;
-	case 't':
-	case 'f':
-	case 'n':
-		return SCAN_WORD;
-	default:
-		return SCAN_NUMBER;
-	}
+	if (first == SCAN_OBJECT || first == SCAN_LIST || first == SCAN_STRING)
+		return (enum scan_kind)first;
+	return first >= SCAN_WORD ? SCAN_WORD : SCAN_NUMBER;
 }
 
 /* Past a value that walk_value() has passed before. */
@@ -301,8 +290,7 @@ bool scan_at_end(struct scan *scan)
 
 struct scan scan_inside(const struct scan_span *span)
 {
-	ensure(span->kind == SCAN_OBJECT || span->kind == SCAN_LIST);
-	ensure(span->size >= 2);
+	ensure(span->size >= 2 && (span->kind == SCAN_OBJECT || span->kind == SCAN_LIST));
 
 	return (struct scan){ .at = span->at + 1, .end = span->at + span->size - 1, .sound = true };
 }

@@ -21,11 +21,11 @@ struct scan {
 
 enum scan_kind {
 	SCAN_NONE = 0, /* nothing there */
-	SCAN_OBJECT,
-	SCAN_LIST,
-	SCAN_STRING,
-	SCAN_NUMBER,
-	SCAN_WORD, /* true, false, null */
+	SCAN_OBJECT = '{',
+	SCAN_LIST = '[',
+	SCAN_STRING = '"',
+	SCAN_NUMBER = '0',
+	SCAN_WORD = 'a', /* true, false, null */
 };
 
 struct scan_span {
