@@ -132,18 +132,13 @@ static bool walk_number(struct scan *scan, bool *odd)
 
 static bool walk_word(struct scan *scan)
 {
-	static const char words[3][6] = { "true", "false", "null" };
+	const char *word = *scan->at == 't' ? "true" : *scan->at == 'f' ? "false" : "null";
 
-	for (size_t i = 0; i < 3; i++) {
-		size_t size = strlen(words[i]);
-
-		if ((size_t)(scan->end - scan->at) >= size &&
-			memcmp(scan->at, words[i], size) == 0) {
-			scan->at += size;
-			return true;
-		}
+	while (*word != '\0') {
+		if (!take(scan, *word++))
+			return false;
 	}
-	return false;
+	return true;
 }
 
 /* Past everything that the bracket here opens, counting brackets only: what is too deep is not
@@ -202,7 +197,7 @@ static bool walk_value(struct scan *scan, bool *odd)
 		if (*scan->at != '{' && *scan->at != '[') {
 			if (!walk_scalar(scan, odd))
 				return false;
-		} else if (depth == LIMITS_SLICE_DEPTH) {
+		} else if (scan->sound || depth == LIMITS_SLICE_DEPTH) {
 			*odd = true;
 			if (!walk_deep(scan))
 				return false;
@@ -245,33 +240,16 @@ static enum scan_kind kind_of(char first)
 	return first >= SCAN_WORD ? SCAN_WORD : SCAN_NUMBER;
 }
 
-/* Past a value that walk_value() has passed before. */
-static bool skip_value(struct scan *scan)
-{
-	const char *start = scan->at;
-
-	if (scan->at == scan->end)
-		return false;
-	if (*scan->at == '{' || *scan->at == '[')
-		return walk_deep(scan);
-	if (*scan->at == '"')
-		return walk_string(scan);
-	while (scan->at<scan->end && * scan->at> ' ' && *scan->at != ',' && *scan->at != ']' &&
-		*scan->at != '}')
-		scan->at++;
-	return scan->at > start;
-}
-
 bool scan_value(struct scan *scan, struct scan_span *value)
 {
 	bool odd = false;
 
 	skip_blanks(scan);
 	*value = (struct scan_span){ .at = scan->at };
-	if (!(scan->sound ? skip_value(scan) : walk_value(scan, &odd)))
+	if (!walk_value(scan, &odd))
 		return false;
 	value->kind = kind_of(*value->at);
-	value->odd = odd;
+	value->odd = odd && !scan->sound;
 	value->size = (size_t)(scan->at - value->at);
 	return true;
 }

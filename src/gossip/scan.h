@@ -16,7 +16,7 @@
 struct scan {
 	const char *at; /* next byte */
 	const char *end;
-	bool sound; /* what is here was walked before, so only the ends of values are sought */
+	bool sound; /* what is here was walked before, so only brackets are counted, however deep */
 };
 
 enum scan_kind {
