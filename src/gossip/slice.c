@@ -4,8 +4,6 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "gossip/scan.h"
-
 enum outcome {
 	ENTRY_GOOD = 0,
 	ENTRY_BAD,     /* not an entry: reading ends here, as upstream's does */
@@ -68,7 +66,7 @@ static enum outcome read_entry(const struct scan_span *element, struct slice_ent
 void slice_reader_init(struct slice_reader *reader, const char *bytes, size_t size)
 {
 	struct scan_span document, list;
-	struct scan scan;
+	struct scan *scan = &reader->scan;
 	const char *end;
 
 	*reader = (struct slice_reader){ .stopped = true, .bad = true };
@@ -77,27 +75,27 @@ void slice_reader_init(struct slice_reader *reader, const char *bytes, size_t si
 		size -= 3;
 	}
 	end = memchr(bytes, '\0', size);
-	scan = (struct scan){ .at = bytes, .end = end != NULL ? end : bytes + size };
-	if (!scan_value(&scan, &document) || !scan_at_end(&scan) || document.kind != SCAN_OBJECT)
+	scan->at = bytes;
+	scan->end = end != NULL ? end : bytes + size;
+	if (!scan_value(scan, &document) || !scan_at_end(scan) || document.kind != SCAN_OBJECT)
 		return;
 	scan_find(&document, "stateSlice\0", &list, 1);
 	if (list.kind != SCAN_LIST)
 		return;
-	scan = scan_inside(&list);
-	*reader = (struct slice_reader){ .at = scan.at, .end = scan.end };
+	*scan = scan_inside(&list);
+	scan->sound = false; /* each entry by itself tells if it is odd */
+	reader->stopped = reader->bad = false;
 }
 
 bool slice_reader_next(struct slice_reader *reader, struct slice_entry *entry)
 {
-	struct scan scan = { .at = reader->at, .end = reader->end };
 	struct scan_span element;
 
 	while (!reader->stopped) {
-		if (!scan_element(&scan, &element)) {
+		if (!scan_element(&reader->scan, &element)) {
 			reader->stopped = true;
 			break;
 		}
-		reader->at = scan.at;
 		enum outcome outcome = read_entry(&element, entry);
 
 		if (outcome == ENTRY_BAD || reader->entry_count == LIMITS_SLICE_ENTRIES_MAX) {
