@@ -143,13 +143,13 @@ void text_end_list(struct text *text)
 	text_add(text, "]");
 }
 
-void text_add_json_string(struct text *text, const char *bytes, size_t size)
+static void add_string(struct text *text, const char *bytes, size_t size, bool as_it_is)
 {
 	add_comma(text);
 	text_add(text, "\"");
 	for (size_t i = 0; i < size;) {
 		uint8_t c = (uint8_t)bytes[i];
-		size_t length = utf8_size((const uint8_t *)bytes + i, size - i);
+		size_t length = as_it_is ? 1 : utf8_size((const uint8_t *)bytes + i, size - i);
 
 		if (length == 0) {
 			text_add(text, "\xef\xbf\xbd");
@@ -165,6 +165,16 @@ void text_add_json_string(struct text *text, const char *bytes, size_t size)
 		i += length;
 	}
 	text_add(text, "\"");
+}
+
+void text_add_json_string(struct text *text, const char *bytes, size_t size)
+{
+	add_string(text, bytes, size, false);
+}
+
+void text_add_json_bytes(struct text *text, const char *bytes, size_t size)
+{
+	add_string(text, bytes, size, true);
 }
 
 void text_add_member(struct text *text, const char *name)

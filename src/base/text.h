@@ -34,8 +34,9 @@ void text_end_object(struct text *text);
 void text_begin_list(struct text *text); /* never an element: lists of lists are not needed */
 void text_end_list(struct text *text);
 
-/* A string with its quotes. Bytes that are not UTF-8 become U+FFFD. */
+/* A string with its quotes. Bytes that are not UTF-8 become U+FFFD, or stay as they are. */
 void text_add_json_string(struct text *text, const char *bytes, size_t size);
+void text_add_json_bytes(struct text *text, const char *bytes, size_t size);
 
 /* Members: text_add_member(t, "name") writes `,"name":`, and the value comes next. */
 void text_add_member(struct text *text, const char *name);

@@ -116,33 +116,13 @@ void slice_write_begin(struct text *text)
 
 /* As upstream writes strings: bytes that are not UTF-8 go out as they came in, or two nodes would
  * take one entry for two. */
-static void write_string(struct text *text, const char *string)
-{
-	static const char hex[] = "0123456789abcdef";
-
-	text_add(text, "\"");
-	for (; *string != '\0'; string++) {
-		unsigned char c = (unsigned char)*string;
-		char escape[] = { '\\', 'u', '0', '0', hex[c >> 4], hex[c & 15] };
-
-		if (c < 0x20) {
-			text_add_bytes(text, escape, sizeof(escape));
-			continue;
-		}
-		if (c == '"' || c == '\\')
-			text_add(text, "\\");
-		text_add_bytes(text, string, 1);
-	}
-	text_add(text, "\"");
-}
-
 void slice_write_entry_begin(struct text *text, const char *key, const char *author, int64_t ttl_s)
 {
 	text_begin_object(text);
-	text_add(text, "\"key\":");
-	write_string(text, key);
+	text_add_member(text, "key");
+	text_add_json_bytes(text, key, strlen(key));
 	text_add(text, ",\"value\":{\"mAuthor\":");
-	write_string(text, author);
+	text_add_json_bytes(text, author, strlen(author));
 	text_add_format(text,
 		",\"mTtl\":{\"xint64\":%" PRId64 ",\"xstr64\":\"%" PRId64 "\"},\"mData\":", ttl_s,
 		ttl_s);
