@@ -30,9 +30,8 @@ void json_explain(const struct json_reader *reader, char *buffer, size_t capacit
 	struct text text;
 
 	text_init(&text, buffer, capacity);
-	text_add(&text, reader->member[0] != '\0' ? reader->member : "the document");
-	text_add(&text, " ");
-	text_add(&text, reader->wrong != NULL ? reader->wrong : "is fine");
+	text_add_format(&text, "%s %s", reader->member[0] != '\0' ? reader->member : "the document",
+		reader->wrong != NULL ? reader->wrong : "is fine");
 }
 
 static bool only_blanks(const char *bytes, size_t size)

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/bytes.h"
 #include "base/ensure.h"
 #include "base/limits.h"
 
@@ -203,11 +204,12 @@ void text_add_member_bool(struct text *text, const char *name, bool value)
 
 void text_add_member_hex(struct text *text, const char *name, const uint8_t *bytes, size_t size)
 {
-	text_add_member(text, name);
-	text_add(text, "\"");
-	for (size_t i = 0; i < size; i++)
-		text_add_format(text, "%02x", bytes[i]);
-	text_add(text, "\"");
+	char hex[BYTES_HASH_TEXT_SIZE + 1];
+
+	ensure(size <= BYTES_HASH_SIZE);
+
+	bytes_to_hex(hex, bytes, size);
+	text_add_member_string(text, name, hex);
 }
 
 void text_add_member_strings(
@@ -280,11 +282,11 @@ bool text_parse_u64(uint64_t *value, const char *text)
 	if (text[0] == '\0' || (text[0] == '0' && text[1] != '\0'))
 		return false;
 	for (const char *c = text; *c != '\0'; c++) {
-		uint64_t digit = (uint64_t)(*c - '0');
+		unsigned digit = (unsigned)(*c - '0');
 
-		if (*c < '0' || *c > '9' || parsed > (UINT64_MAX - digit) / 10)
+		if (digit > 9 || __builtin_mul_overflow(parsed, 10, &parsed) ||
+			__builtin_add_overflow(parsed, digit, &parsed))
 			return false;
-		parsed = parsed * 10 + digit;
 	}
 	*value = parsed;
 	return true;

@@ -43,6 +43,7 @@ void text_add_member(struct text *text, const char *name);
 void text_add_member_string(struct text *text, const char *name, const char *value);
 void text_add_member_u64(struct text *text, const char *name, uint64_t value);
 void text_add_member_bool(struct text *text, const char *name, bool value);
+/* At most BYTES_HASH_SIZE bytes. */
 void text_add_member_hex(struct text *text, const char *name, const uint8_t *bytes, size_t size);
 /* A list of `count` strings that lie `stride` bytes apart. */
 void text_add_member_strings(
