@@ -120,8 +120,7 @@ static void test_json_lists(void **state)
 	text_begin_object(&text);
 	text_end_object(&text);
 	text_begin_object(&text);
-	text_add_member(&text, "l");
-	text_begin_list(&text);
+	text_begin_list(&text, "l");
 	text_add_json_string(&text, "{", 1);
 	text_add_json_string(&text, "", 0);
 	text_end_list(&text);

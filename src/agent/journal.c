@@ -32,8 +32,7 @@ static void write_journal(struct text *text, const struct journal *journal, cons
 {
 	text_begin_object(text);
 	members_write(text, members, MEMBER_COUNT, journal, false);
-	text_add_member(text, "orders");
-	text_begin_list(text);
+	text_begin_list(text, "orders");
 	for (uint32_t i = 0; i < book->count; i++) {
 		book_write_order(book->orders[i], text);
 		text_end_object(text);

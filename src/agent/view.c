@@ -138,8 +138,7 @@ static void write_waiting(struct text *text, const struct scene *scene)
 	text_add_member(text, "waiting");
 	text_begin_object(text);
 	text_add_member_string(text, "reason", reason_word(REASON_WAITING_FOR_PARTICIPANTS));
-	text_add_member(text, "names");
-	text_begin_list(text);
+	text_begin_list(text, "names");
 	for (uint32_t i = 0; i < start->participant_count && names < WAITING_NAMES_MAX; i++) {
 		const struct order_participant *participant = &start->participants[i];
 
@@ -269,8 +268,7 @@ void agent_view_mesh(const struct agent *agent, uint64_t now_ms, struct text *te
 		write_upgrade(agent, now_ms, text, &scene);
 	else
 		text_add(text, "null");
-	text_add_member(text, "nodes");
-	text_begin_list(text);
+	text_begin_list(text, "nodes");
 	write_nodes(agent, now_ms, text, known ? &scene : NULL);
 	text_end_list(text);
 	text_end_object(text);

@@ -134,8 +134,9 @@ void text_end_object(struct text *text)
 	text_add(text, "}");
 }
 
-void text_begin_list(struct text *text)
+void text_begin_list(struct text *text, const char *name)
 {
+	text_add_member(text, name);
 	text_add(text, "[");
 }
 
@@ -215,8 +216,7 @@ void text_add_member_hex(struct text *text, const char *name, const uint8_t *byt
 void text_add_member_strings(
 	struct text *text, const char *name, const char *strings, size_t stride, size_t count)
 {
-	text_add_member(text, name);
-	text_begin_list(text);
+	text_begin_list(text, name);
 	for (size_t i = 0; i < count; i++, strings += stride)
 		text_add_json_string(text, strings, strlen(strings));
 	text_end_list(text);

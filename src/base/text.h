@@ -31,7 +31,7 @@ __attribute__((format(printf, 2, 3))) void text_add_format(
  * where one is needed. */
 void text_begin_object(struct text *text);
 void text_end_object(struct text *text);
-void text_begin_list(struct text *text); /* never an element: lists of lists are not needed */
+void text_begin_list(struct text *text, const char *name); /* as a member, which all lists are */
 void text_end_list(struct text *text);
 
 /* A string with its quotes. Bytes that are not UTF-8 become U+FFFD, or stay as they are. */

@@ -331,8 +331,7 @@ static void write_start(struct text *text, const struct order_start *start)
 	text_begin_object(text);
 	members_write(text, policy_members, COUNT(policy_members), start, false);
 	text_end_object(text);
-	text_add_member(text, "participants");
-	text_begin_list(text);
+	text_begin_list(text, "participants");
 	for (uint32_t i = 0; i < start->participant_count; i++) {
 		text_begin_object(text);
 		members_write(text, participant_members, COUNT(participant_members),

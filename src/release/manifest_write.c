@@ -8,8 +8,7 @@ void manifest_write_begin(struct text *text, const struct manifest *manifest)
 	text_begin_object(text);
 	text_add_member_u64(text, "lockstep", MANIFEST_FORMAT);
 	members_write(text, manifest_head_members, MANIFEST_HEAD_COUNT, manifest, false);
-	text_add_member(text, "images");
-	text_begin_list(text);
+	text_begin_list(text, "images");
 }
 
 void manifest_write_image(struct text *text, const struct image *image)
