@@ -62,7 +62,7 @@ static void test_every_capacity(void **state)
 		memset(buffer, '#', sizeof(buffer));
 		text_init(&text, capacity > 0 ? buffer : NULL, capacity);
 		text_add(&text, "[");
-		text_add_json_string(&text, "a\"b", 3);
+		text_add_json_string(&text, "a\"b");
 		text_add(&text, ",");
 		text_add_u64(&text, 12);
 		text_add(&text, ",");
@@ -121,8 +121,8 @@ static void test_json_lists(void **state)
 	text_end_object(&text);
 	text_begin_object(&text);
 	text_begin_list(&text, "l");
-	text_add_json_string(&text, "{", 1);
-	text_add_json_string(&text, "", 0);
+	text_add_json_string(&text, "{");
+	text_add_json_string(&text, "");
 	text_end_list(&text);
 	text_end_object(&text);
 	text_end_list(&text);
@@ -137,8 +137,12 @@ static void test_json_string_of_anything(void **state)
 
 	(void)state;
 	text_init(&text, buffer, sizeof(buffer));
-	text_add_json_string(&text, "\x00\t\\\xff\xc3\xbc", 6);
-	assert_string_equal(buffer, "\"\\u0000\\u0009\\\\\xef\xbf\xbd\xc3\xbc\"");
+	text_begin_object(&text);
+	text_add_member_text(&text, "m", "\x00\t\\\xff\xc3\xbc", 6);
+	assert_string_equal(buffer, "{\"m\":\"\\u0000\\u0009\\\\\xef\xbf\xbd\xc3\xbc\"");
+	text_init(&text, buffer, sizeof(buffer));
+	text_add_json_bytes(&text, "\t\"\\\xff\xc3\xbc");
+	assert_string_equal(buffer, "\"\\u0009\\\"\\\\\xff\xc3\xbc\"");
 }
 
 static void test_names(void **state)

@@ -249,8 +249,7 @@ bool roster_put_own(struct roster *roster, const struct record *record, const ch
 	usign_sign(&signature, secret, signed_text, size);
 	text_init(&text, envelope, sizeof(envelope));
 	text_begin_object(&text);
-	text_add_member(&text, "record");
-	text_add_json_string(&text, signed_text, size);
+	text_add_member_text(&text, "record", signed_text, size);
 	usign_public_to_blob(blob, &key);
 	text_add_member_string(&text, "key", blob);
 	usign_signature_to_blob(blob, &signature);

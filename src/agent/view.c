@@ -146,7 +146,7 @@ static void write_waiting(struct text *text, const struct scene *scene)
 			upgrade_has_done(&scene->question, scene->records[i], step))
 			continue;
 		names++;
-		text_add_json_string(text, participant->name, strlen(participant->name));
+		text_add_json_string(text, participant->name);
 	}
 	text_end_list(text);
 	text_end_object(text);

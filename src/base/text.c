@@ -169,26 +169,31 @@ static void add_string(struct text *text, const char *bytes, size_t size, bool a
 	text_add(text, "\"");
 }
 
-void text_add_json_string(struct text *text, const char *bytes, size_t size)
+void text_add_json_string(struct text *text, const char *string)
 {
-	add_string(text, bytes, size, false);
+	add_string(text, string, strlen(string), false);
 }
 
-void text_add_json_bytes(struct text *text, const char *bytes, size_t size)
+void text_add_json_bytes(struct text *text, const char *string)
 {
-	add_string(text, bytes, size, true);
+	add_string(text, string, strlen(string), true);
 }
 
 void text_add_member(struct text *text, const char *name)
 {
-	text_add_json_string(text, name, strlen(name));
+	text_add_json_string(text, name);
 	text_add(text, ":");
 }
 
 void text_add_member_string(struct text *text, const char *name, const char *value)
 {
+	text_add_member_text(text, name, value, strlen(value));
+}
+
+void text_add_member_text(struct text *text, const char *name, const char *bytes, size_t size)
+{
 	text_add_member(text, name);
-	text_add_json_string(text, value, strlen(value));
+	add_string(text, bytes, size, false);
 }
 
 void text_add_member_u64(struct text *text, const char *name, uint64_t value)
@@ -218,7 +223,7 @@ void text_add_member_strings(
 {
 	text_begin_list(text, name);
 	for (size_t i = 0; i < count; i++, strings += stride)
-		text_add_json_string(text, strings, strlen(strings));
+		text_add_json_string(text, strings);
 	text_end_list(text);
 }
 

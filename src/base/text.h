@@ -35,12 +35,13 @@ void text_begin_list(struct text *text, const char *name); /* as a member, which
 void text_end_list(struct text *text);
 
 /* A string with its quotes. Bytes that are not UTF-8 become U+FFFD, or stay as they are. */
-void text_add_json_string(struct text *text, const char *bytes, size_t size);
-void text_add_json_bytes(struct text *text, const char *bytes, size_t size);
+void text_add_json_string(struct text *text, const char *string);
+void text_add_json_bytes(struct text *text, const char *string);
 
 /* Members: text_add_member(t, "name") writes `,"name":`, and the value comes next. */
 void text_add_member(struct text *text, const char *name);
 void text_add_member_string(struct text *text, const char *name, const char *value);
+void text_add_member_text(struct text *text, const char *name, const char *bytes, size_t size);
 void text_add_member_u64(struct text *text, const char *name, uint64_t value);
 void text_add_member_bool(struct text *text, const char *name, bool value);
 /* At most BYTES_HASH_SIZE bytes. */

@@ -120,9 +120,9 @@ void slice_write_entry_begin(struct text *text, const char *key, const char *aut
 {
 	text_begin_object(text);
 	text_add_member(text, "key");
-	text_add_json_bytes(text, key, strlen(key));
+	text_add_json_bytes(text, key);
 	text_add(text, ",\"value\":{\"mAuthor\":");
-	text_add_json_bytes(text, author, strlen(author));
+	text_add_json_bytes(text, author);
 	text_add_format(text,
 		",\"mTtl\":{\"xint64\":%" PRId64 ",\"xstr64\":\"%" PRId64 "\"},\"mData\":", ttl_s,
 		ttl_s);
