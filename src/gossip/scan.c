@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 #include "gossip/scan.h"
 
-#include <assert.h>
 #include <string.h>
 
 #include "base/ensure.h"
@@ -13,8 +12,6 @@ enum {
 	 * double; anything up to here does not, whatever its digits. */
 	NUMBER_DIGITS_MAX = 308,
 };
-
-static_assert(LIMITS_SLICE_DEPTH <= 64, "one bit a level in the walk");
 
 static void skip_blanks(struct scan *scan)
 {
@@ -29,6 +26,12 @@ static bool take(struct scan *scan, char wanted)
 		return false;
 	scan->at++;
 	return true;
+}
+
+bool scan_take(struct scan *scan, char wanted)
+{
+	skip_blanks(scan);
+	return take(scan, wanted);
 }
 
 /* ---- Walking: is it sound, and where does it end ------------------------------------------- */
@@ -167,10 +170,7 @@ static bool walk_deep(struct scan *scan)
 static bool walk_name(struct scan *scan)
 {
 	skip_blanks(scan);
-	if (!walk_string(scan))
-		return false;
-	skip_blanks(scan);
-	return take(scan, ':');
+	return walk_string(scan) && scan_take(scan, ':');
 }
 
 static bool walk_scalar(struct scan *scan, bool *odd)
@@ -184,11 +184,11 @@ static bool walk_scalar(struct scan *scan, bool *odd)
 	return walk_word(scan);
 }
 
-/* One value of any depth. `objects` has a bit for every open level: it is an object. */
+/* One value of any depth. */
 static bool walk_value(struct scan *scan, bool *odd)
 {
-	uint64_t objects = 0;
-	unsigned depth = 0;
+	char closing[LIMITS_SLICE_DEPTH]; /* what ends each level that is open */
+	size_t depth = 0;
 
 	for (;;) {
 		skip_blanks(scan);
@@ -202,33 +202,24 @@ static bool walk_value(struct scan *scan, bool *odd)
 			if (!walk_deep(scan))
 				return false;
 		} else {
-			bool object = *scan->at++ == '{';
+			char end = *scan->at++ == '{' ? '}' : ']';
 
-			objects = objects << 1 | object;
-			depth++;
-			skip_blanks(scan);
-			if (!take(scan, object ? '}' : ']')) {
-				if (object && !walk_name(scan))
+			if (!scan_take(scan, end)) {
+				closing[depth++] = end;
+				if (end == '}' && !walk_name(scan))
 					return false;
 				continue;
 			}
-			depth--;
-			objects >>= 1;
 		}
 
 		/* A value is over: what goes on around it? */
-		for (;;) {
-			if (depth == 0)
-				return true;
-			skip_blanks(scan);
-			if (take(scan, ','))
-				break;
-			if (!take(scan, (objects & 1) ? '}' : ']'))
+		while (depth > 0 && !scan_take(scan, ',')) {
+			if (!scan_take(scan, closing[--depth]))
 				return false;
-			depth--;
-			objects >>= 1;
 		}
-		if ((objects & 1) && !walk_name(scan))
+		if (depth == 0)
+			return true;
+		if (closing[depth - 1] == '}' && !walk_name(scan))
 			return false;
 	}
 }
@@ -254,12 +245,6 @@ bool scan_value(struct scan *scan, struct scan_span *value)
 	return true;
 }
 
-bool scan_take(struct scan *scan, char wanted)
-{
-	skip_blanks(scan);
-	return take(scan, wanted);
-}
-
 bool scan_at_end(struct scan *scan)
 {
 	skip_blanks(scan);
@@ -275,17 +260,14 @@ struct scan scan_inside(const struct scan_span *span)
 
 bool scan_element(struct scan *inside, struct scan_span *element)
 {
-	skip_blanks(inside);
-	take(inside, ',');
+	(void)scan_take(inside, ',');
 	return scan_value(inside, element);
 }
 
 bool scan_member(struct scan *inside, struct scan_span *name, struct scan_span *value)
 {
-	if (!scan_element(inside, name) || name->kind != SCAN_STRING)
-		return false;
-	skip_blanks(inside);
-	return take(inside, ':') && scan_value(inside, value);
+	return scan_element(inside, name) && name->kind == SCAN_STRING && scan_take(inside, ':') &&
+	       scan_value(inside, value);
 }
 
 void scan_find(
