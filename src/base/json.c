@@ -192,24 +192,18 @@ bool json_get_optional_bool(
 	return value != NULL ? json_object_get_boolean(value) : fallback;
 }
 
-void json_get_hex(struct json_reader *reader, struct json_object *object, const char *member,
-	uint8_t *bytes, size_t size)
+void json_get_bytes(struct json_reader *reader, struct json_object *object, const char *member,
+	uint8_t *bytes, size_t size, bool hex)
 {
 	size_t text_size;
 	const char *text = json_get_string_view(reader, object, member, &text_size);
 
-	if (text != NULL && (text_size != 2 * size || !bytes_from_hex(bytes, size, text)))
-		json_fail(reader, member, "must be lowercase hex digits of the right number");
-}
-
-void json_get_base64(struct json_reader *reader, struct json_object *object, const char *member,
-	uint8_t *bytes, size_t size)
-{
-	size_t text_size;
-	const char *text = json_get_string_view(reader, object, member, &text_size);
-
-	if (text != NULL && !bytes_from_base64(bytes, size, text, text_size))
+	if (text == NULL)
+		return;
+	if (!hex && !bytes_from_base64(bytes, size, text, text_size))
 		json_fail(reader, member, "must be base64 of the right length");
+	if (hex && (text_size != 2 * size || !bytes_from_hex(bytes, size, text)))
+		json_fail(reader, member, "must be lowercase hex digits of the right number");
 }
 
 struct json_object *json_get_object(

@@ -58,10 +58,9 @@ static void read_member(struct json_reader *reader, struct json_object *object,
 		*(bool *)into = json_get_optional_bool(reader, object, member->name, false);
 		break;
 	case MEMBER_HEX:
-		json_get_hex(reader, object, member->name, into, member->size);
-		break;
 	case MEMBER_BASE64:
-		json_get_base64(reader, object, member->name, into, member->size);
+		json_get_bytes(reader, object, member->name, into, member->size,
+			member->kind == MEMBER_HEX);
 		break;
 	default:
 		read_text(reader, object, member, into);
