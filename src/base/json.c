@@ -86,7 +86,7 @@ void json_free(struct json_object *object)
 
 bool json_has(struct json_object *object, const char *member)
 {
-	return object != NULL && json_object_object_get_ex(object, member, NULL);
+	return json_object_object_get_ex(object, member, NULL); /* false also for no object */
 }
 
 /* By json-c's enum json_type. */
@@ -102,7 +102,7 @@ static struct json_object *get(struct json_reader *reader, struct json_object *o
 
 	if (!json_ok(reader))
 		return NULL;
-	if (object == NULL || !json_object_object_get_ex(object, member, &value)) {
+	if (!json_object_object_get_ex(object, member, &value)) {
 		json_fail(reader, member, "is missing");
 		return NULL;
 	}

@@ -20,13 +20,10 @@ enum {
 
 const char *passphrase_weakness(const char *passphrase)
 {
-	bool seen[256] = { false };
 	size_t distinct = 0;
 
-	for (const unsigned char *c = (const unsigned char *)passphrase; *c != '\0'; c++) {
-		distinct += !seen[*c];
-		seen[*c] = true;
-	}
+	for (const char *c = passphrase; *c != '\0'; c++)
+		distinct += strchr(passphrase, *c) == c;
 	if (strlen(passphrase) < PASSPHRASE_SIZE_MIN)
 		return "The passphrase is too short: at least 16 characters, better six words.";
 	if (distinct < DISTINCT_MIN)
