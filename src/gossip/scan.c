@@ -251,11 +251,13 @@ bool scan_at_end(struct scan *scan)
 	return scan->at == scan->end;
 }
 
-struct scan scan_inside(const struct scan_span *span)
+void scan_inside(struct scan *inside, const struct scan_span *span)
 {
 	ensure(span->size >= 2 && (span->kind == SCAN_OBJECT || span->kind == SCAN_LIST));
 
-	return (struct scan){ .at = span->at + 1, .end = span->at + span->size - 1, .sound = true };
+	inside->at = span->at + 1;
+	inside->end = span->at + span->size - 1;
+	inside->sound = true;
 }
 
 bool scan_element(struct scan *inside, struct scan_span *element)
@@ -273,10 +275,13 @@ bool scan_member(struct scan *inside, struct scan_span *name, struct scan_span *
 void scan_find(
 	const struct scan_span *object, const char *names, struct scan_span *found, size_t count)
 {
-	struct scan inside = scan_inside(object);
+	struct scan inside;
 	struct scan_span name, value;
 
 	memset(found, 0, count * sizeof(*found));
+	if (object->kind != SCAN_OBJECT)
+		return;
+	scan_inside(&inside, object);
 	while (scan_member(&inside, &name, &value)) {
 		char text[16];
 		size_t size = scan_text(&name, text, sizeof(text) - 1);

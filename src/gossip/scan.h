@@ -48,14 +48,14 @@ bool scan_at_end(struct scan *scan);
 
 /* Walks an object's members or a list's elements: start with scan_inside() of a span that
  * scan_value() found; false at the end. */
-struct scan scan_inside(const struct scan_span *span);
+void scan_inside(struct scan *inside, const struct scan_span *span);
 __attribute__((warn_unused_result)) bool scan_member(
 	struct scan *inside, struct scan_span *name, struct scan_span *value);
 __attribute__((warn_unused_result)) bool scan_element(
 	struct scan *inside, struct scan_span *element);
 
 /* Finds `count` members by name (base/words.h) in one pass, the first of each name; SCAN_NONE if
- * not there. */
+ * not there, and for all if this is no object. */
 void scan_find(
 	const struct scan_span *object, const char *names, struct scan_span *found, size_t count);
 

@@ -30,8 +30,6 @@ static bool read_ttl(const struct scan_span *ttl, int64_t *ttl_s)
 
 	if (ttl->kind == SCAN_NUMBER)
 		return scan_i64(ttl->at, ttl->size, ttl_s);
-	if (ttl->kind != SCAN_OBJECT)
-		return false;
 	scan_find(ttl, "xint64\0xstr64\0", found, 2);
 	if (found[0].kind == SCAN_NUMBER && scan_i64(found[0].at, found[0].size, ttl_s))
 		return true;
@@ -45,14 +43,10 @@ static enum outcome read_entry(const struct scan_span *element, struct slice_ent
 {
 	struct scan_span pair[2], part[3];
 
-	if (element->kind != SCAN_OBJECT)
-		return ENTRY_BAD;
 	scan_find(element, "key\0value\0", pair, 2);
-	if (pair[0].kind != SCAN_STRING || pair[1].kind != SCAN_OBJECT)
-		return ENTRY_BAD;
 	scan_find(&pair[1], "mAuthor\0mTtl\0mData\0", part, 3);
-	if (part[0].kind != SCAN_STRING || part[2].kind == SCAN_NONE ||
-		!read_ttl(&part[1], &entry->ttl_s))
+	if (pair[0].kind != SCAN_STRING || part[0].kind != SCAN_STRING ||
+		part[2].kind == SCAN_NONE || !read_ttl(&part[1], &entry->ttl_s))
 		return ENTRY_BAD;
 
 	if (element->odd || !read_name(&pair[0], entry->key, sizeof(entry->key)) ||
@@ -77,12 +71,12 @@ void slice_reader_init(struct slice_reader *reader, const char *bytes, size_t si
 	end = memchr(bytes, '\0', size);
 	scan->at = bytes;
 	scan->end = end != NULL ? end : bytes + size;
-	if (!scan_value(scan, &document) || !scan_at_end(scan) || document.kind != SCAN_OBJECT)
+	if (!scan_value(scan, &document) || !scan_at_end(scan))
 		return;
 	scan_find(&document, "stateSlice\0", &list, 1);
 	if (list.kind != SCAN_LIST)
 		return;
-	*scan = scan_inside(&list);
+	scan_inside(scan, &list);
 	scan->sound = false; /* each entry by itself tells if it is odd */
 	reader->stopped = reader->bad = false;
 }
