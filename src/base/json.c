@@ -2,6 +2,7 @@
 #include "base/json.h"
 
 #include <limits.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <json-c/json.h>
@@ -27,10 +28,8 @@ void json_fail(struct json_reader *reader, const char *member, const char *wrong
 
 void json_explain(const struct json_reader *reader, char *buffer, size_t capacity)
 {
-	struct text text;
-
-	text_init(&text, buffer, capacity);
-	text_add_format(&text, "%s %s", reader->member[0] != '\0' ? reader->member : "the document",
+	snprintf(buffer, capacity, "%s %s",
+		reader->member[0] != '\0' ? reader->member : "the document",
 		reader->wrong != NULL ? reader->wrong : "is fine");
 }
 

@@ -2,6 +2,7 @@
 #include "release/passphrase.h"
 
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <sodium.h>
@@ -62,14 +63,13 @@ bool passphrase_derive(struct usign_secret *secret, const char *passphrase, cons
 {
 	char salt[LIMITS_MESH_SIZE + 16];
 	uint8_t seed[USIGN_SEED_SIZE];
-	struct text text;
+	size_t size = (size_t)snprintf(salt, sizeof(salt), "lockstep:%s", mesh);
 	bool ok;
 
-	text_init(&text, salt, sizeof(salt));
-	text_add_format(&text, "lockstep:%s", mesh);
-	ok = !text_cut(&text) && crypto_pwhash_scryptsalsa208sha256_ll((const uint8_t *)passphrase,
-					 strlen(passphrase), (const uint8_t *)salt, text.size,
-					 SCRYPT_N, SCRYPT_R, SCRYPT_P, seed, sizeof(seed)) == 0;
+	ok = size < sizeof(salt) &&
+	     crypto_pwhash_scryptsalsa208sha256_ll((const uint8_t *)passphrase, strlen(passphrase),
+		     (const uint8_t *)salt, size, SCRYPT_N, SCRYPT_R, SCRYPT_P, seed,
+		     sizeof(seed)) == 0;
 	if (ok)
 		usign_from_seed(secret, seed);
 	sodium_memzero(seed, sizeof(seed));

@@ -2,13 +2,13 @@
 #include "release/usign.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <sodium.h>
 
 #include "base/bytes.h"
 #include "base/ensure.h"
-#include "base/text.h"
 #include "base/words.h"
 
 static const char comment_prefix[] = "untrusted comment: ";
@@ -70,17 +70,16 @@ static size_t write_file(
 	char *file, size_t capacity, const char *comment, const void *blob, size_t blob_size)
 {
 	char encoded[2 * sizeof(struct secret_blob)];
-	struct text text;
+	int size;
 
 	ensure(capacity >= USIGN_FILE_SIZE_MAX);
 	ensure(strlen(comment) <= COMMENT_SIZE_MAX - sizeof(comment_prefix));
 	ensure(strchr(comment, '\n') == NULL);
 
 	bytes_to_base64(encoded, blob, blob_size);
-	text_init(&text, file, capacity);
-	text_add_format(&text, "%s%s\n%s\n", comment_prefix, comment, encoded);
+	size = snprintf(file, capacity, "%s%s\n%s\n", comment_prefix, comment, encoded);
 	sodium_memzero(encoded, sizeof(encoded));
-	return text.size;
+	return (size_t)size;
 }
 
 /* A public key or a signature, which have one form. */
