@@ -44,7 +44,7 @@ static void write_entry(uint32_t number, const char *mesh)
 	usign_public_to_blob(key_blob, &key);
 	usign_signature_to_blob(blob, &signature);
 	text_init(&text, escaped, sizeof(escaped));
-	text_add_json_string(&text, signed_text, size);
+	text_add_json_string(&text, signed_text);
 	printf("%s\"%s\":[\"%s\",%d,{\"record\":%s,\"key\":\"%s\",\"signature\":\"%s\"}]\n",
 		number > 0 ? "," : "", record.name, record.name, TTL_S, escaped, key_blob, blob);
 }

@@ -127,27 +127,27 @@ static void get_string_as_number(struct json_reader *r, struct json_object *o, s
 
 static void get_hex(struct json_reader *r, struct json_object *o, struct values *v)
 {
-	json_get_hex(r, o, "h", v->bytes, 2);
+	json_get_bytes(r, o, "h", v->bytes, 2, true);
 }
 
 static void get_capitals(struct json_reader *r, struct json_object *o, struct values *v)
 {
-	json_get_hex(r, o, "HEX", v->bytes, 2);
+	json_get_bytes(r, o, "HEX", v->bytes, 2, true);
 }
 
 static void get_short_hex(struct json_reader *r, struct json_object *o, struct values *v)
 {
-	json_get_hex(r, o, "h", v->bytes, 1);
+	json_get_bytes(r, o, "h", v->bytes, 1, true);
 }
 
 static void get_base64(struct json_reader *r, struct json_object *o, struct values *v)
 {
-	json_get_base64(r, o, "b64", v->bytes, 2);
+	json_get_bytes(r, o, "b64", v->bytes, 2, false);
 }
 
 static void get_wrong_base64(struct json_reader *r, struct json_object *o, struct values *v)
 {
-	json_get_base64(r, o, "h", v->bytes, 2);
+	json_get_bytes(r, o, "h", v->bytes, 2, false);
 }
 
 static void get_object(struct json_reader *r, struct json_object *o, struct values *v)

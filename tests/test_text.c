@@ -62,7 +62,7 @@ static void test_every_capacity(void **state)
 		memset(buffer, '#', sizeof(buffer));
 		text_init(&text, capacity > 0 ? buffer : NULL, capacity);
 		text_add(&text, "[");
-		text_add_json_string(&text, "a\"b", 3);
+		text_add_json_string(&text, "a\"b");
 		text_add(&text, ",");
 		text_add_u64(&text, 12);
 		text_add(&text, ",");
@@ -91,7 +91,7 @@ static void test_json_members(void **state)
 
 	(void)state;
 	text_init(&text, buffer, sizeof(buffer));
-	text_add(&text, "{");
+	text_begin_object(&text);
 	text_add_member_string(&text, "s", "a{");
 	text_add_member_u64(&text, "n", UINT64_MAX);
 	text_add_member_bool(&text, "b", false);
@@ -99,12 +99,35 @@ static void test_json_members(void **state)
 	text_add_member_strings(&text, "l", list[0], sizeof(list[0]), 2);
 	text_add_member_strings(&text, "e", list[0], sizeof(list[0]), 0);
 	text_add_member(&text, "o");
-	text_add(&text, "{");
+	text_begin_object(&text);
 	text_add_member_bool(&text, "t", true);
-	text_add(&text, "}}");
+	text_end_object(&text);
+	text_end_object(&text);
 	assert_string_equal(buffer,
 		"{\"s\":\"a{\",\"n\":18446744073709551615,\"b\":false,\"h\":\"ab01\","
 		"\"l\":[\"x\",\"y\\u0001\"],\"e\":[],\"o\":{\"t\":true}}");
+}
+
+/* Also after text that was written otherwise, and after an empty object. */
+static void test_json_lists(void **state)
+{
+	char buffer[64];
+	struct text text;
+
+	(void)state;
+	text_init(&text, buffer, sizeof(buffer));
+	text_add_format(&text, "{\"n\":%d,\"l\":[", 3);
+	text_begin_object(&text);
+	text_end_object(&text);
+	text_begin_object(&text);
+	text_begin_list(&text, "l");
+	text_add_json_string(&text, "{");
+	text_add_json_string(&text, "");
+	text_end_list(&text);
+	text_end_object(&text);
+	text_end_list(&text);
+	text_add(&text, "}");
+	assert_string_equal(buffer, "{\"n\":3,\"l\":[{},{\"l\":[\"{\",\"\"]}]}");
 }
 
 static void test_json_string_of_anything(void **state)
@@ -114,8 +137,12 @@ static void test_json_string_of_anything(void **state)
 
 	(void)state;
 	text_init(&text, buffer, sizeof(buffer));
-	text_add_json_string(&text, "\x00\t\\\xff\xc3\xbc", 6);
-	assert_string_equal(buffer, "\"\\u0000\\u0009\\\\\xef\xbf\xbd\xc3\xbc\"");
+	text_begin_object(&text);
+	text_add_member_text(&text, "m", "\x00\t\\\xff\xc3\xbc", 6);
+	assert_string_equal(buffer, "{\"m\":\"\\u0000\\u0009\\\\\xef\xbf\xbd\xc3\xbc\"");
+	text_init(&text, buffer, sizeof(buffer));
+	text_add_json_bytes(&text, "\t\"\\\xff\xc3\xbc");
+	assert_string_equal(buffer, "\"\\u0009\\\"\\\\\xff\xc3\xbc\"");
 }
 
 static void test_names(void **state)
@@ -167,6 +194,7 @@ int main(void)
 	static const struct CMUnitTest others[] = {
 		cmocka_unit_test(test_every_capacity),
 		cmocka_unit_test(test_json_members),
+		cmocka_unit_test(test_json_lists),
 		cmocka_unit_test(test_json_string_of_anything),
 		cmocka_unit_test(test_names),
 		cmocka_unit_test(test_parse_u64),

@@ -30,14 +30,12 @@ enum { MEMBER_COUNT = sizeof(members) / sizeof(members[0]) };
 
 static void write_journal(struct text *text, const struct journal *journal, const struct book *book)
 {
-	text_add(text, "{");
+	text_begin_object(text);
 	members_write(text, members, MEMBER_COUNT, journal, false);
-	text_add_member(text, "orders");
-	text_add(text, "[");
+	text_begin_list(text, "orders");
 	for (uint32_t i = 0; i < book->count; i++) {
-		text_add_comma(text);
 		book_write_order(book->orders[i], text);
-		text_add(text, "}");
+		text_end_object(text);
 	}
 	text_add(text, "]}\n");
 }

@@ -248,14 +248,13 @@ bool roster_put_own(struct roster *roster, const struct record *record, const ch
 	usign_public_of(&key, secret);
 	usign_sign(&signature, secret, signed_text, size);
 	text_init(&text, envelope, sizeof(envelope));
-	text_add(&text, "{");
-	text_add_member(&text, "record");
-	text_add_json_string(&text, signed_text, size);
+	text_begin_object(&text);
+	text_add_member_text(&text, "record", signed_text, size);
 	usign_public_to_blob(blob, &key);
 	text_add_member_string(&text, "key", blob);
 	usign_signature_to_blob(blob, &signature);
 	text_add_member_string(&text, "signature", blob);
-	text_add(&text, "}");
+	text_end_object(&text);
 	/* Our own text holds printable characters only: quotes and backslashes double, no more. */
 	ensure(!text_cut(&text));
 

@@ -97,7 +97,7 @@ static void write_order(const struct agent *agent, const struct book_order *slot
 		text_add_member_u64(text, "remaining_ms",
 			slot->deadline_ms > now_ms ? slot->deadline_ms - now_ms : 0);
 	}
-	text_add(text, "}");
+	text_end_object(text);
 	slice_write_entry_end(text);
 }
 

@@ -29,11 +29,11 @@ void agent_view_status(const struct agent *agent, uint64_t now_ms, struct text *
 	/* Progress is published once a second; this node may look at its own as it is. */
 	if (agent->download.phase >= DOWNLOAD_CHUNKS)
 		record.held_bytes = download_held_bytes(agent);
-	text_add(text, "{");
+	text_begin_object(text);
 	text_add_member_string(text, "mesh", agent->setup.mesh);
 	write_record(text, &record, &key);
 	text_add_member_string(text, "lockstep", LOCKSTEP_VERSION);
-	text_add(text, "}");
+	text_end_object(text);
 }
 
 /* ---- the upgrade as a whole ---- */
@@ -136,10 +136,9 @@ static void write_waiting(struct text *text, const struct scene *scene)
 		step = scene->count.running < scene->count.participants ? UPGRADE_STEP_RUNNING
 									: UPGRADE_STEP_HEALTHY;
 	text_add_member(text, "waiting");
-	text_add(text, "{");
+	text_begin_object(text);
 	text_add_member_string(text, "reason", reason_word(REASON_WAITING_FOR_PARTICIPANTS));
-	text_add_member(text, "names");
-	text_add(text, "[");
+	text_begin_list(text, "names");
 	for (uint32_t i = 0; i < start->participant_count && names < WAITING_NAMES_MAX; i++) {
 		const struct order_participant *participant = &start->participants[i];
 
@@ -147,10 +146,10 @@ static void write_waiting(struct text *text, const struct scene *scene)
 			upgrade_has_done(&scene->question, scene->records[i], step))
 			continue;
 		names++;
-		text_add_comma(text);
-		text_add_json_string(text, participant->name, strlen(participant->name));
+		text_add_json_string(text, participant->name);
 	}
-	text_add(text, "]}");
+	text_end_list(text);
+	text_end_object(text);
 }
 
 /* How long it is from now until then. */
@@ -171,7 +170,7 @@ static void write_upgrade(
 	const struct book_order *schedule = scene->schedule;
 	char fingerprint[USIGN_FINGERPRINT_TEXT_SIZE + 1];
 
-	text_add(text, "{");
+	text_begin_object(text);
 	text_add_member_hex(text, "id", scene->start->order.upgrade, ORDER_UPGRADE_SIZE);
 	text_add_member_u64(text, "epoch", scene->start->order.epoch);
 	text_add_member_hex(text, "start", scene->start->id, BYTES_HASH_SIZE);
@@ -201,7 +200,7 @@ static void write_upgrade(
 	usign_fingerprint(fingerprint, scene->start->signature.keynum);
 	text_add_member_string(text, "signed_by", fingerprint);
 	write_waiting(text, scene);
-	text_add(text, "}");
+	text_end_object(text);
 }
 
 /* ---- the nodes ---- */
@@ -216,8 +215,7 @@ static void write_node(const struct agent *agent, uint64_t now_ms, struct text *
 
 	if (entry != NULL && !here)
 		seen_ms = entry->seen_ms;
-	text_add_comma(text);
-	text_add(text, "{");
+	text_begin_object(text);
 	text_add_member_bool(text, "participant", participant != NULL);
 	text_add_member_bool(text, "here", entry != NULL && here);
 	text_add_member_bool(text, "neighbour",
@@ -229,7 +227,7 @@ static void write_node(const struct agent *agent, uint64_t now_ms, struct text *
 		text_add_member_string(text, "name", name);
 		text_add_member_u64(text, "wave", participant->wave);
 	}
-	text_add(text, "}");
+	text_end_object(text);
 }
 
 /* Participants and roster, both sorted by name, merged. */
@@ -260,7 +258,7 @@ void agent_view_mesh(const struct agent *agent, uint64_t now_ms, struct text *te
 	struct scene scene = { 0 };
 	bool known = set_scene(agent, &scene);
 
-	text_add(text, "{");
+	text_begin_object(text);
 	text_add_member_string(text, "lockstep", LOCKSTEP_VERSION);
 	text_add_member_string(text, "mesh", agent->setup.mesh);
 	text_add_member_string(text, "node", agent->setup.name);
@@ -270,10 +268,10 @@ void agent_view_mesh(const struct agent *agent, uint64_t now_ms, struct text *te
 		write_upgrade(agent, now_ms, text, &scene);
 	else
 		text_add(text, "null");
-	text_add_member(text, "nodes");
-	text_add(text, "[");
+	text_begin_list(text, "nodes");
 	write_nodes(agent, now_ms, text, known ? &scene : NULL);
-	text_add(text, "]}");
+	text_end_list(text);
+	text_end_object(text);
 }
 
 /* ---- mesh_wide_upgrade ---- */
@@ -360,7 +358,7 @@ void view_write_projection(const struct agent *agent, struct text *text)
 {
 	const struct book_order *start = book_start(&agent->book);
 
-	text_add(text, "{");
+	text_begin_object(text);
 	text_add_member_string(text, "upgrade_state", projected_state(agent->journal.state));
 	text_add_member_string(text, "main_node", agent->local_release ? "MAIN_NODE" : "NO");
 	text_add_member_string(text, "eupgradestate", projected_download(agent));
@@ -378,5 +376,5 @@ void view_write_projection(const struct agent *agent, struct text *text)
 	text_add_member_u64(text, "safeupgrade_start_mark", 0);
 	text_add_member_u64(text, "su_start_time_out", 0);
 	add_timers(agent, text);
-	text_add(text, "}");
+	text_end_object(text);
 }

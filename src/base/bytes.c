@@ -21,6 +21,15 @@ void bytes_put_u32be(uint8_t bytes[static 4], uint32_t value)
 	bytes[3] = (uint8_t)value;
 }
 
+bool bytes_are_zero(const void *bytes, size_t size)
+{
+	const uint8_t *at = bytes, *end = at + size;
+
+	while (at < end && *at == 0)
+		at++;
+	return at == end;
+}
+
 void bytes_to_hex(char *text, const uint8_t *bytes, size_t size)
 {
 	static const char digits[] = "0123456789abcdef";

@@ -15,6 +15,8 @@ enum {
 uint32_t bytes_get_u32be(const uint8_t bytes[static 4]);
 void bytes_put_u32be(uint8_t bytes[static 4], uint32_t value);
 
+bool bytes_are_zero(const void *bytes, size_t size);
+
 /* Writes 2 × size lowercase digits and a terminator. */
 void bytes_to_hex(char *text, const uint8_t *bytes, size_t size);
 

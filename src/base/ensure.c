@@ -3,7 +3,7 @@
 
 #include <assert.h>
 
-void ensure_failed(const char *file, unsigned line)
+void ensure_failed(unsigned line)
 {
-	__assert_fail("ensure", file, line, "lockstep");
+	__assert_fail("ensure", LOCKSTEP_VERSION, line, "lockstep");
 }

@@ -2,6 +2,7 @@
 #include "base/json.h"
 
 #include <limits.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <json-c/json.h>
@@ -27,12 +28,9 @@ void json_fail(struct json_reader *reader, const char *member, const char *wrong
 
 void json_explain(const struct json_reader *reader, char *buffer, size_t capacity)
 {
-	struct text text;
-
-	text_init(&text, buffer, capacity);
-	text_add(&text, reader->member[0] != '\0' ? reader->member : "the document");
-	text_add(&text, " ");
-	text_add(&text, reader->wrong != NULL ? reader->wrong : "is fine");
+	snprintf(buffer, capacity, "%s %s",
+		reader->member[0] != '\0' ? reader->member : "the document",
+		reader->wrong != NULL ? reader->wrong : "is fine");
 }
 
 static bool only_blanks(const char *bytes, size_t size)
@@ -48,31 +46,33 @@ struct json_object *json_parse(struct json_reader *reader, const char *bytes, si
 {
 	struct json_tokener *tokener;
 	struct json_object *object;
+	enum json_tokener_error error;
 	size_t end;
 
 	memset(reader, 0, sizeof(*reader));
 	if (size > INT_MAX || !text_is_utf8(bytes, size)) {
-		json_fail(reader, "", "is not UTF-8");
+		reader->wrong = "is not UTF-8";
 		return NULL;
 	}
 	tokener = json_tokener_new_ex(LIMITS_JSON_DEPTH);
 	if (tokener == NULL) {
-		json_fail(reader, "", "needs more memory than there is");
+		reader->wrong = "needs more memory than there is";
 		return NULL;
 	}
 	json_tokener_set_flags(tokener, JSON_TOKENER_STRICT | JSON_TOKENER_ALLOW_TRAILING_CHARS);
 	object = json_tokener_parse_ex(tokener, bytes, (int)size);
+	error = json_tokener_get_error(tokener);
 	end = json_tokener_get_parse_end(tokener);
-	if (json_tokener_get_error(tokener) == json_tokener_error_depth)
-		json_fail(reader, "", "is nested too deeply");
-	else if (json_tokener_get_error(tokener) != json_tokener_success)
-		json_fail(reader, "", "is not JSON");
-	else if (!only_blanks(bytes + end, size - end))
-		json_fail(reader, "", "is followed by something else");
-	else if (!json_object_is_type(object, json_type_object))
-		json_fail(reader, "", "is not an object");
 	json_tokener_free(tokener);
-	if (json_ok(reader))
+	if (error == json_tokener_error_depth)
+		reader->wrong = "is nested too deeply";
+	else if (error != json_tokener_success)
+		reader->wrong = "is not JSON";
+	else if (!only_blanks(bytes + end, size - end))
+		reader->wrong = "is followed by something else";
+	else if (!json_object_is_type(object, json_type_object))
+		reader->wrong = "is not an object";
+	else
 		return object;
 	json_object_put(object);
 	return NULL;
@@ -85,7 +85,7 @@ void json_free(struct json_object *object)
 
 bool json_has(struct json_object *object, const char *member)
 {
-	return object != NULL && json_object_object_get_ex(object, member, NULL);
+	return json_object_object_get_ex(object, member, NULL); /* false also for no object */
 }
 
 /* By json-c's enum json_type. */
@@ -101,7 +101,7 @@ static struct json_object *get(struct json_reader *reader, struct json_object *o
 
 	if (!json_ok(reader))
 		return NULL;
-	if (object == NULL || !json_object_object_get_ex(object, member, &value)) {
+	if (!json_object_object_get_ex(object, member, &value)) {
 		json_fail(reader, member, "is missing");
 		return NULL;
 	}
@@ -191,26 +191,18 @@ bool json_get_optional_bool(
 	return value != NULL ? json_object_get_boolean(value) : fallback;
 }
 
-void json_get_hex(struct json_reader *reader, struct json_object *object, const char *member,
-	uint8_t *bytes, size_t size)
+void json_get_bytes(struct json_reader *reader, struct json_object *object, const char *member,
+	uint8_t *bytes, size_t size, bool hex)
 {
-	struct json_object *value = get(reader, object, member, json_type_string);
+	size_t text_size;
+	const char *text = json_get_string_view(reader, object, member, &text_size);
 
-	if (value == NULL)
+	if (text == NULL)
 		return;
-	if ((size_t)json_object_get_string_len(value) != 2 * size ||
-		!bytes_from_hex(bytes, size, json_object_get_string(value)))
-		json_fail(reader, member, "must be lowercase hex digits of the right number");
-}
-
-void json_get_base64(struct json_reader *reader, struct json_object *object, const char *member,
-	uint8_t *bytes, size_t size)
-{
-	struct json_object *value = get(reader, object, member, json_type_string);
-
-	if (value != NULL && !bytes_from_base64(bytes, size, json_object_get_string(value),
-				     (size_t)json_object_get_string_len(value)))
+	if (!hex && !bytes_from_base64(bytes, size, text, text_size))
 		json_fail(reader, member, "must be base64 of the right length");
+	if (hex && (text_size != 2 * size || !bytes_from_hex(bytes, size, text)))
+		json_fail(reader, member, "must be lowercase hex digits of the right number");
 }
 
 struct json_object *json_get_object(

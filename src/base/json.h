@@ -55,12 +55,9 @@ uint64_t json_get_optional_u64(struct json_reader *reader, struct json_object *o
 	const char *member, uint64_t min, uint64_t max, uint64_t fallback);
 bool json_get_optional_bool(
 	struct json_reader *reader, struct json_object *object, const char *member, bool fallback);
-/* Exactly 2 × size lowercase hex digits. */
-void json_get_hex(struct json_reader *reader, struct json_object *object, const char *member,
-	uint8_t *bytes, size_t size);
-/* Strict base64 of exactly `size` bytes. */
-void json_get_base64(struct json_reader *reader, struct json_object *object, const char *member,
-	uint8_t *bytes, size_t size);
+/* Exactly `size` bytes: 2 × size lowercase hex digits, or else strict base64. */
+void json_get_bytes(struct json_reader *reader, struct json_object *object, const char *member,
+	uint8_t *bytes, size_t size, bool hex);
 
 /* The object or array of this name; NULL (and the reader fails) if there is none. */
 struct json_object *json_get_object(

@@ -3,8 +3,6 @@
 
 #include <string.h>
 
-#include <sodium.h>
-
 #include "base/bytes.h"
 #include "base/limits.h"
 #include "base/reason.h"
@@ -14,65 +12,58 @@ enum {
 	BASE64_BYTES_MAX = 32,
 };
 
-static void read_word(struct json_reader *reader, struct json_object *object,
-	const struct member *member, uint32_t *value)
+/* What is a string in the document. */
+static void read_text(struct json_reader *reader, struct json_object *object,
+	const struct member *member, void *into)
 {
-	char word[LIMITS_REASON_SIZE + 1] = "";
+	char word[LIMITS_REASON_SIZE + 1];
+	bool is_word = member->kind < MEMBER_HEX;
+	char *text = is_word ? word : into;
+	const char *wrong = NULL;
+	uint32_t value;
 
-	json_get_string(reader, object, member->name, word, sizeof(word));
-	if (member->kind == MEMBER_REASON) {
-		*value = reason_from_word(word);
-		return;
-	}
-	*value = words_find(member->words, word);
-	if (*value == WORDS_NONE)
-		json_fail(reader, member->name, "is not known");
-}
-
-static void read_string(struct json_reader *reader, struct json_object *object,
-	const struct member *member, char *string)
-{
-	json_get_string(reader, object, member->name, string, member->size);
+	json_get_string(reader, object, member->name, text, is_word ? sizeof(word) : member->size);
 	if (!json_ok(reader))
 		return;
-	if (member->kind == MEMBER_PRINTABLE && !text_is_printable(string, member->size - 1u))
-		json_fail(reader, member->name, "is not printable");
-	if (member->kind == MEMBER_NAME && !text_is_name(string))
-		json_fail(reader, member->name, "is not a name");
+	if (is_word) {
+		value = member->kind == MEMBER_REASON ? reason_from_word(word)
+						      : words_find(member->words, word);
+		if (value == WORDS_NONE)
+			wrong = "is not known";
+		memcpy(into, &value, sizeof(value));
+	} else if (member->kind == MEMBER_PRINTABLE && !text_is_printable(text, member->size)) {
+		wrong = "is not printable";
+	} else if (member->kind == MEMBER_NAME && !text_is_name(text)) {
+		wrong = "is not a name";
+	}
+	if (wrong != NULL)
+		json_fail(reader, member->name, wrong);
 }
 
 static void read_member(struct json_reader *reader, struct json_object *object,
 	const struct member *member, void *into)
 {
 	uint64_t number;
-	uint32_t word;
 
 	switch (member->kind) {
 	case MEMBER_NUMBER:
 		number = json_get_u64(reader, object, member->name, member->min,
 			member->max > 0 ? member->max : MEMBERS_NUMBER_MAX);
-		word = (uint32_t)number;
 		if (member->size == sizeof(number))
-			memcpy(into, &number, sizeof(number));
+			*(uint64_t *)into = number;
 		else
-			memcpy(into, &word, sizeof(word));
+			*(uint32_t *)into = (uint32_t)number;
 		break;
 	case MEMBER_BOOL:
 		*(bool *)into = json_get_optional_bool(reader, object, member->name, false);
 		break;
-	case MEMBER_WORD:
-	case MEMBER_REASON:
-		read_word(reader, object, member, &word);
-		memcpy(into, &word, sizeof(word));
-		break;
 	case MEMBER_HEX:
-		json_get_hex(reader, object, member->name, into, member->size);
-		break;
 	case MEMBER_BASE64:
-		json_get_base64(reader, object, member->name, into, member->size);
+		json_get_bytes(reader, object, member->name, into, member->size,
+			member->kind == MEMBER_HEX);
 		break;
 	default:
-		read_string(reader, object, member, into);
+		read_text(reader, object, member, into);
 	}
 }
 
@@ -127,7 +118,7 @@ void members_write(
 {
 	for (const struct member *member = members; member < members + count; member++) {
 		const uint8_t *at = (const uint8_t *)from + member->offset;
-		bool is_zero = sodium_is_zero(at, member->kind >= MEMBER_STRING ? 1 : member->size);
+		bool is_zero = bytes_are_zero(at, member->kind >= MEMBER_STRING ? 1 : member->size);
 
 		if (whole || !is_zero || member->flags != MEMBER_SPARSE)
 			write_member(text, member, at, is_zero);

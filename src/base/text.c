@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/bytes.h"
 #include "base/ensure.h"
 #include "base/limits.h"
 
@@ -16,7 +17,7 @@ void text_init(struct text *text, char *buffer, size_t capacity)
 	text->buffer = buffer;
 	text->capacity = capacity;
 	text->size = 0;
-	text->opened = false;
+	text->opened = true;
 	if (capacity > 0)
 		buffer[0] = '\0';
 }
@@ -24,6 +25,16 @@ void text_init(struct text *text, char *buffer, size_t capacity)
 bool text_cut(const struct text *text)
 {
 	return text->size >= text->capacity;
+}
+
+/* Was this the last that was added, and does it open something, so that no comma comes next? */
+static void note_end(struct text *text, const char *bytes, size_t size)
+{
+	if (size > 0) {
+		char last = bytes[size - 1];
+
+		text->opened = last == '{' || last == '[' || last == ':';
+	}
 }
 
 void text_add_bytes(struct text *text, const char *bytes, size_t size)
@@ -36,8 +47,7 @@ void text_add_bytes(struct text *text, const char *bytes, size_t size)
 		text->buffer[text->size + fits] = '\0';
 	}
 	text->size += size;
-	if (size > 0)
-		text->opened = bytes[size - 1] == '{' || bytes[size - 1] == '[';
+	note_end(text, bytes, size);
 }
 
 void text_add(struct text *text, const char *string)
@@ -47,16 +57,16 @@ void text_add(struct text *text, const char *string)
 
 void text_add_format(struct text *text, const char *format, ...)
 {
-	size_t room = text->size < text->capacity ? text->capacity - text->size : 0;
+	size_t used = text_cut(text) ? text->capacity : text->size;
 	va_list arguments;
 	int size;
 
 	va_start(arguments, format);
-	size = vsnprintf(room > 0 ? text->buffer + text->size : NULL, room, format, arguments);
+	size = vsnprintf(text->buffer + used, text->capacity - used, format, arguments);
 	va_end(arguments);
 	ensure(size >= 0);
 	text->size += (size_t)size;
-	text->opened = false;
+	note_end(text, format, strlen(format));
 }
 
 void text_add_u64(struct text *text, uint64_t value)
@@ -72,23 +82,24 @@ void text_add_i64(struct text *text, int64_t value)
 /* Bytes of the UTF-8 character at `bytes`; 0 if there is none. */
 static size_t utf8_size(const uint8_t *bytes, size_t size)
 {
-	static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
-	size_t length = bytes[0] < 0x80       ? 1
-			: bytes[0] >> 5 == 6  ? 2
-			: bytes[0] >> 4 == 14 ? 3
-			: bytes[0] >> 3 == 30 ? 4
-					      : 0;
+	static const uint8_t bits_min[] = { 0, 0, 7, 11, 16 }; /* by length */
+	size_t length = 0;
 	uint32_t point;
 
-	if (length <= 1 || length > size)
-		return length <= size ? length : 0;
+	while ((bytes[0] << length & 0x80) != 0)
+		length++;
+	if (length == 0)
+		return 1;
+	if (length == 1 || length > 4 || length > size)
+		return 0;
 	point = bytes[0] & (0x7fu >> length);
 	for (size_t i = 1; i < length; i++) {
 		if (bytes[i] >> 6 != 2)
 			return 0;
 		point = point << 6 | (bytes[i] & 63u);
 	}
-	if (point < least[length] || point > 0x10ffff || (point >= 0xd800 && point <= 0xdfff))
+	/* Nothing overlong, no surrogates. */
+	if (point >> bits_min[length] == 0 || point > 0x10ffff || point >> 11 == 0x1b)
 		return 0;
 	return length;
 }
@@ -106,12 +117,41 @@ bool text_is_utf8(const char *bytes, size_t size)
 	return true;
 }
 
-void text_add_json_string(struct text *text, const char *bytes, size_t size)
+static void add_comma(struct text *text)
 {
+	if (!text->opened)
+		text_add(text, ",");
+}
+
+void text_begin_object(struct text *text)
+{
+	add_comma(text);
+	text_add(text, "{");
+}
+
+void text_end_object(struct text *text)
+{
+	text_add(text, "}");
+}
+
+void text_begin_list(struct text *text, const char *name)
+{
+	text_add_member(text, name);
+	text_add(text, "[");
+}
+
+void text_end_list(struct text *text)
+{
+	text_add(text, "]");
+}
+
+static void add_string(struct text *text, const char *bytes, size_t size, bool as_it_is)
+{
+	add_comma(text);
 	text_add(text, "\"");
 	for (size_t i = 0; i < size;) {
 		uint8_t c = (uint8_t)bytes[i];
-		size_t length = utf8_size((const uint8_t *)bytes + i, size - i);
+		size_t length = as_it_is ? 1 : utf8_size((const uint8_t *)bytes + i, size - i);
 
 		if (length == 0) {
 			text_add(text, "\xef\xbf\xbd");
@@ -129,24 +169,31 @@ void text_add_json_string(struct text *text, const char *bytes, size_t size)
 	text_add(text, "\"");
 }
 
-void text_add_comma(struct text *text)
+void text_add_json_string(struct text *text, const char *string)
 {
-	if (!text->opened)
-		text_add(text, ",");
+	add_string(text, string, strlen(string), false);
+}
+
+void text_add_json_bytes(struct text *text, const char *string)
+{
+	add_string(text, string, strlen(string), true);
 }
 
 void text_add_member(struct text *text, const char *name)
 {
-	text_add_comma(text);
-	text_add(text, "\"");
-	text_add(text, name);
-	text_add(text, "\":");
+	text_add_json_string(text, name);
+	text_add(text, ":");
 }
 
 void text_add_member_string(struct text *text, const char *name, const char *value)
 {
+	text_add_member_text(text, name, value, strlen(value));
+}
+
+void text_add_member_text(struct text *text, const char *name, const char *bytes, size_t size)
+{
 	text_add_member(text, name);
-	text_add_json_string(text, value, strlen(value));
+	add_string(text, bytes, size, false);
 }
 
 void text_add_member_u64(struct text *text, const char *name, uint64_t value)
@@ -163,23 +210,21 @@ void text_add_member_bool(struct text *text, const char *name, bool value)
 
 void text_add_member_hex(struct text *text, const char *name, const uint8_t *bytes, size_t size)
 {
-	text_add_member(text, name);
-	text_add(text, "\"");
-	for (size_t i = 0; i < size; i++)
-		text_add_format(text, "%02x", bytes[i]);
-	text_add(text, "\"");
+	char hex[BYTES_HASH_TEXT_SIZE + 1];
+
+	ensure(size <= BYTES_HASH_SIZE);
+
+	bytes_to_hex(hex, bytes, size);
+	text_add_member_string(text, name, hex);
 }
 
 void text_add_member_strings(
 	struct text *text, const char *name, const char *strings, size_t stride, size_t count)
 {
-	text_add_member(text, name);
-	text_add(text, "[");
-	for (size_t i = 0; i < count; i++, strings += stride) {
-		text_add_comma(text);
-		text_add_json_string(text, strings, strlen(strings));
-	}
-	text_add(text, "]");
+	text_begin_list(text, name);
+	for (size_t i = 0; i < count; i++, strings += stride)
+		text_add_json_string(text, strings);
+	text_end_list(text);
 }
 
 bool text_copy(char *to, size_t capacity, const char *from)
@@ -242,11 +287,11 @@ bool text_parse_u64(uint64_t *value, const char *text)
 	if (text[0] == '\0' || (text[0] == '0' && text[1] != '\0'))
 		return false;
 	for (const char *c = text; *c != '\0'; c++) {
-		uint64_t digit = (uint64_t)(*c - '0');
+		unsigned digit = (unsigned)(*c - '0');
 
-		if (*c < '0' || *c > '9' || parsed > (UINT64_MAX - digit) / 10)
+		if (digit > 9 || __builtin_mul_overflow(parsed, 10, &parsed) ||
+			__builtin_add_overflow(parsed, digit, &parsed))
 			return false;
-		parsed = parsed * 10 + digit;
 	}
 	*value = parsed;
 	return true;

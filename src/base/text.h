@@ -14,7 +14,7 @@ struct text {
 	char *buffer;    /* the caller's; NULL if capacity is 0, to measure only */
 	size_t capacity; /* bytes at `buffer`, terminator included */
 	size_t size; /* bytes that the whole text needs, without terminator; may exceed capacity */
-	bool opened; /* the last byte began an object or a list of JSON: no comma comes next */
+	bool opened; /* nothing yet, or it ends in {, [ or a member's colon: no comma comes next */
 };
 
 void text_init(struct text *text, char *buffer, size_t capacity);
@@ -27,17 +27,24 @@ void text_add_i64(struct text *text, int64_t value);
 __attribute__((format(printf, 2, 3))) void text_add_format(
 	struct text *text, const char *format, ...);
 
-/* A JSON string with its quotes. Bytes that are not UTF-8 become U+FFFD. */
-void text_add_json_string(struct text *text, const char *bytes, size_t size);
+/* JSON. What may be an element of a list, and a member of an object, puts a comma before itself
+ * where one is needed. */
+void text_begin_object(struct text *text);
+void text_end_object(struct text *text);
+void text_begin_list(struct text *text, const char *name); /* as a member, which all lists are */
+void text_end_list(struct text *text);
 
-/* The comma before an element of a JSON list, but none before the first: after "[" or "{". */
-void text_add_comma(struct text *text);
+/* A string with its quotes. Bytes that are not UTF-8 become U+FFFD, or stay as they are. */
+void text_add_json_string(struct text *text, const char *string);
+void text_add_json_bytes(struct text *text, const char *string);
 
-/* Members of a JSON object, with that comma: text_add_member(t, "name") writes `,"name":`. */
+/* Members: text_add_member(t, "name") writes `,"name":`, and the value comes next. */
 void text_add_member(struct text *text, const char *name);
 void text_add_member_string(struct text *text, const char *name, const char *value);
+void text_add_member_text(struct text *text, const char *name, const char *bytes, size_t size);
 void text_add_member_u64(struct text *text, const char *name, uint64_t value);
 void text_add_member_bool(struct text *text, const char *name, bool value);
+/* At most BYTES_HASH_SIZE bytes. */
 void text_add_member_hex(struct text *text, const char *name, const uint8_t *bytes, size_t size);
 /* A list of `count` strings that lie `stride` bytes apart. */
 void text_add_member_strings(

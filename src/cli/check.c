@@ -48,13 +48,12 @@ static void find(
 		puts("");
 		return;
 	}
-	text_add_comma(&check->json);
-	text_add(&check->json, "{");
+	text_begin_object(&check->json);
 	text_add_member_string(&check->json, "kind", kind);
 	text_add_member_string(&check->json, "node", node);
 	text_add_member_bool(&check->json, "problem", problem);
 	text_add_member_string(&check->json, "message", what);
-	text_add(&check->json, "}");
+	text_end_object(&check->json);
 }
 
 /* ---- node by node ---- */
@@ -206,7 +205,6 @@ static int run(const struct options *options)
 	check.release = release;
 	check.nodes = client_member(mesh, "nodes");
 	text_init(&check.json, options_allocate(FINDINGS_SIZE), FINDINGS_SIZE);
-	check.json.opened = true;
 	for (size_t i = 0; i < client_count(check.nodes); i++)
 		look_at(&check, client_at(check.nodes, i));
 	read_topology(&check);

@@ -111,10 +111,10 @@ void plan_post(const struct options *options, const struct order *order)
 	secret_sign(options, &signature, signed_text, size, order->mesh);
 	usign_signature_to_blob(blob, &signature);
 	text_init(&text, body, LIMITS_HTTP_BODY_SIZE + 1);
-	text_add(&text, "{");
+	text_begin_object(&text);
 	text_add_member_string(&text, "order", signed_text);
 	text_add_member_string(&text, "signature", blob);
-	text_add(&text, "}");
+	text_end_object(&text);
 	free(signed_text);
 	free(client_ask(options, "/v1/orders", body, text.size));
 	free(body);

@@ -282,15 +282,14 @@ static void verify(const struct options *options)
 static void show_image(struct text *text, const struct image *image, bool json)
 {
 	if (json) {
-		text_add_comma(text);
-		text_add(text, "{");
+		text_begin_object(text);
 		text_add_member_string(text, "file", image->file);
 		text_add_member_u64(text, "size", image->size);
 		text_add_member_hex(text, "sha256", image->sha256, BYTES_HASH_SIZE);
 		text_add_member_string(text, "compat_version", image->compat_version);
 		text_add_member_strings(text, "boards", image->boards[0], sizeof(image->boards[0]),
 			image->board_count);
-		text_add(text, "}");
+		text_end_object(text);
 		return;
 	}
 	text_add_format(

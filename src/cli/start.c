@@ -163,9 +163,9 @@ static void offer_directory(const struct options *options, const struct plan_rel
 			"that the nodes can reach",
 			release->place);
 	text_init(&text, body, sizeof(body));
-	text_add(&text, "{");
+	text_begin_object(&text);
 	text_add_member_string(&text, "path", release->place);
-	text_add(&text, "}");
+	text_end_object(&text);
 	free(client_ask(options, "/v1/directory", body, text.size));
 }
 

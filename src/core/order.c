@@ -4,8 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <sodium.h>
-
 #include "base/ensure.h"
 #include "base/members.h"
 #include "base/words.h"
@@ -238,7 +236,7 @@ static enum reason read_head(struct json_reader *reader, struct json_object *obj
 	}
 	members_read(
 		reader, object, &head_members[HEAD_KIND], COUNT(head_members) - HEAD_KIND, order);
-	if (sodium_is_zero(order->upgrade, ORDER_UPGRADE_SIZE)) /* which is "none" in records */
+	if (bytes_are_zero(order->upgrade, ORDER_UPGRADE_SIZE)) /* which is "none" in records */
 		json_fail(reader, "upgrade", "must not be zero");
 	return json_ok(reader) ? REASON_NONE : REASON_BAD_ORDER;
 }
@@ -324,25 +322,23 @@ bool order_is_without(const struct order_confirmation *confirm, const char *name
 static void write_start(struct text *text, const struct order_start *start)
 {
 	text_add_member(text, "release");
-	text_add(text, "{");
+	text_begin_object(text);
 	members_write(text, release_members, COUNT(release_members), start, false);
 	text_add_member_strings(
 		text, "urls", start->urls[0], sizeof(start->urls[0]), start->url_count);
-	text_add(text, "}");
+	text_end_object(text);
 	text_add_member(text, "policy");
-	text_add(text, "{");
+	text_begin_object(text);
 	members_write(text, policy_members, COUNT(policy_members), start, false);
-	text_add(text, "}");
-	text_add_member(text, "participants");
-	text_add(text, "[");
+	text_end_object(text);
+	text_begin_list(text, "participants");
 	for (uint32_t i = 0; i < start->participant_count; i++) {
-		text_add_comma(text);
-		text_add(text, "{");
+		text_begin_object(text);
 		members_write(text, participant_members, COUNT(participant_members),
 			&start->participants[i], false);
-		text_add(text, "}");
+		text_end_object(text);
 	}
-	text_add(text, "]");
+	text_end_list(text);
 }
 
 size_t order_encode(const struct order *order, char *buffer, size_t capacity)
@@ -352,7 +348,7 @@ size_t order_encode(const struct order *order, char *buffer, size_t capacity)
 	ensure((unsigned)order->kind < ORDER_KIND_COUNT);
 
 	text_init(&text, buffer, capacity);
-	text_add(&text, "{");
+	text_begin_object(&text);
 	text_add_member_u64(&text, "lockstep", ORDER_FORMAT);
 	members_write(&text, head_members, COUNT(head_members), order, false);
 	members_write(&text, bodies[order->kind].members, bodies[order->kind].count, order, false);
@@ -361,6 +357,6 @@ size_t order_encode(const struct order *order, char *buffer, size_t capacity)
 	else if (order->kind == ORDER_CONFIRM)
 		text_add_member_strings(&text, "without", order->confirm.without[0],
 			sizeof(order->confirm.without[0]), order->confirm.without_count);
-	text_add(&text, "}");
+	text_end_object(&text);
 	return text_cut(&text) || text.size > LIMITS_ORDER_SIZE ? 0 : text.size;
 }

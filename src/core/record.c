@@ -124,11 +124,11 @@ static size_t write_record(const struct record *record, const char *mesh, char *
 	struct text text;
 
 	text_init(&text, buffer, LIMITS_RECORD_SIZE + 1);
-	text_add(&text, "{");
+	text_begin_object(&text);
 	text_add_member_u64(&text, "lockstep", RECORD_FORMAT);
 	text_add_member_string(&text, "mesh", mesh);
 	record_write_members(record, false, &text);
-	text_add(&text, "}");
+	text_end_object(&text);
 	return text.size;
 }
 

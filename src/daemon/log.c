@@ -55,13 +55,14 @@ void log_view(const struct log *log, struct text *text)
 		char stamp[CLOCK_STAMP_SIZE + 1];
 
 		clock_stamp(stamp, (time_t)entry->unix_s);
-		text_add(text, i > begin ? ",{" : "{");
+		text_begin_object(text);
 		text_add_member_u64(text, "ms", entry->ms);
 		text_add_member_string(text, "time", stamp);
 		text_add_member_string(text, "level", level_words[entry->level]);
 		text_add_member_string(text, "code", entry->code);
 		text_add_member_string(text, "text", entry->text);
-		text_add(text, "}");
+		text_end_object(text);
 	}
-	text_add(text, "]}");
+	text_end_list(text);
+	text_end_object(text);
 }

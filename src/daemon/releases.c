@@ -110,9 +110,10 @@ static void write_signatures(
 	text_add(text, "{\"signatures\":[");
 	for (size_t i = 0; i < count; i++) {
 		usign_signature_to_blob(blob, &signatures[i]);
-		text_add_format(text, i > 0 ? ",\"%s\"" : "\"%s\"", blob);
+		text_add_json_string(text, blob);
 	}
-	text_add(text, "]}");
+	text_end_list(text);
+	text_end_object(text);
 }
 
 static bool read_signatures(

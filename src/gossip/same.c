@@ -16,7 +16,8 @@ enum {
 	SUM_FRACTION,
 };
 
-static uint64_t mix(uint64_t sum, uint64_t value)
+/* Inlined, its constant alone would take more room in each place than a call. */
+__attribute__((noinline)) static uint64_t mix(uint64_t sum, uint64_t value)
 {
 	return prng_mix(sum * UINT64_C(0x9e3779b97f4a7c15) + value);
 }

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 #include "gossip/scan.h"
 
-#include <assert.h>
 #include <string.h>
 
 #include "base/ensure.h"
@@ -13,8 +12,6 @@ enum {
 	 * double; anything up to here does not, whatever its digits. */
 	NUMBER_DIGITS_MAX = 308,
 };
-
-static_assert(LIMITS_SLICE_DEPTH <= 64, "one bit a level in the walk");
 
 static void skip_blanks(struct scan *scan)
 {
@@ -29,6 +26,12 @@ static bool take(struct scan *scan, char wanted)
 		return false;
 	scan->at++;
 	return true;
+}
+
+bool scan_take(struct scan *scan, char wanted)
+{
+	skip_blanks(scan);
+	return take(scan, wanted);
 }
 
 /* ---- Walking: is it sound, and where does it end ------------------------------------------- */
@@ -132,18 +135,13 @@ static bool walk_number(struct scan *scan, bool *odd)
 
 static bool walk_word(struct scan *scan)
 {
-	static const char words[3][6] = { "true", "false", "null" };
+	const char *word = *scan->at == 't' ? "true" : *scan->at == 'f' ? "false" : "null";
 
-	for (size_t i = 0; i < 3; i++) {
-		size_t size = strlen(words[i]);
-
-		if ((size_t)(scan->end - scan->at) >= size &&
-			memcmp(scan->at, words[i], size) == 0) {
-			scan->at += size;
-			return true;
-		}
+	while (*word != '\0') {
+		if (!take(scan, *word++))
+			return false;
 	}
-	return false;
+	return true;
 }
 
 /* Past everything that the bracket here opens, counting brackets only: what is too deep is not
@@ -172,10 +170,7 @@ static bool walk_deep(struct scan *scan)
 static bool walk_name(struct scan *scan)
 {
 	skip_blanks(scan);
-	if (!walk_string(scan))
-		return false;
-	skip_blanks(scan);
-	return take(scan, ':');
+	return walk_string(scan) && scan_take(scan, ':');
 }
 
 static bool walk_scalar(struct scan *scan, bool *odd)
@@ -189,11 +184,11 @@ static bool walk_scalar(struct scan *scan, bool *odd)
 	return walk_word(scan);
 }
 
-/* One value of any depth. `objects` has a bit for every open level: it is an object. */
+/* One value of any depth. */
 static bool walk_value(struct scan *scan, bool *odd)
 {
-	uint64_t objects = 0;
-	unsigned depth = 0;
+	char closing[LIMITS_SLICE_DEPTH]; /* what ends each level that is open */
+	size_t depth = 0;
 
 	for (;;) {
 		skip_blanks(scan);
@@ -202,75 +197,38 @@ static bool walk_value(struct scan *scan, bool *odd)
 		if (*scan->at != '{' && *scan->at != '[') {
 			if (!walk_scalar(scan, odd))
 				return false;
-		} else if (depth == LIMITS_SLICE_DEPTH) {
+		} else if (scan->sound || depth == LIMITS_SLICE_DEPTH) {
 			*odd = true;
 			if (!walk_deep(scan))
 				return false;
 		} else {
-			bool object = *scan->at++ == '{';
+			char end = *scan->at++ == '{' ? '}' : ']';
 
-			objects = objects << 1 | object;
-			depth++;
-			skip_blanks(scan);
-			if (!take(scan, object ? '}' : ']')) {
-				if (object && !walk_name(scan))
+			if (!scan_take(scan, end)) {
+				closing[depth++] = end;
+				if (end == '}' && !walk_name(scan))
 					return false;
 				continue;
 			}
-			depth--;
-			objects >>= 1;
 		}
 
 		/* A value is over: what goes on around it? */
-		for (;;) {
-			if (depth == 0)
-				return true;
-			skip_blanks(scan);
-			if (take(scan, ','))
-				break;
-			if (!take(scan, (objects & 1) ? '}' : ']'))
+		while (depth > 0 && !scan_take(scan, ',')) {
+			if (!scan_take(scan, closing[--depth]))
 				return false;
-			depth--;
-			objects >>= 1;
 		}
-		if ((objects & 1) && !walk_name(scan))
+		if (depth == 0)
+			return true;
+		if (closing[depth - 1] == '}' && !walk_name(scan))
 			return false;
 	}
 }
 
 static enum scan_kind kind_of(char first)
 {
-	switch (first) {
-	case '{':
-		return SCAN_OBJECT;
-	case '[':
-		return SCAN_LIST;
-	case '"':
-		return SCAN_STRING;
-	case 't':
-	case 'f':
-	case 'n':
-		return SCAN_WORD;
-	default:
-		return SCAN_NUMBER;
-	}
-}
-
-/* Past a value that walk_value() has passed before. */
-static bool skip_value(struct scan *scan)
-{
-	const char *start = scan->at;
-
-	if (scan->at == scan->end)
-		return false;
-	if (*scan->at == '{' || *scan->at == '[')
-		return walk_deep(scan);
-	if (*scan->at == '"')
-		return walk_string(scan);
-	while (scan->at<scan->end && * scan->at> ' ' && *scan->at != ',' && *scan->at != ']' &&
-		*scan->at != '}')
-		scan->at++;
-	return scan->at > start;
+	if (first == SCAN_OBJECT || first == SCAN_LIST || first == SCAN_STRING)
+		return (enum scan_kind)first;
+	return first >= SCAN_WORD ? SCAN_WORD : SCAN_NUMBER;
 }
 
 bool scan_value(struct scan *scan, struct scan_span *value)
@@ -279,18 +237,12 @@ bool scan_value(struct scan *scan, struct scan_span *value)
 
 	skip_blanks(scan);
 	*value = (struct scan_span){ .at = scan->at };
-	if (!(scan->sound ? skip_value(scan) : walk_value(scan, &odd)))
+	if (!walk_value(scan, &odd))
 		return false;
 	value->kind = kind_of(*value->at);
-	value->odd = odd;
+	value->odd = odd && !scan->sound;
 	value->size = (size_t)(scan->at - value->at);
 	return true;
-}
-
-bool scan_take(struct scan *scan, char wanted)
-{
-	skip_blanks(scan);
-	return take(scan, wanted);
 }
 
 bool scan_at_end(struct scan *scan)
@@ -299,36 +251,37 @@ bool scan_at_end(struct scan *scan)
 	return scan->at == scan->end;
 }
 
-struct scan scan_inside(const struct scan_span *span)
+void scan_inside(struct scan *inside, const struct scan_span *span)
 {
-	ensure(span->kind == SCAN_OBJECT || span->kind == SCAN_LIST);
-	ensure(span->size >= 2);
+	ensure(span->size >= 2 && (span->kind == SCAN_OBJECT || span->kind == SCAN_LIST));
 
-	return (struct scan){ .at = span->at + 1, .end = span->at + span->size - 1, .sound = true };
+	inside->at = span->at + 1;
+	inside->end = span->at + span->size - 1;
+	inside->sound = true;
 }
 
 bool scan_element(struct scan *inside, struct scan_span *element)
 {
-	skip_blanks(inside);
-	take(inside, ',');
+	(void)scan_take(inside, ',');
 	return scan_value(inside, element);
 }
 
 bool scan_member(struct scan *inside, struct scan_span *name, struct scan_span *value)
 {
-	if (!scan_element(inside, name) || name->kind != SCAN_STRING)
-		return false;
-	skip_blanks(inside);
-	return take(inside, ':') && scan_value(inside, value);
+	return scan_element(inside, name) && name->kind == SCAN_STRING && scan_take(inside, ':') &&
+	       scan_value(inside, value);
 }
 
 void scan_find(
 	const struct scan_span *object, const char *names, struct scan_span *found, size_t count)
 {
-	struct scan inside = scan_inside(object);
+	struct scan inside;
 	struct scan_span name, value;
 
 	memset(found, 0, count * sizeof(*found));
+	if (object->kind != SCAN_OBJECT)
+		return;
+	scan_inside(&inside, object);
 	while (scan_member(&inside, &name, &value)) {
 		char text[16];
 		size_t size = scan_text(&name, text, sizeof(text) - 1);

@@ -16,16 +16,16 @@
 struct scan {
 	const char *at; /* next byte */
 	const char *end;
-	bool sound; /* what is here was walked before, so only the ends of values are sought */
+	bool sound; /* what is here was walked before, so only brackets are counted, however deep */
 };
 
 enum scan_kind {
 	SCAN_NONE = 0, /* nothing there */
-	SCAN_OBJECT,
-	SCAN_LIST,
-	SCAN_STRING,
-	SCAN_NUMBER,
-	SCAN_WORD, /* true, false, null */
+	SCAN_OBJECT = '{',
+	SCAN_LIST = '[',
+	SCAN_STRING = '"',
+	SCAN_NUMBER = '0',
+	SCAN_WORD = 'a', /* true, false, null */
 };
 
 struct scan_span {
@@ -48,14 +48,14 @@ bool scan_at_end(struct scan *scan);
 
 /* Walks an object's members or a list's elements: start with scan_inside() of a span that
  * scan_value() found; false at the end. */
-struct scan scan_inside(const struct scan_span *span);
+void scan_inside(struct scan *inside, const struct scan_span *span);
 __attribute__((warn_unused_result)) bool scan_member(
 	struct scan *inside, struct scan_span *name, struct scan_span *value);
 __attribute__((warn_unused_result)) bool scan_element(
 	struct scan *inside, struct scan_span *element);
 
 /* Finds `count` members by name (base/words.h) in one pass, the first of each name; SCAN_NONE if
- * not there. */
+ * not there, and for all if this is no object. */
 void scan_find(
 	const struct scan_span *object, const char *names, struct scan_span *found, size_t count);
 

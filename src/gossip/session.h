@@ -51,7 +51,6 @@ struct session {
 	enum session_wants wants;
 	enum session_error error;
 	uint32_t field_size;
-	uint32_t field_total;
 	uint32_t name_size; /* as announced */
 	char *data;         /* owned; `data_size` bytes have arrived of `data_total` */
 	size_t data_size;

@@ -4,8 +4,6 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "gossip/scan.h"
-
 enum outcome {
 	ENTRY_GOOD = 0,
 	ENTRY_BAD,     /* not an entry: reading ends here, as upstream's does */
@@ -32,8 +30,6 @@ static bool read_ttl(const struct scan_span *ttl, int64_t *ttl_s)
 
 	if (ttl->kind == SCAN_NUMBER)
 		return scan_i64(ttl->at, ttl->size, ttl_s);
-	if (ttl->kind != SCAN_OBJECT)
-		return false;
 	scan_find(ttl, "xint64\0xstr64\0", found, 2);
 	if (found[0].kind == SCAN_NUMBER && scan_i64(found[0].at, found[0].size, ttl_s))
 		return true;
@@ -47,14 +43,10 @@ static enum outcome read_entry(const struct scan_span *element, struct slice_ent
 {
 	struct scan_span pair[2], part[3];
 
-	if (element->kind != SCAN_OBJECT)
-		return ENTRY_BAD;
 	scan_find(element, "key\0value\0", pair, 2);
-	if (pair[0].kind != SCAN_STRING || pair[1].kind != SCAN_OBJECT)
-		return ENTRY_BAD;
 	scan_find(&pair[1], "mAuthor\0mTtl\0mData\0", part, 3);
-	if (part[0].kind != SCAN_STRING || part[2].kind == SCAN_NONE ||
-		!read_ttl(&part[1], &entry->ttl_s))
+	if (pair[0].kind != SCAN_STRING || part[0].kind != SCAN_STRING ||
+		part[2].kind == SCAN_NONE || !read_ttl(&part[1], &entry->ttl_s))
 		return ENTRY_BAD;
 
 	if (element->odd || !read_name(&pair[0], entry->key, sizeof(entry->key)) ||
@@ -68,7 +60,7 @@ static enum outcome read_entry(const struct scan_span *element, struct slice_ent
 void slice_reader_init(struct slice_reader *reader, const char *bytes, size_t size)
 {
 	struct scan_span document, list;
-	struct scan scan;
+	struct scan *scan = &reader->scan;
 	const char *end;
 
 	*reader = (struct slice_reader){ .stopped = true, .bad = true };
@@ -77,27 +69,27 @@ void slice_reader_init(struct slice_reader *reader, const char *bytes, size_t si
 		size -= 3;
 	}
 	end = memchr(bytes, '\0', size);
-	scan = (struct scan){ .at = bytes, .end = end != NULL ? end : bytes + size };
-	if (!scan_value(&scan, &document) || !scan_at_end(&scan) || document.kind != SCAN_OBJECT)
+	scan->at = bytes;
+	scan->end = end != NULL ? end : bytes + size;
+	if (!scan_value(scan, &document) || !scan_at_end(scan))
 		return;
 	scan_find(&document, "stateSlice\0", &list, 1);
 	if (list.kind != SCAN_LIST)
 		return;
-	scan = scan_inside(&list);
-	*reader = (struct slice_reader){ .at = scan.at, .end = scan.end };
+	scan_inside(scan, &list);
+	scan->sound = false; /* each entry by itself tells if it is odd */
+	reader->stopped = reader->bad = false;
 }
 
 bool slice_reader_next(struct slice_reader *reader, struct slice_entry *entry)
 {
-	struct scan scan = { .at = reader->at, .end = reader->end };
 	struct scan_span element;
 
 	while (!reader->stopped) {
-		if (!scan_element(&scan, &element)) {
+		if (!scan_element(&reader->scan, &element)) {
 			reader->stopped = true;
 			break;
 		}
-		reader->at = scan.at;
 		enum outcome outcome = read_entry(&element, entry);
 
 		if (outcome == ENTRY_BAD || reader->entry_count == LIMITS_SLICE_ENTRIES_MAX) {
@@ -118,33 +110,13 @@ void slice_write_begin(struct text *text)
 
 /* As upstream writes strings: bytes that are not UTF-8 go out as they came in, or two nodes would
  * take one entry for two. */
-static void write_string(struct text *text, const char *string)
-{
-	static const char hex[] = "0123456789abcdef";
-
-	text_add(text, "\"");
-	for (; *string != '\0'; string++) {
-		unsigned char c = (unsigned char)*string;
-		char escape[] = { '\\', 'u', '0', '0', hex[c >> 4], hex[c & 15] };
-
-		if (c < 0x20) {
-			text_add_bytes(text, escape, sizeof(escape));
-			continue;
-		}
-		if (c == '"' || c == '\\')
-			text_add(text, "\\");
-		text_add_bytes(text, string, 1);
-	}
-	text_add(text, "\"");
-}
-
 void slice_write_entry_begin(struct text *text, const char *key, const char *author, int64_t ttl_s)
 {
-	text_add_comma(text);
-	text_add(text, "{\"key\":");
-	write_string(text, key);
+	text_begin_object(text);
+	text_add_member(text, "key");
+	text_add_json_bytes(text, key);
 	text_add(text, ",\"value\":{\"mAuthor\":");
-	write_string(text, author);
+	text_add_json_bytes(text, author);
 	text_add_format(text,
 		",\"mTtl\":{\"xint64\":%" PRId64 ",\"xstr64\":\"%" PRId64 "\"},\"mData\":", ttl_s,
 		ttl_s);
@@ -165,5 +137,6 @@ void slice_write_entry(struct text *text, const char *key, const char *author, i
 
 void slice_write_end(struct text *text)
 {
-	text_add(text, "]}");
+	text_end_list(text);
+	text_end_object(text);
 }

@@ -18,6 +18,7 @@
 
 #include "base/limits.h"
 #include "base/text.h"
+#include "gossip/scan.h"
 
 enum {
 	SLICE_KEY_SIZE = 255,
@@ -33,8 +34,7 @@ struct slice_entry {
 };
 
 struct slice_reader {
-	const char *at; /* next byte to look at; private */
-	const char *end;
+	struct scan scan; /* of the entries not yet read; private */
 	uint32_t entry_count;
 	bool stopped; /* by a bad entry or at the end */
 	bool bad;     /* the message was not a slice, or an entry was bad */

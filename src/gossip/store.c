@@ -34,7 +34,8 @@ void store_free(struct store *store)
 	store_init(store);
 }
 
-/* A TTL may shrink and grow while an entry lies here: it counts with the longest it can have. */
+/* With a comma. A TTL may shrink and grow while an entry lies here: it counts with the longest it
+ * can have. */
 static size_t written_size(const struct slice_entry *entry)
 {
 	struct text text;
@@ -42,12 +43,13 @@ static size_t written_size(const struct slice_entry *entry)
 	text_init(&text, NULL, 0);
 	slice_write_entry(
 		&text, entry->key, entry->author, INT64_MIN, entry->data, entry->data_size);
-	return text.size;
+	return text.size + 1;
 }
 
 /* NULL if there is no memory: the entry is then not taken, and the next exchange brings it again.
  */
-static struct store_entry *make_entry(const struct slice_entry *from)
+static struct store_entry *make_entry(
+	const struct slice_entry *from, size_t written, uint32_t message, bool mine)
 {
 	size_t key_size = strlen(from->key) + 1, author_size = strlen(from->author) + 1;
 	struct store_entry *entry =
@@ -58,7 +60,9 @@ static struct store_entry *make_entry(const struct slice_entry *from)
 	*entry = (struct store_entry){
 		.ttl_s = from->ttl_s,
 		.seen_ttl_s = from->ttl_s,
-		.written = written_size(from),
+		.message = message,
+		.mine = mine,
+		.written = written,
 		.author = entry->bytes + key_size,
 		.data = entry->bytes + key_size + author_size,
 		.data_size = from->data_size,
@@ -98,7 +102,8 @@ static bool has_room(const struct store *store, size_t old_size, size_t new_size
 	       (old_size > 0 || store->entry_count < LIMITS_SLICE_ENTRIES_MAX);
 }
 
-static bool insert(struct store *store, uint32_t at, struct store_entry *entry)
+/* Moves what is `at` and after it, so that an entry can be put there. */
+static bool make_place(struct store *store, uint32_t at)
 {
 	if (store->entry_count == store->capacity) {
 		uint32_t capacity = store->capacity > 0 ? store->capacity * 2 : 16;
@@ -112,9 +117,7 @@ static bool insert(struct store *store, uint32_t at, struct store_entry *entry)
 	}
 	memmove(store->entries + at + 1, store->entries + at,
 		(store->entry_count - at) * sizeof(struct store_entry *));
-	store->entries[at] = entry;
 	store->entry_count++;
-	store->bytes += entry->written;
 	return true;
 }
 
@@ -132,24 +135,21 @@ static bool set(
 	struct store *store, uint32_t at, bool known, const struct slice_entry *from, bool mine)
 {
 	struct store_entry *old = known ? store->entries[at] : NULL;
-	struct store_entry *entry = make_entry(from);
+	size_t old_size = old != NULL ? old->written : 0, written = written_size(from);
+	struct store_entry *entry;
 
-	if (entry == NULL)
+	if (!has_room(store, old_size, written))
 		return false;
-	entry->mine = mine;
-	entry->message = store->message;
-	if (!has_room(store, old != NULL ? old->written : 0, entry->written) ||
-		(old == NULL && !insert(store, at, entry))) {
+	entry = make_entry(from, written, store->message, mine);
+	if (entry == NULL || (old == NULL && !make_place(store, at))) {
 		free(entry);
 		return false;
 	}
-	if (old != NULL) {
-		if (old->seen_ttl_s > entry->seen_ttl_s)
-			entry->seen_ttl_s = old->seen_ttl_s;
-		store->bytes = store->bytes - old->written + entry->written;
-		store->entries[at] = entry;
-		free(old);
-	}
+	if (old != NULL && old->seen_ttl_s > entry->seen_ttl_s)
+		entry->seen_ttl_s = old->seen_ttl_s;
+	store->bytes = store->bytes - old_size + written;
+	store->entries[at] = entry;
+	free(old);
 	return true;
 }
 

@@ -28,17 +28,15 @@ const struct usign_public *keyring_verify(const struct keyring *ring,
 uint32_t keyring_count_signers(const struct keyring *ring, const struct usign_signature *signatures,
 	size_t signature_count, const void *message, size_t size)
 {
-	bool signed_by[LIMITS_KEYS_MAX] = { false };
 	uint32_t count = 0;
 
-	for (size_t i = 0; i < signature_count; i++) {
-		const struct usign_public *key =
-			keyring_verify(ring, &signatures[i], message, size);
+	for (uint32_t i = 0; i < ring->key_count; i++) {
+		size_t tried = 0;
 
-		if (key == NULL || signed_by[key - ring->keys])
-			continue;
-		signed_by[key - ring->keys] = true;
-		count++;
+		while (tried < signature_count &&
+			!usign_verify(&ring->keys[i], &signatures[tried], message, size))
+			tried++;
+		count += tried < signature_count;
 	}
 	return count;
 }

@@ -29,17 +29,17 @@ const struct member manifest_image_members[MANIFEST_IMAGE_COUNT] = {
 	MEMBER(struct image, compat_version, STRING, "compat_version", .flags = MEMBER_OPTIONAL),
 };
 
-static bool is_compat_version(const char *text)
+bool manifest_split_compat(const char *text, uint64_t *major, uint64_t *minor)
 {
-	const char *dot = strchr(text, '.');
-	char major[MANIFEST_COMPAT_SIZE + 1];
-	uint64_t number;
+	char copy[MANIFEST_COMPAT_SIZE + 1];
+	char *dot;
 
-	if (dot == NULL || (size_t)(dot - text) >= sizeof(major))
+	text_set(copy, sizeof(copy), text);
+	dot = strchr(copy, '.');
+	if (dot == NULL)
 		return false;
-	memcpy(major, text, (size_t)(dot - text));
-	major[dot - text] = '\0';
-	return text_parse_u64(&number, major) && text_parse_u64(&number, dot + 1);
+	*dot = '\0';
+	return text_parse_u64(major, copy) && text_parse_u64(minor, dot + 1);
 }
 
 /* "images/NAME", where NAME cannot climb out or be taken for an option. */
@@ -51,16 +51,23 @@ static bool is_image_file(const char *file)
 	       text_is_name(file + sizeof(folder) - 1);
 }
 
+static bool is_for(const struct image *image, const char *board)
+{
+	for (uint32_t i = 0; i < image->board_count; i++) {
+		if (strcmp(image->boards[i], board) == 0)
+			return true;
+	}
+	return false;
+}
+
 static void read_boards(struct json_reader *reader, struct json_object *object, struct image *image)
 {
 	image->board_count = json_get_strings(reader, object, "boards", image->boards[0],
 		sizeof(image->boards[0]), LIMITS_IMAGE_BOARDS_MAX);
 	if (image->board_count == 0)
 		json_fail(reader, "boards", "are none");
-	for (uint32_t i = 0; i < image->board_count; i++) {
-		if (image->boards[i][0] == '\0')
-			json_fail(reader, "boards", "must not be empty");
-	}
+	if (is_for(image, ""))
+		json_fail(reader, "boards", "must not be empty");
 }
 
 static void read_chunks(struct json_reader *reader, struct json_object *object, struct image *image)
@@ -83,13 +90,15 @@ static void read_chunks(struct json_reader *reader, struct json_object *object, 
 
 static void read_image(struct json_reader *reader, struct json_object *object, struct image *image)
 {
+	uint64_t major, minor;
+
 	memset(image, 0, sizeof(*image));
 	read_boards(reader, object, image);
 	text_set(image->compat_version, sizeof(image->compat_version), "1.0");
 	members_read(reader, object, manifest_image_members, MANIFEST_IMAGE_COUNT, image);
 	if (!is_image_file(image->file))
 		json_fail(reader, "file", "must be images/NAME");
-	if (!is_compat_version(image->compat_version))
+	if (!manifest_split_compat(image->compat_version, &major, &minor))
 		json_fail(reader, "compat_version", "must be MAJOR.MINOR");
 	read_chunks(reader, object, image);
 	if (json_has(object, "urls"))
@@ -106,23 +115,20 @@ static void read_head(
 		json_fail(reader, "version", "must not be empty");
 }
 
-/* Does this image name a board that an earlier one of the list names too? */
-static bool repeats_a_board(struct json_object *images, uint32_t index, const struct image *image)
+/* Does an earlier image of the list, each of which was read before, name a board of this one too?
+ */
+static bool repeats_a_board(struct json_reader *reader, struct json_object *images, uint32_t index,
+	const struct image *image)
 {
 	for (uint32_t earlier = 0; earlier < index; earlier++) {
-		struct json_reader reader = { 0 };
-		struct json_object *other = json_array_object(&reader, images, "images", earlier);
-		struct json_object *list =
-			json_get_array(&reader, other, "boards", LIMITS_IMAGE_BOARDS_MAX);
+		char boards[LIMITS_IMAGE_BOARDS_MAX][LIMITS_BOARD_SIZE + 1];
+		uint32_t count = json_get_strings(reader,
+			json_array_object(reader, images, "images", earlier), "boards", boards[0],
+			sizeof(boards[0]), LIMITS_IMAGE_BOARDS_MAX);
 
-		for (size_t i = 0; json_ok(&reader) && i < json_array_count(list); i++) {
-			char board[LIMITS_BOARD_SIZE + 1] = "";
-
-			json_array_string(&reader, list, "boards", i, board, sizeof(board));
-			for (uint32_t j = 0; json_ok(&reader) && j < image->board_count; j++) {
-				if (strcmp(board, image->boards[j]) == 0)
-					return true;
-			}
+		for (uint32_t i = 0; i < count; i++) {
+			if (is_for(image, boards[i]))
+				return true;
 		}
 	}
 	return false;
@@ -146,14 +152,11 @@ static struct json_object *open_document(
 static void explain(
 	const struct json_reader *reader, uint32_t index, char *problem, size_t capacity)
 {
-	char inner[128];
-	struct text text;
-
-	json_explain(reader, inner, sizeof(inner));
-	text_init(&text, problem, capacity);
-	if (index != UINT32_MAX)
-		text_add_format(&text, "images[%u].", (unsigned)index);
-	text_add(&text, inner);
+	if (index == UINT32_MAX)
+		json_explain(reader, problem, capacity);
+	else
+		snprintf(problem, capacity, "images[%u].%s %s", (unsigned)index, reader->member,
+			reader->wrong);
 }
 
 bool manifest_decode(struct manifest *manifest, const char *bytes, size_t size, char *problem,
@@ -172,7 +175,7 @@ bool manifest_decode(struct manifest *manifest, const char *bytes, size_t size, 
 	for (uint32_t i = 0; i < decoded.image_count && json_ok(&reader); i++) {
 		index = i;
 		read_image(&reader, json_array_object(&reader, images, "images", i), &image);
-		if (json_ok(&reader) && repeats_a_board(images, i, &image))
+		if (repeats_a_board(&reader, images, i, &image))
 			json_fail(&reader, "boards", "names a board that another image has");
 	}
 	json_free(object);
@@ -184,7 +187,7 @@ bool manifest_decode(struct manifest *manifest, const char *bytes, size_t size, 
 	return true;
 }
 
-/* Image `index`, or (UINT32_MAX) the one for `board`. */
+/* The image for `board`, or image `index` if that is NULL. */
 static bool find(
 	struct image *image, uint32_t index, const char *board, const char *bytes, size_t size)
 {
@@ -193,12 +196,10 @@ static bool find(
 	bool found = false;
 
 	for (uint32_t i = 0; i < json_array_count(images) && json_ok(&reader) && !found; i++) {
-		if (index != UINT32_MAX && i != index)
+		if (board == NULL && i != index)
 			continue;
 		read_image(&reader, json_array_object(&reader, images, "images", i), image);
-		found = index != UINT32_MAX;
-		for (uint32_t j = 0; !found && j < image->board_count; j++)
-			found = strcmp(image->boards[j], board) == 0;
+		found = board == NULL || is_for(image, board);
 	}
 	found = found && json_ok(&reader);
 	json_free(object);
@@ -207,12 +208,12 @@ static bool find(
 
 bool manifest_image(struct image *image, uint32_t index, const char *bytes, size_t size)
 {
-	return index != UINT32_MAX && find(image, index, "", bytes, size);
+	return find(image, index, NULL, bytes, size);
 }
 
 bool manifest_find_image(struct image *image, const char *board, const char *bytes, size_t size)
 {
-	return find(image, UINT32_MAX, board, bytes, size);
+	return find(image, 0, board, bytes, size);
 }
 
 uint32_t image_chunk_bytes(const struct image *image, uint32_t index)

@@ -70,6 +70,10 @@ __attribute__((warn_unused_result)) bool manifest_image(
 __attribute__((warn_unused_result)) bool manifest_find_image(
 	struct image *image, const char *board, const char *bytes, size_t size);
 
+/* The numbers of "MAJOR.MINOR"; false, and they hold anything, if it is not that. */
+__attribute__((warn_unused_result)) bool manifest_split_compat(
+	const char *text, uint64_t *major, uint64_t *minor);
+
 /* Bytes of chunk `index`: chunk_size, or what is left for the last one. */
 uint32_t image_chunk_bytes(const struct image *image, uint32_t index);
 

@@ -5,19 +5,17 @@
 
 void manifest_write_begin(struct text *text, const struct manifest *manifest)
 {
-	text_add(text, "{");
+	text_begin_object(text);
 	text_add_member_u64(text, "lockstep", MANIFEST_FORMAT);
 	members_write(text, manifest_head_members, MANIFEST_HEAD_COUNT, manifest, false);
-	text_add_member(text, "images");
-	text_add(text, "[");
+	text_begin_list(text, "images");
 }
 
 void manifest_write_image(struct text *text, const struct image *image)
 {
 	char encoded[LIMITS_CHUNKS_MAX * BYTES_HASH_SIZE / 3 * 4 + 8];
 
-	text_add_comma(text);
-	text_add(text, "{");
+	text_begin_object(text);
 	text_add_member_strings(
 		text, "boards", image->boards[0], sizeof(image->boards[0]), image->board_count);
 	members_write(text, manifest_image_members, MANIFEST_IMAGE_COUNT, image, false);
@@ -26,7 +24,7 @@ void manifest_write_image(struct text *text, const struct image *image)
 	text_add_member_string(text, "chunks", encoded);
 	text_add_member_strings(
 		text, "urls", image->urls[0], sizeof(image->urls[0]), image->url_count);
-	text_add(text, "}");
+	text_end_object(text);
 }
 
 void manifest_write_end(struct text *text)

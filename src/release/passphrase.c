@@ -2,6 +2,7 @@
 #include "release/passphrase.h"
 
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <sodium.h>
@@ -20,13 +21,10 @@ enum {
 
 const char *passphrase_weakness(const char *passphrase)
 {
-	bool seen[256] = { false };
 	size_t distinct = 0;
 
-	for (const unsigned char *c = (const unsigned char *)passphrase; *c != '\0'; c++) {
-		distinct += !seen[*c];
-		seen[*c] = true;
-	}
+	for (const char *c = passphrase; *c != '\0'; c++)
+		distinct += strchr(passphrase, *c) == c;
 	if (strlen(passphrase) < PASSPHRASE_SIZE_MIN)
 		return "The passphrase is too short: at least 16 characters, better six words.";
 	if (distinct < DISTINCT_MIN)
@@ -65,15 +63,13 @@ bool passphrase_derive(struct usign_secret *secret, const char *passphrase, cons
 {
 	char salt[LIMITS_MESH_SIZE + 16];
 	uint8_t seed[USIGN_SEED_SIZE];
-	struct text text;
+	size_t size = (size_t)snprintf(salt, sizeof(salt), "lockstep:%s", mesh);
 	bool ok;
 
-	text_init(&text, salt, sizeof(salt));
-	text_add(&text, "lockstep:");
-	text_add(&text, mesh);
-	ok = !text_cut(&text) && crypto_pwhash_scryptsalsa208sha256_ll((const uint8_t *)passphrase,
-					 strlen(passphrase), (const uint8_t *)salt, text.size,
-					 SCRYPT_N, SCRYPT_R, SCRYPT_P, seed, sizeof(seed)) == 0;
+	ok = size < sizeof(salt) &&
+	     crypto_pwhash_scryptsalsa208sha256_ll((const uint8_t *)passphrase, strlen(passphrase),
+		     (const uint8_t *)salt, size, SCRYPT_N, SCRYPT_R, SCRYPT_P, seed,
+		     sizeof(seed)) == 0;
 	if (ok)
 		usign_from_seed(secret, seed);
 	sodium_memzero(seed, sizeof(seed));

@@ -6,8 +6,10 @@
 #include "base/bytes.h"
 #include "base/json.h"
 #include "base/text.h"
+#include "base/words.h"
 
 enum {
+	MAGIC = 0x46577830, /* "FWx0" */
 	FOOTER_SIZE = 16,
 	INFO_HEADER_SIZE = 8,
 	SIGNATURE_SIZE_MAX = 1024,
@@ -16,25 +18,17 @@ enum {
 	CHUNKS_MAX = 4, /* one signature on one metadata in practice */
 };
 
-static const uint8_t magic[4] = { 'F', 'W', 'x', '0' };
+/* By enum trailer_error. */
+static const char sentences[] = "it is fine\0"
+				"there is none\0"
+				"it names a size that cannot be\0"
+				"its checksum is wrong\0"
+				"it is of a kind that is not known\0"
+				"its metadata cannot be read\0";
 
 const char *trailer_error_sentence(enum trailer_error error)
 {
-	switch (error) {
-	case TRAILER_OK:
-		return "it is fine";
-	case TRAILER_NONE:
-		return "there is none";
-	case TRAILER_BAD_SIZE:
-		return "it names a size that cannot be";
-	case TRAILER_BAD_CRC:
-		return "its checksum is wrong";
-	case TRAILER_BAD_TYPE:
-		return "it is of a kind that is not known";
-	case TRAILER_BAD_METADATA:
-		return "its metadata cannot be read";
-	}
-	return "";
+	return words_at(sentences, error);
 }
 
 /* CRC-32 as fwtool has it: reflected, from all ones, without the final inversion. Sixteen entries
@@ -63,21 +57,20 @@ static void read_devices(struct json_reader *reader, struct json_object *object,
 	struct json_object *list;
 	size_t count;
 
-	if (!json_ok(reader) || !json_has(object, member))
+	if (!json_has(object, member))
 		return;
 	list = json_get_array(reader, object, member, TRAILER_METADATA_SIZE);
 	count = json_array_count(list);
 	for (size_t i = 0; i < count && trailer->device_count < LIMITS_IMAGE_BOARDS_MAX; i++) {
-		char *device = trailer->devices[trailer->device_count];
-		char name[256] = "";
+		char name[256];
 
 		json_array_string(reader, list, member, i, name, sizeof(name));
 		if (!json_ok(reader))
 			return;
 		/* A sentence for old tools may stand where a device is expected. */
-		if (text_is_printable(name, LIMITS_BOARD_SIZE) &&
-			text_copy(device, LIMITS_BOARD_SIZE + 1, name))
-			trailer->device_count++;
+		if (text_is_printable(name, LIMITS_BOARD_SIZE))
+			text_set(trailer->devices[trailer->device_count++], LIMITS_BOARD_SIZE + 1,
+				name);
 	}
 }
 
@@ -96,7 +89,7 @@ static enum trailer_error read_metadata(struct trailer *trailer, const char *jso
 		json_has(object, "new_supported_devices");
 	read_devices(
 		&reader, object, moved ? "new_supported_devices" : "supported_devices", trailer);
-	if (json_ok(&reader) && json_has(object, "version"))
+	if (json_has(object, "version"))
 		json_get_optional_string(&reader, json_get_object(&reader, object, "version"),
 			"version", trailer->version, sizeof(trailer->version));
 	json_free(object);
@@ -113,7 +106,7 @@ static enum trailer_error read_chunk(
 	if (end < FOOTER_SIZE)
 		return TRAILER_NONE;
 	footer = file + end - FOOTER_SIZE;
-	if (memcmp(footer, magic, sizeof(magic)) != 0)
+	if (bytes_get_u32be(footer) != MAGIC)
 		return TRAILER_NONE;
 	*type = footer[8];
 	*size = bytes_get_u32be(footer + 12);
@@ -168,7 +161,7 @@ size_t trailer_write(uint8_t *out, size_t capacity, const uint8_t *file, size_t 
 	memset(out, 0, INFO_HEADER_SIZE);
 	memcpy(out + INFO_HEADER_SIZE, metadata_json, metadata_size);
 	memset(footer, 0, FOOTER_SIZE);
-	memcpy(footer, magic, sizeof(magic));
+	bytes_put_u32be(footer, MAGIC);
 	/* The file and what we put behind it lie apart: the checksum goes on from one to the other.
 	 */
 	crc = crc_of(file, size);

@@ -2,53 +2,56 @@
 #include "release/usign.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <sodium.h>
 
 #include "base/bytes.h"
 #include "base/ensure.h"
-#include "base/text.h"
+#include "base/words.h"
 
 static const char comment_prefix[] = "untrusted comment: ";
 
 enum {
-	SECRET_SIZE = 104,
 	KIND_SIZE = 2, /* "Ed" before what the structs hold */
 	VALUE_SIZE_MAX = sizeof(struct usign_signature),
 	CHECKSUM_SIZE = 8,
 	COMMENT_SIZE_MAX = 1024,
-
-	/* Offsets in a secret key's bytes */
-	SECRET_ROUNDS = 4,
-	SECRET_SALT = 8,
-	SECRET_CHECKSUM = 24,
-	SECRET_KEYNUM = 32,
-	SECRET_KEY = 40,
 };
 
+struct secret_blob {
+	uint8_t kind[4];             /* "EdBK" */
+	uint8_t rounds[4], salt[16]; /* none, so the salt salts nothing: both are zero */
+	uint8_t checksum[CHECKSUM_SIZE];
+	struct usign_secret key;
+};
+
+static_assert(sizeof(struct secret_blob) == 104, "packed");
 static_assert(sizeof(struct usign_public) == USIGN_KEYNUM_SIZE + USIGN_KEY_SIZE, "packed");
 static_assert(sizeof(struct usign_signature) == USIGN_KEYNUM_SIZE + USIGN_SIGNATURE_SIZE, "packed");
 
+/* By enum usign_error. */
+static const char sentences[] =
+	"it is fine\0"
+	"the first line is not \"untrusted comment: ...\"\0"
+	"the second line is not base64 of the right length, or more follows it\0"
+	"it is not a plain Ed25519 key or signature (a key with a password cannot be used)\0"
+	"the secret key is damaged\0";
+
 const char *usign_error_sentence(enum usign_error error)
 {
-	switch (error) {
-	case USIGN_OK:
-		return "it is fine";
-	case USIGN_NO_COMMENT:
-		return "the first line is not \"untrusted comment: ...\"";
-	case USIGN_BAD_BASE64:
-		return "the second line is not base64 of the right length, or more follows it";
-	case USIGN_BAD_KIND:
-		return "it is not a plain Ed25519 key or signature (a key with a password cannot "
-		       "be used)";
-	case USIGN_BAD_CHECKSUM:
-		return "the secret key is damaged";
-	}
-	return "";
+	return words_at(sentences, error);
 }
 
-static enum usign_error read_file(uint8_t *blob, size_t blob_size, const char *file, size_t size)
+static enum usign_error read_blob(void *blob, size_t blob_size, const char *text, size_t text_size)
+{
+	if (!bytes_from_base64(blob, blob_size, text, text_size))
+		return USIGN_BAD_BASE64;
+	return memcmp(blob, "Ed", KIND_SIZE) == 0 ? USIGN_OK : USIGN_BAD_KIND;
+}
+
+static enum usign_error read_file(void *blob, size_t blob_size, const char *file, size_t size)
 {
 	const char *line = size > 0 ? memchr(file, '\n', size) : NULL;
 	size_t prefix = sizeof(comment_prefix) - 1, text_size;
@@ -60,30 +63,23 @@ static enum usign_error read_file(uint8_t *blob, size_t blob_size, const char *f
 	text_size = (size_t)(file + size - line);
 	if (text_size > 0 && line[text_size - 1] == '\n')
 		text_size--;
-	if (!bytes_from_base64(blob, blob_size, line, text_size))
-		return USIGN_BAD_BASE64;
-	return memcmp(blob, "Ed", KIND_SIZE) == 0 ? USIGN_OK : USIGN_BAD_KIND;
+	return read_blob(blob, blob_size, line, text_size);
 }
 
 static size_t write_file(
-	char *file, size_t capacity, const char *comment, const uint8_t *blob, size_t blob_size)
+	char *file, size_t capacity, const char *comment, const void *blob, size_t blob_size)
 {
-	char encoded[SECRET_SIZE * 2];
-	struct text text;
+	char encoded[2 * sizeof(struct secret_blob)];
+	int size;
 
 	ensure(capacity >= USIGN_FILE_SIZE_MAX);
 	ensure(strlen(comment) <= COMMENT_SIZE_MAX - sizeof(comment_prefix));
 	ensure(strchr(comment, '\n') == NULL);
 
 	bytes_to_base64(encoded, blob, blob_size);
-	text_init(&text, file, capacity);
-	text_add(&text, comment_prefix);
-	text_add(&text, comment);
-	text_add(&text, "\n");
-	text_add(&text, encoded);
-	text_add(&text, "\n");
+	size = snprintf(file, capacity, "%s%s\n%s\n", comment_prefix, comment, encoded);
 	sodium_memzero(encoded, sizeof(encoded));
-	return text.size;
+	return (size_t)size;
 }
 
 /* A public key or a signature, which have one form. */
@@ -124,8 +120,7 @@ static bool value_from_blob(void *value, size_t value_size, const char *text)
 {
 	uint8_t blob[KIND_SIZE + VALUE_SIZE_MAX];
 
-	if (!bytes_from_base64(blob, KIND_SIZE + value_size, text, strlen(text)) ||
-		memcmp(blob, "Ed", KIND_SIZE) != 0)
+	if (read_blob(blob, KIND_SIZE + value_size, text, strlen(text)) != USIGN_OK)
 		return false;
 	memcpy(value, blob + KIND_SIZE, value_size);
 	return true;
@@ -154,22 +149,21 @@ static void checksum_of(
 
 enum usign_error usign_read_secret(struct usign_secret *key, const char *file, size_t size)
 {
-	uint8_t blob[SECRET_SIZE], checksum[CHECKSUM_SIZE];
-	enum usign_error error = read_file(blob, sizeof(blob), file, size);
+	struct secret_blob blob;
+	uint8_t checksum[CHECKSUM_SIZE];
+	enum usign_error error = read_file(&blob, sizeof(blob), file, size);
 
-	if (error == USIGN_OK &&
-		(memcmp(blob + 2, "BK", 2) != 0 || bytes_get_u32be(blob + SECRET_ROUNDS) != 0))
+	if (error == USIGN_OK && (memcmp(blob.kind, "EdBK", sizeof(blob.kind)) != 0 ||
+					 !bytes_are_zero(blob.rounds, sizeof(blob.rounds))))
 		error = USIGN_BAD_KIND;
 	if (error == USIGN_OK) {
-		checksum_of(checksum, blob + SECRET_KEY);
-		if (memcmp(checksum, blob + SECRET_CHECKSUM, CHECKSUM_SIZE) != 0)
+		checksum_of(checksum, blob.key.secret);
+		if (memcmp(checksum, blob.checksum, CHECKSUM_SIZE) != 0)
 			error = USIGN_BAD_CHECKSUM;
 	}
-	if (error == USIGN_OK) {
-		memcpy(key->keynum, blob + SECRET_KEYNUM, USIGN_KEYNUM_SIZE);
-		memcpy(key->secret, blob + SECRET_KEY, USIGN_SECRET_SIZE);
-	}
-	sodium_memzero(blob, sizeof(blob));
+	if (error == USIGN_OK)
+		*key = blob.key;
+	sodium_memzero(&blob, sizeof(blob));
 	return error;
 }
 
@@ -182,16 +176,12 @@ size_t usign_write_public(
 size_t usign_write_secret(
 	char *file, size_t capacity, const char *comment, const struct usign_secret *key)
 {
-	uint8_t blob[SECRET_SIZE] = "EdBK";
+	struct secret_blob blob = { .kind = { 'E', 'd', 'B', 'K' }, .key = *key };
 	size_t size;
 
-	/* No rounds, so the salt salts nothing; it is left zero. */
-	memset(blob + SECRET_SALT, 0, SECRET_CHECKSUM - SECRET_SALT);
-	checksum_of(blob + SECRET_CHECKSUM, key->secret);
-	memcpy(blob + SECRET_KEYNUM, key->keynum, USIGN_KEYNUM_SIZE);
-	memcpy(blob + SECRET_KEY, key->secret, USIGN_SECRET_SIZE);
-	size = write_file(file, capacity, comment, blob, sizeof(blob));
-	sodium_memzero(blob, sizeof(blob));
+	checksum_of(blob.checksum, key->secret);
+	size = write_file(file, capacity, comment, &blob, sizeof(blob));
+	sodium_memzero(&blob, sizeof(blob));
 	return size;
 }
 

@@ -8,19 +8,10 @@
 #include "base/ensure.h"
 #include "base/text.h"
 
+/* What is no version, as "" is none, means 1.0. */
 static void split_compat(const char *text, uint64_t *major, uint64_t *minor)
 {
-	char copy[MANIFEST_COMPAT_SIZE + 1];
-	char *dot;
-
-	text_set(copy, sizeof(copy), text[0] != '\0' ? text : "1.0");
-	dot = strchr(copy, '.');
-	*major = 1;
-	*minor = 0;
-	if (dot == NULL)
-		return;
-	*dot = '\0';
-	if (!text_parse_u64(major, copy) || !text_parse_u64(minor, dot + 1)) {
+	if (!manifest_split_compat(text, major, minor)) {
 		*major = 1;
 		*minor = 0;
 	}
