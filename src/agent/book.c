@@ -26,21 +26,25 @@ void book_clear(struct book *book)
 	book->change++;
 }
 
-struct book_order *book_add(struct book *book, struct order *order, const char *text,
+struct book_order *book_add(struct book *book, const struct order *order, const char *text,
 	size_t text_size, const struct usign_signature *signature, uint64_t now_ms)
 {
 	struct book_order *slot;
 
-	ensure((book->count == 0) == (order->kind == ORDER_START));
+	ensure(book->count > 0 || order->kind == ORDER_START);
 
-	slot = book->count < LIMITS_ORDERS_MAX ? calloc(1, sizeof(*slot)) : NULL;
+	slot = book->count < LIMITS_ORDERS_MAX || order->kind == ORDER_START
+		       ? calloc(1, sizeof(*slot))
+		       : NULL;
 	if (slot != NULL)
 		slot->text = malloc(text_size);
 	if (slot == NULL || slot->text == NULL) {
 		free(slot);
-		order_free(order);
 		return NULL;
 	}
+	/* It has its place before the old orders are let go. */
+	if (order->kind == ORDER_START)
+		book_clear(book);
 	memcpy(slot->text, text, text_size);
 	slot->text_size = text_size;
 	order_id(slot->id, text, text_size);

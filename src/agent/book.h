@@ -48,9 +48,9 @@ struct book {
 void book_init(struct book *book);
 void book_clear(struct book *book); /* forgets all orders; the change counter goes on */
 
-/* Takes over `order` (its memory belongs to the book then, also on failure). NULL if the book is
- * full or there is no memory. */
-struct book_order *book_add(struct book *book, struct order *order, const char *text,
+/* Takes over the memory of `order`; a start takes the place of all that was there. NULL, and
+ * nothing has changed, if the book is full or there is no memory. */
+struct book_order *book_add(struct book *book, const struct order *order, const char *text,
 	size_t text_size, const struct usign_signature *signature, uint64_t now_ms);
 
 struct book_order *book_find(const struct book *book, const uint8_t id[static BYTES_HASH_SIZE]);

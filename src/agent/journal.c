@@ -98,13 +98,12 @@ static void read_order(struct json_reader *reader, struct json_object *item, str
 		json_fail(reader, "orders", "hold what is no order");
 		return;
 	}
-	if ((book->count == 0) != (order.kind == ORDER_START)) {
-		order_free(&order);
+	if ((book->count == 0) != (order.kind == ORDER_START))
 		json_fail(reader, "orders", "must begin with the start, and only it");
-		return;
-	}
-	if (book_add(book, &order, text, size, &signature, now_ms) == NULL)
+	else if (book_add(book, &order, text, size, &signature, now_ms) == NULL)
 		json_fail(reader, "orders", "are too many");
+	if (!json_ok(reader))
+		order_free(&order);
 }
 
 bool journal_decode(struct journal *journal, struct book *book, const char *mesh, const char *bytes,

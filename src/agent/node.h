@@ -209,6 +209,9 @@ enum reason accept_order(struct agent *agent, const struct order_offer *offer,
 /* Reads an order without taking it: for looking ahead in a slice. */
 bool accept_peek(const struct agent *agent, const struct order_offer *offer, struct order *order);
 
+/* Are we the participant of our name? A namesake with another key is somebody else. */
+bool accept_names_us(struct agent *agent, const struct order_start *start, uint32_t *wave);
+
 /* ---- boot.c ---- */
 
 /* The state at the start, from the journal and what the flasher says. */
