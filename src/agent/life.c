@@ -124,6 +124,7 @@ void life_records(const struct agent *agent, const struct record **records)
 struct outlook {
 	struct upgrade_question question;
 	struct upgrade_count count;
+	struct machine_facts facts;
 	const struct book_order *schedule;
 	const struct record *records[LIMITS_PARTICIPANTS_MAX];
 };
@@ -140,17 +141,6 @@ static void pick_confirm(const struct agent *agent, struct outlook *outlook)
 			!order_is_without(&order->order.confirm, agent->setup.name))
 			return;
 	}
-}
-
-static bool look(const struct agent *agent, struct outlook *outlook)
-{
-	if (!agent->participant || !life_question(agent, agent->wave, &outlook->question))
-		return false;
-	outlook->schedule = book_schedule(&agent->book, agent->wave);
-	life_records(agent, outlook->records);
-	upgrade_count(&outlook->count, &outlook->question, outlook->records);
-	pick_confirm(agent, outlook);
-	return true;
 }
 
 /* "node3, node7 and 2 more": those of the wave that have not done the step. */
@@ -197,14 +187,14 @@ static bool sees_other_waves(const struct agent *agent, const struct outlook *ou
 	return seen * 100 >= others * start->quorum_percent;
 }
 
-static struct machine_facts facts_of(const struct agent *agent, const struct outlook *outlook)
+static void find_facts(const struct agent *agent, struct outlook *outlook)
 {
 	const struct upgrade_question *question = &outlook->question;
 	const struct upgrade_count *count = &outlook->count;
 	const struct order_start *start = question->start;
 	bool goes_back = start->policy == ORDER_ATOMIC && count->reverted > 0;
 
-	return (struct machine_facts){
+	outlook->facts = (struct machine_facts){
 		.committed = upgrade_is_committed(count),
 		.past_flash_seen = count->past > (agent->journal.flashed ? 1u : 0u) && !goes_back,
 		.healthy = agent->healthy,
@@ -217,6 +207,18 @@ static struct machine_facts facts_of(const struct agent *agent, const struct out
 		.confirmed_seen = count->confirmed > 0,
 		.catch_up = start->catch_up,
 	};
+}
+
+static bool look(const struct agent *agent, struct outlook *outlook)
+{
+	if (!agent->participant || !life_question(agent, agent->wave, &outlook->question))
+		return false;
+	outlook->schedule = book_schedule(&agent->book, agent->wave);
+	life_records(agent, outlook->records);
+	upgrade_count(&outlook->count, &outlook->question, outlook->records);
+	pick_confirm(agent, outlook);
+	find_facts(agent, outlook);
+	return true;
 }
 
 /* ---- before the flash ---- */
@@ -232,8 +234,7 @@ static uint64_t hold_end(const struct outlook *outlook)
 	return from_ms + outlook->question.start->hold_ms;
 }
 
-static void give_up(
-	struct agent *agent, const struct outlook *outlook, const struct machine_facts *facts)
+static void give_up(struct agent *agent, const struct outlook *outlook)
 {
 	enum reason reason = outlook->schedule->countdown_known ? REASON_NOT_EVERYONE_SCHEDULED
 								: REASON_COUNTDOWN_LOST;
@@ -242,12 +243,11 @@ static void give_up(
 	if (!agent_is_due(agent, hold_end(outlook)))
 		return;
 	name_missing(outlook, UPGRADE_STEP_SCHEDULED, names, sizeof(names));
-	if (life_ask(agent, SIGNAL_HOLD_OVER, facts, reason, names) == REASON_NONE)
+	if (life_ask(agent, SIGNAL_HOLD_OVER, &outlook->facts, reason, names) == REASON_NONE)
 		download_stop(agent, true);
 }
 
-static void begin_flash(
-	struct agent *agent, const struct outlook *outlook, const struct machine_facts *facts)
+static void begin_flash(struct agent *agent, const struct outlook *outlook)
 {
 	uint32_t window_s = outlook->schedule->order.schedule.confirm_window_s;
 	char names[LIMITS_MESSAGE_SIZE + 1];
@@ -256,12 +256,12 @@ static void begin_flash(
 	/* The action is taken first: a state that says FLASHING without it would wait for ever. */
 	if (!agent_ask_flasher(agent, FLASHER_FLASH, window_s))
 		return;
-	objection = life_ask(agent, SIGNAL_COUNTDOWN_OVER, facts, REASON_NONE, "");
+	objection = life_ask(agent, SIGNAL_COUNTDOWN_OVER, &outlook->facts, REASON_NONE, "");
 	if (objection != REASON_NONE) {
 		agent->actions->count--;
 		name_missing(outlook, UPGRADE_STEP_SCHEDULED, names, sizeof(names));
 		wait_because(agent, objection, names);
-		give_up(agent, outlook, facts);
+		give_up(agent, outlook);
 		return;
 	}
 	agent->journal.flashed = true;
@@ -270,46 +270,42 @@ static void begin_flash(
 		agent->setup.version);
 	agent->flash_deadline_ms = agent->now_ms + AGENT_FLASH_PATIENCE_MS;
 	agent_log(agent, LOG_INFO, "flash", "the flash begins%s",
-		facts->committed ? "" : ", to catch up with the others");
+		outlook->facts.committed ? "" : ", to catch up with the others");
 }
 
 static void think_scheduled(struct agent *agent, const struct outlook *outlook)
 {
 	const struct book_order *schedule = outlook->schedule;
-	struct machine_facts facts = facts_of(agent, outlook);
 
 	if (schedule->countdown_known && !agent_is_due(agent, schedule->deadline_ms))
 		return;
-	if (schedule->countdown_known || facts.past_flash_seen)
-		begin_flash(agent, outlook, &facts);
+	if (schedule->countdown_known || outlook->facts.past_flash_seen)
+		begin_flash(agent, outlook);
 	else
-		give_up(agent, outlook, &facts);
+		give_up(agent, outlook);
 	if (agent->journal.state == STATE_UPGRADE_SCHEDULED)
 		agent_wake_at(agent, hold_end(outlook));
 }
 
 static void think_before(struct agent *agent, const struct outlook *outlook)
 {
-	struct machine_facts facts = facts_of(agent, outlook);
-
 	if (outlook->schedule == NULL)
 		return;
 	if (agent->journal.state == STATE_UPGRADE_READY) {
-		if (life_ask(agent, SIGNAL_SCHEDULE, &facts, REASON_NONE, "") == REASON_NONE)
+		if (life_ask(agent, SIGNAL_SCHEDULE, &outlook->facts, REASON_NONE, "") ==
+			REASON_NONE)
 			think_scheduled(agent, outlook);
 		return;
 	}
-	give_up(agent, outlook, &facts);
+	give_up(agent, outlook);
 }
 
 static void think_aborted(struct agent *agent, const struct outlook *outlook)
 {
-	struct machine_facts facts = facts_of(agent, outlook);
-
 	if (agent->journal.reason != REASON_NOT_EVERYONE_SCHEDULED &&
 		agent->journal.reason != REASON_COUNTDOWN_LOST)
 		return;
-	if (life_ask(agent, SIGNAL_REJOIN, &facts, REASON_NONE, "") == REASON_NONE)
+	if (life_ask(agent, SIGNAL_REJOIN, &outlook->facts, REASON_NONE, "") == REASON_NONE)
 		download_start(agent);
 }
 
@@ -339,7 +335,7 @@ bool life_runs_wrong_version(const struct agent *agent, const struct order_start
 	       strcmp(agent->setup.version, agent->journal.previous_version) == 0;
 }
 
-static void judge_health(struct agent *agent, const struct outlook *outlook)
+static void judge_health(struct agent *agent, struct outlook *outlook)
 {
 	bool healthy = agent->hooks_ok && outlook->count.running >= outlook->count.needed &&
 		       !life_runs_wrong_version(agent, outlook->question.start) &&
@@ -350,6 +346,7 @@ static void judge_health(struct agent *agent, const struct outlook *outlook)
 		agent->changed = true;
 		agent_log(agent, LOG_INFO, "health", healthy ? "healthy" : "not healthy");
 	}
+	outlook->facts.healthy = healthy;
 }
 
 static void ask_health(struct agent *agent)
@@ -395,19 +392,18 @@ static void ask_confirm(struct agent *agent)
 		agent->confirm_under_way = agent_ask_flasher(agent, FLASHER_CONFIRM, 0);
 }
 
-static void think_trial(struct agent *agent, const struct outlook *outlook)
+static void think_trial(struct agent *agent, struct outlook *outlook)
 {
 	enum node_state next;
 
 	ask_health(agent);
 	if (outlook != NULL) {
-		struct machine_facts facts;
 		char names[LIMITS_MESSAGE_SIZE + 1] = "";
 		enum reason objection;
 
 		judge_health(agent, outlook);
-		facts = facts_of(agent, outlook);
-		objection = machine_ask(agent->journal.state, SIGNAL_CONFIRM, &facts, &next);
+		objection =
+			machine_ask(agent->journal.state, SIGNAL_CONFIRM, &outlook->facts, &next);
 		if (objection == REASON_NONE)
 			agent->confirm_decided = true;
 		else if (!agent->confirm_decided) {
