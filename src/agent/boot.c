@@ -41,17 +41,13 @@ static void judge_boot(struct agent *agent)
 		return;
 	}
 	if (agent->journal.state == STATE_CONFIRMATION_PENDING) {
-		const struct machine_facts facts = { .healthy = true, .confirmed_seen = true };
-
 		if (flasher->slots < 2) {
 			begin_trial(agent);
 		} else if (start != NULL && life_runs_wrong_version(agent, &start->order.start)) {
 			(void)life_signal(agent, SIGNAL_BOOTED_OLD, REASON_WINDOW_OVER, "");
-		} else if (life_ask(agent, SIGNAL_CONFIRM, &facts, REASON_NONE, "") ==
-			   REASON_NONE) {
+		} else {
 			/* Confirmed, but the journal did not hear of it any more. */
-			if (start != NULL)
-				agent->journal.release_sequence = start->order.start.sequence;
+			life_keep_firmware(agent);
 		}
 		return;
 	}

@@ -27,6 +27,13 @@ static bool is_journalled(enum node_state state)
 	       state != STATE_UPGRADE_AVAILABLE;
 }
 
+static void set_reason(struct agent *agent, enum reason reason, const char *message)
+{
+	agent->journal.reason = reason;
+	text_set(agent->journal.message, sizeof(agent->journal.message), message);
+	agent->changed = true;
+}
+
 static void set_state(
 	struct agent *agent, enum node_state state, enum reason reason, const char *message)
 {
@@ -36,13 +43,11 @@ static void set_state(
 		"state", "%s -> %s%s%s%s%s", state_name(agent->journal.state), state_name(state),
 		reason != REASON_NONE ? ": " : "", reason_word(reason),
 		message[0] != '\0' ? ": " : "", message);
+	set_reason(agent, reason, message);
 	agent->journal.state = state;
-	agent->journal.reason = reason;
-	text_set(agent->journal.message, sizeof(agent->journal.message), message);
 	agent->state_since_ms = agent->now_ms;
 	if (agent->active_until_ms < agent->now_ms + AGENT_ACTIVE_STATE_MS)
 		agent->active_until_ms = agent->now_ms + AGENT_ACTIVE_STATE_MS;
-	agent->changed = true;
 	if (is_journalled(state))
 		agent->journal_due = true;
 }
@@ -69,11 +74,8 @@ enum reason life_signal(
 /* Why nothing happens yet. Not a change of state, and not worth a write to flash. */
 static void wait_because(struct agent *agent, enum reason reason, const char *message)
 {
-	if (agent->journal.reason == reason && strcmp(agent->journal.message, message) == 0)
-		return;
-	agent->journal.reason = reason;
-	text_set(agent->journal.message, sizeof(agent->journal.message), message);
-	agent->changed = true;
+	if (agent->journal.reason != reason || strcmp(agent->journal.message, message) != 0)
+		set_reason(agent, reason, message);
 }
 
 /* ---- the upgrade as the roster shows it ---- */
@@ -368,8 +370,9 @@ void life_health_over(struct agent *agent, const struct event *event)
 static void go_back(struct agent *agent, const struct outlook *outlook)
 {
 	enum reason reason = REASON_WINDOW_OVER;
-	char names[LIMITS_MESSAGE_SIZE + 1] = "";
+	char names[LIMITS_MESSAGE_SIZE + 1];
 
+	names[0] = '\0';
 	if (outlook != NULL && outlook->count.running < outlook->count.participants) {
 		reason = REASON_WAVE_REVERTED;
 		name_missing(outlook, UPGRADE_STEP_RUNNING, names, sizeof(names));
@@ -398,9 +401,10 @@ static void think_trial(struct agent *agent, struct outlook *outlook)
 
 	ask_health(agent);
 	if (outlook != NULL) {
-		char names[LIMITS_MESSAGE_SIZE + 1] = "";
+		char names[LIMITS_MESSAGE_SIZE + 1];
 		enum reason objection;
 
+		names[0] = '\0';
 		judge_health(agent, outlook);
 		objection =
 			machine_ask(agent->journal.state, SIGNAL_CONFIRM, &outlook->facts, &next);
@@ -427,26 +431,11 @@ static void confirm_failed(struct agent *agent, const char *message)
 	agent_log(agent, LOG_ERROR, "confirm_failed", "%s", message);
 }
 
-/* A flasher that says yes is no evidence; a confirm window that is gone is. */
-static void confirm_over(struct agent *agent, const struct event *event)
+void life_keep_firmware(struct agent *agent)
 {
 	const struct machine_facts facts = { .healthy = true, .confirmed_seen = true };
 	const struct book_order *start = book_start(&agent->book);
 
-	if (event->flasher.verb == FLASHER_CONFIRM && event->flasher.ok) {
-		if (!agent_ask_flasher(agent, FLASHER_REMAINING, 0))
-			confirm_failed(agent, "too much to do at once");
-		return;
-	}
-	if (!event->flasher.ok) {
-		confirm_failed(agent, event->flasher.message);
-		return;
-	}
-	if (event->flasher.remaining_ms >= 0) {
-		confirm_failed(agent, "the flasher said yes, but the confirm window still runs");
-		return;
-	}
-	agent->confirm_under_way = false;
 	if (life_ask(agent, SIGNAL_CONFIRM, &facts, REASON_NONE, "") != REASON_NONE)
 		return;
 	agent->setup.flasher.trial = false;
@@ -454,6 +443,27 @@ static void confirm_over(struct agent *agent, const struct event *event)
 	agent->healthy = false;
 	if (start != NULL)
 		agent->journal.release_sequence = start->order.start.sequence;
+}
+
+/* A flasher that says yes is no evidence; a confirm window that is gone is. */
+static void confirm_over(struct agent *agent, const struct event *event)
+{
+	const char *problem = NULL;
+
+	if (!event->flasher.ok)
+		problem = event->flasher.message;
+	else if (event->flasher.verb == FLASHER_REMAINING && event->flasher.remaining_ms >= 0)
+		problem = "the flasher said yes, but the confirm window still runs";
+	else if (event->flasher.verb == FLASHER_CONFIRM &&
+		 !agent_ask_flasher(agent, FLASHER_REMAINING, 0))
+		problem = "too much to do at once";
+
+	if (problem != NULL) {
+		confirm_failed(agent, problem);
+	} else if (event->flasher.verb == FLASHER_REMAINING) {
+		agent->confirm_under_way = false;
+		life_keep_firmware(agent);
+	}
 }
 
 void life_flasher_over(struct agent *agent, const struct event *event)

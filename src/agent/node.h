@@ -226,6 +226,9 @@ enum reason life_signal(
 enum reason life_ask(struct agent *agent, enum signal signal, const struct machine_facts *facts,
 	enum reason reason, const char *message);
 
+/* The new firmware stays: the flasher, or the boot, has shown it. */
+void life_keep_firmware(struct agent *agent);
+
 /* Everything that time or news made due. */
 void life_think(struct agent *agent);
 
