@@ -83,7 +83,7 @@ static bool head_is_sound(const char *bytes, size_t size)
 static void read_order(struct json_reader *reader, struct json_object *item, struct book *book,
 	const char *mesh, uint64_t now_ms)
 {
-	char blob[USIGN_SIGNATURE_BLOB_TEXT_SIZE + 1] = "";
+	char blob[USIGN_SIGNATURE_BLOB_TEXT_SIZE + 1];
 	char problem[LIMITS_MESSAGE_SIZE + 1];
 	struct usign_signature signature;
 	struct order order;

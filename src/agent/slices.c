@@ -188,8 +188,7 @@ static void hear_of_ourselves(struct agent *agent, const struct roster_offer *of
 	struct usign_public key, ours;
 	struct record record;
 
-	if (own != NULL && own->envelope_size == offer->envelope_size &&
-		memcmp(own->envelope, offer->envelope, own->envelope_size) == 0)
+	if (own != NULL && roster_is_same(own, offer))
 		return;
 	usign_public_of(&ours, &agent->setup.node_key);
 	if (!roster_open(offer, &record, &key, problem, sizeof(problem)) ||
