@@ -22,7 +22,8 @@ enum {
 };
 
 struct book_order {
-	char *text; /* the exact bytes that were signed */
+	struct book_order *next; /* in the book, that came later */
+	char *text;              /* the exact bytes that were signed */
 	size_t text_size;
 	uint64_t change;     /* the book's change counter when it came */
 	uint32_t from;       /* neighbour that it came from; UINT32_MAX if from none */
@@ -40,9 +41,9 @@ struct book_order {
 };
 
 struct book {
+	struct book_order *start; /* and what followed; NULL if there is none */
+	uint64_t change;          /* grows with every piece of news */
 	uint32_t count;
-	uint64_t change;                              /* grows with every piece of news */
-	struct book_order *orders[LIMITS_ORDERS_MAX]; /* the first is the start */
 };
 
 void book_init(struct book *book);

@@ -34,9 +34,9 @@ static void write_journal(struct text *text, const struct journal *journal, cons
 	members_write(text, members, MEMBER_COUNT, journal, false);
 	text_add_member(text, "orders");
 	text_add(text, "[");
-	for (uint32_t i = 0; i < book->count; i++) {
+	for (const struct book_order *slot = book->start; slot != NULL; slot = slot->next) {
 		text_add_comma(text);
-		book_write_order(book->orders[i], text);
+		book_write_order(slot, text);
 		text_add(text, "}");
 	}
 	text_add(text, "]}\n");
@@ -98,7 +98,7 @@ static void read_order(struct json_reader *reader, struct json_object *item, str
 		json_fail(reader, "orders", "hold what is no order");
 		return;
 	}
-	if ((book->count == 0) != (order.kind == ORDER_START))
+	if ((book->start == NULL) != (order.kind == ORDER_START))
 		json_fail(reader, "orders", "must begin with the start, and only it");
 	else if (book_add(book, &order, text, size, &signature, now_ms) == NULL)
 		json_fail(reader, "orders", "are too many");

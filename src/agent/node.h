@@ -146,13 +146,13 @@ struct agent {
 	bool local_release; /* a directory on this machine, with local_release_id */
 
 	struct roster roster;
-	uint64_t window_end_ms;
+	struct book book;
 
 	/* The node, as the journal keeps it */
 	struct journal journal;
-	struct book book;
 
 	/* Timers, as values */
+	uint64_t window_end_ms;
 	uint64_t active_until_ms; /* the mesh is busy with an upgrade, also where we are not */
 	uint64_t state_since_ms;
 	uint64_t flash_deadline_ms;

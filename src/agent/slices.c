@@ -108,8 +108,7 @@ static void write_orders(const struct agent *agent, uint64_t now_ms, uint64_t af
 	const struct book_order *sorted[LIMITS_ORDERS_MAX];
 	uint32_t count = 0;
 
-	for (uint32_t i = 0; i < agent->book.count; i++) {
-		const struct book_order *slot = agent->book.orders[i];
+	for (const struct book_order *slot = agent->book.start; slot != NULL; slot = slot->next) {
 		uint32_t at = count;
 
 		if (slot->change <= after_change ||

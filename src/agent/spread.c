@@ -285,9 +285,9 @@ static bool has_news_for(const struct agent *agent, uint32_t number, unsigned ty
 		return false;
 	}
 	if (type == TYPE_ORDERS) {
-		for (uint32_t i = 0; i < agent->book.count; i++) {
-			if (agent->book.orders[i]->change > sent_change &&
-				agent->book.orders[i]->from != number)
+		for (const struct book_order *slot = agent->book.start; slot != NULL;
+			slot = slot->next) {
+			if (slot->change > sent_change && slot->from != number)
 				return true;
 		}
 		return false;
