@@ -191,7 +191,7 @@ static void add_peer(struct agent *agent, uint32_t peer, enum planner_rank rank)
 static void refresh_far(struct agent *agent)
 {
 	struct download *download = &agent->download;
-	char names[AGENT_FAR_MAX][LIMITS_NAME_SIZE + 1] = { "" };
+	char names[AGENT_FAR_MAX][LIMITS_NAME_SIZE + 1];
 
 	sources_choose_far(agent, names);
 	for (uint32_t i = 0; i < AGENT_FAR_MAX; i++) {
@@ -351,9 +351,10 @@ static void ask_for_chunks(struct agent *agent)
 			planner_peer_down(&download->planner, ask.peer);
 			continue;
 		}
+		action = agent_act(agent,
+			ask.kind == PLANNER_ASK_MAP ? ACTION_FETCH_CHUNKMAP : ACTION_FETCH_CHUNK);
+		ensure(action != NULL);
 		if (ask.kind == PLANNER_ASK_MAP) {
-			action = agent_act(agent, ACTION_FETCH_CHUNKMAP);
-			ensure(action != NULL);
 			action->fetch_chunkmap.source = source;
 			memcpy(action->fetch_chunkmap.sha256, download->image.sha256,
 				BYTES_HASH_SIZE);
@@ -361,8 +362,6 @@ static void ask_for_chunks(struct agent *agent)
 				chunkmap_wire_size(download->image.chunk_count);
 			continue;
 		}
-		action = agent_act(agent, ACTION_FETCH_CHUNK);
-		ensure(action != NULL);
 		action->fetch_chunk.source = source;
 		memcpy(action->fetch_chunk.sha256, download->image.sha256, BYTES_HASH_SIZE);
 		action->fetch_chunk.chunk = ask.chunk;

@@ -267,8 +267,8 @@ const struct order_start *sources_start(const struct agent *agent);
 uint32_t sources_neighbour_named(const struct agent *agent, const char *name);
 bool sources_neighbour_may_help(const struct agent *agent, uint32_t neighbour);
 bool sources_has_whole_image(const struct agent *agent, const struct record *record);
-/* Names of nodes further away that have the whole image; how many, at most AGENT_FAR_MAX. */
-uint32_t sources_choose_far(struct agent *agent, char names[][LIMITS_NAME_SIZE + 1]);
+/* Names of nodes further away that have the whole image, and "" for the rest. */
+void sources_choose_far(struct agent *agent, char names[AGENT_FAR_MAX][LIMITS_NAME_SIZE + 1]);
 /* Source number `cursor` to ask for the release, nearest first; false if there is none there. */
 bool sources_release(struct agent *agent, uint32_t cursor, struct agent_source *source);
 /* URL number `index` of the image; false if there is none. */
