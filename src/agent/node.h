@@ -280,8 +280,8 @@ void sources_describe(const struct agent *agent, uint32_t peer, char *text, size
 
 /* ---- slices.c ---- */
 
-extern const char slices_type_names[]; /* base/words.h, by enum agent_type */
-bool slices_find_type(const char *name, enum agent_type *type);
+extern const char slices_type_names[];              /* base/words.h, by enum agent_type */
+enum agent_type slices_find_type(const char *name); /* TYPE_COUNT if it is none of them */
 /* Grows with all news of the type. */
 uint64_t slices_change(const struct agent *agent, enum agent_type type);
 /* The only key that may sign for a name; NULL if none is pinned. */

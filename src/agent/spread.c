@@ -97,10 +97,10 @@ static void exchange_over(struct agent *agent, const struct event *event)
 {
 	uint32_t number = event->exchange_over.neighbour;
 	struct exchange *exchange;
-	enum agent_type type;
+	enum agent_type type = slices_find_type(event->exchange_over.type);
 	uint32_t pause_ms = AGENT_RETRY_MS;
 
-	if (number >= LIMITS_NEIGHBOURS_MAX || !slices_find_type(event->exchange_over.type, &type))
+	if (number >= LIMITS_NEIGHBOURS_MAX || type == TYPE_COUNT)
 		return;
 	exchange = &agent->neighbours[number].types[type];
 	exchange->under_way = false;
@@ -121,9 +121,9 @@ static void exchange_over(struct agent *agent, const struct event *event)
 static void take_slice(struct agent *agent, const struct event *event)
 {
 	uint32_t number = event->slice.neighbour;
-	enum agent_type type;
+	enum agent_type type = slices_find_type(event->slice.type);
 
-	if (!slices_find_type(event->slice.type, &type))
+	if (type == TYPE_COUNT)
 		return;
 	slices_take(agent, type, event);
 	/* A neighbour that came to us gets our whole state in the answer. */
