@@ -338,6 +338,7 @@ enum reason accept_order(struct agent *agent, const struct order_offer *offer,
 	enum reason reason;
 
 	*taken = NULL;
+	message[0] = '\0';
 	if (offer->text_size > LIMITS_ORDER_SIZE) {
 		text_set(message, capacity, "The order is larger than 64 KiB.");
 		return REASON_BAD_ORDER;

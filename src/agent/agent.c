@@ -133,7 +133,7 @@ static void answer_order(struct agent *agent, const struct event *event)
 		.from = AGENT_PEER_NONE,
 	};
 	struct book_order *taken = NULL;
-	char message[LIMITS_MESSAGE_SIZE + 1] = "";
+	char message[LIMITS_MESSAGE_SIZE + 1];
 	enum reason reason = accept_order(agent, &offer, &taken, message, sizeof(message));
 	struct action *action = agent_act(agent, ACTION_ANSWER);
 

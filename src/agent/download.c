@@ -151,9 +151,10 @@ static void judge_release(struct agent *agent, const struct event *event)
 		.allow_downgrade = start->allow_downgrade,
 		.compat_version = agent->setup.compat_version,
 	};
-	char detail[LIMITS_MESSAGE_SIZE + 1] = "";
+	char detail[LIMITS_MESSAGE_SIZE + 1];
 	enum reason reason;
 
+	detail[0] = '\0';
 	memcpy(question.release_id, start->release_id, BYTES_HASH_SIZE);
 	reason = verdict_give(
 		&question, &download->manifest, &download->image, detail, sizeof(detail));

@@ -202,7 +202,7 @@ struct order_offer {
 };
 
 /* NONE: taken. ALREADY_KNOWN: it was before; `*known` is it then. Else refused, with more in
- * `message`. */
+ * `message`, or "". */
 enum reason accept_order(struct agent *agent, const struct order_offer *offer,
 	struct book_order **taken, char *message, size_t capacity);
 

@@ -342,7 +342,7 @@ static bool take_order(
 	if (!open_value(&value, entry))
 		return false;
 	if (slot == NULL) {
-		char message[LIMITS_MESSAGE_SIZE + 1] = "";
+		char message[LIMITS_MESSAGE_SIZE + 1];
 
 		value.offer.from = event->slice.neighbour;
 		reason = accept_order(agent, &value.offer, &slot, message, sizeof(message));
