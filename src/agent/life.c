@@ -101,23 +101,14 @@ bool life_question(const struct agent *agent, uint32_t wave, struct upgrade_ques
 void life_records(const struct agent *agent, const struct record **records)
 {
 	const struct order_start *start = &book_start(&agent->book)->order.start;
-	uint32_t at = 0;
 
-	/* Both lists are sorted by name: one walk. */
 	for (uint32_t i = 0; i < start->participant_count; i++) {
-		const struct roster_entry *entry = NULL;
+		const struct roster_entry *entry =
+			roster_find(&agent->roster, start->participants[i].name);
 
-		while (at < agent->roster.count && strcmp(agent->roster.entries[at]->record.name,
-							   start->participants[i].name) < 0)
-			at++;
-		if (at < agent->roster.count)
-			entry = agent->roster.entries[at];
 		/* Only the key that the start order pins speaks for a participant. */
-		records[i] = entry != NULL &&
-					     strcmp(entry->record.name,
-						     start->participants[i].name) == 0 &&
-					     memcmp(entry->key.key, start->participants[i].key,
-						     ORDER_KEY_SIZE) == 0
+		records[i] = entry != NULL && memcmp(entry->key.key, start->participants[i].key,
+						      ORDER_KEY_SIZE) == 0
 				     ? &entry->record
 				     : NULL;
 	}

@@ -175,17 +175,17 @@ enum roster_news roster_take(
 	struct roster *roster, const struct roster_offer *offer, char *problem, size_t capacity)
 {
 	struct roster_entry *entry = roster_find(roster, offer->name);
+	uint64_t expires_ms = expiry_of(offer);
 	struct record record;
 	struct usign_public key;
 	bool known, rekeyed;
+	int age;
 
 	if (offer->envelope_size > ENVELOPE_SIZE_MAX) {
 		text_set(problem, capacity, "record is too long");
 		return ROSTER_REFUSED;
 	}
 	if (entry != NULL && roster_is_same(entry, offer)) {
-		uint64_t expires_ms = expiry_of(offer);
-
 		if (expires_ms > entry->expires_ms)
 			entry->expires_ms = expires_ms;
 		return ROSTER_SAME;
@@ -197,12 +197,13 @@ enum roster_news roster_take(
 		text_set(problem, capacity, "name belongs to another key");
 		return ROSTER_REFUSED;
 	}
-	if (entry != NULL && !rekeyed && record_compare_age(&record, &entry->record) <= 0) {
+	age = entry != NULL && !rekeyed ? record_compare_age(&record, &entry->record) : 1;
+	if (age == 0)
+		return ROSTER_SAME;
+	if (age < 0) {
 		/* A plain peer keeps what has the larger TTL: outlive the older copy. */
-		if (record_compare_age(&record, &entry->record) == 0)
-			return ROSTER_SAME;
-		if (expiry_of(offer) >= entry->expires_ms)
-			entry->expires_ms = expiry_of(offer) + 1000;
+		if (expires_ms >= entry->expires_ms)
+			entry->expires_ms = expires_ms + 1000;
 		return ROSTER_OLDER;
 	}
 	known = entry != NULL;
@@ -215,7 +216,7 @@ enum roster_news roster_take(
 		return ROSTER_REFUSED;
 	}
 	entry->moved = known && !rekeyed;
-	entry->expires_ms = expiry_of(offer);
+	entry->expires_ms = expires_ms;
 	entry->seen_ms = offer->now_ms;
 	entry->from = offer->from;
 	return ROSTER_NEWS;
