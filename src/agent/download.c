@@ -251,12 +251,8 @@ static void image_opened(struct agent *agent, const struct event *event)
 	}
 	planner_init(&download->planner, download->image.chunk_count, prng_next(&agent->prng));
 	if (chunkmap_decode(&held, download->image.chunk_count, event->image_opened.held,
-		    event->image_opened.held_size) == CHUNKMAP_OK) {
-		for (uint32_t i = 0; i < held.chunk_count; i++) {
-			if (chunkmap_has(&held, i))
-				planner_hold(&download->planner, i);
-		}
-	}
+		    event->image_opened.held_size) == CHUNKMAP_OK)
+		planner_hold(&download->planner, &held);
 	download->phase = DOWNLOAD_CHUNKS;
 	made_progress(agent);
 	add_peers(agent, event->image_opened.local);

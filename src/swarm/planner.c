@@ -193,9 +193,9 @@ void planner_init(struct planner *planner, uint32_t chunk_count, uint64_t seed)
 	prng_init(&planner->prng, seed);
 }
 
-void planner_hold(struct planner *planner, uint32_t chunk)
+void planner_hold(struct planner *planner, const struct chunkmap *held)
 {
-	chunkmap_add(&planner->held, chunk);
+	planner->held = *held;
 }
 
 bool planner_peer_up(struct planner *planner, uint32_t id, enum planner_rank rank)
