@@ -209,8 +209,9 @@ static enum reason may_confirm(const struct agent *agent, const struct order *or
 	const struct record *records[LIMITS_PARTICIPANTS_MAX];
 	struct upgrade_question question;
 	struct upgrade_count count;
+	const struct order_participant *participant;
 	struct text text;
-	uint32_t named = 0;
+	uint32_t at = 0, named = 0;
 
 	if (order->confirm.wave >= book_start(&agent->book)->order.start.wave_count)
 		return REASON_UNKNOWN_WAVE;
@@ -225,12 +226,9 @@ static enum reason may_confirm(const struct agent *agent, const struct order *or
 		return REASON_NONE;
 	text_init(&text, message, capacity);
 	text_add(&text, "Not running the new firmware:");
-	for (uint32_t i = 0; i < question.start->participant_count && named < 8; i++) {
-		const struct order_participant *participant = &question.start->participants[i];
-
-		if (participant->wave != question.wave ||
-			order_is_without(question.confirm, participant->name) ||
-			upgrade_has_done(&question, records[i], UPGRADE_STEP_RUNNING))
+	while (named < 8 && (participant = upgrade_next_missing(
+				     &question, records, UPGRADE_STEP_RUNNING, &at)) != NULL) {
+		if (order_is_without(question.confirm, participant->name))
 			continue;
 		text_add(&text, named++ > 0 ? ", " : " ");
 		text_add(&text, participant->name);

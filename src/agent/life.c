@@ -140,17 +140,13 @@ static void pick_confirm(const struct agent *agent, struct outlook *outlook)
 static void name_missing(
 	const struct outlook *outlook, enum upgrade_step step, char *message, size_t capacity)
 {
-	const struct order_start *start = outlook->question.start;
+	const struct order_participant *participant;
 	struct text text;
-	uint32_t missing = 0;
+	uint32_t at = 0, missing = 0;
 
 	text_init(&text, message, capacity);
-	for (uint32_t i = 0; i < start->participant_count; i++) {
-		const struct order_participant *participant = &start->participants[i];
-
-		if (participant->wave != outlook->question.wave ||
-			upgrade_has_done(&outlook->question, outlook->records[i], step))
-			continue;
+	while ((participant = upgrade_next_missing(
+			&outlook->question, outlook->records, step, &at)) != NULL) {
 		missing++;
 		if (text.size + strlen(participant->name) + 24 < capacity) {
 			text_add(&text, missing > 1 ? ", " : "");

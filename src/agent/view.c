@@ -122,9 +122,9 @@ static bool set_scene(const struct agent *agent, struct scene *scene)
 
 static void write_waiting(struct text *text, const struct scene *scene)
 {
-	const struct order_start *start = scene->question.start;
+	const struct order_participant *participant;
 	enum upgrade_step step = UPGRADE_STEP_READY;
-	uint32_t names = 0;
+	uint32_t at = 0, names = 0;
 
 	text_add_member(text, "waiting");
 	if (scene->phase > PHASE_CONFIRMING) {
@@ -139,13 +139,8 @@ static void write_waiting(struct text *text, const struct scene *scene)
 	text_add_format(text,
 		"{\"reason\":\"%s\",\"names\":", reason_word(REASON_WAITING_FOR_PARTICIPANTS));
 	text_add(text, "[");
-	for (uint32_t i = 0; i < start->participant_count && names < WAITING_NAMES_MAX; i++) {
-		const struct order_participant *participant = &start->participants[i];
-
-		if (participant->wave != scene->question.wave ||
-			upgrade_has_done(&scene->question, scene->records[i], step))
-			continue;
-		names++;
+	while (names++ < WAITING_NAMES_MAX && (participant = upgrade_next_missing(&scene->question,
+						       scene->records, step, &at)) != NULL) {
 		text_add_comma(text);
 		text_add_json_string(text, participant->name, strlen(participant->name));
 	}

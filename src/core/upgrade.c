@@ -111,3 +111,17 @@ bool upgrade_is_healthy(const struct upgrade_count *count, const struct upgrade_
 		return false;
 	return count->healthy >= count->needed;
 }
+
+const struct order_participant *upgrade_next_missing(const struct upgrade_question *question,
+	const struct record *const *records, enum upgrade_step step, uint32_t *at)
+{
+	while (*at < question->start->participant_count) {
+		uint32_t i = (*at)++;
+		const struct order_participant *participant = &question->start->participants[i];
+
+		if (participant->wave == question->wave &&
+			!upgrade_has_done(question, records[i], step))
+			return participant;
+	}
+	return NULL;
+}

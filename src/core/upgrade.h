@@ -66,6 +66,11 @@ enum upgrade_step {
 bool upgrade_has_done(const struct upgrade_question *question, const struct record *record,
 	enum upgrade_step step);
 
+/* The next participant of the wave that has not, from number `*at` on, which goes on behind it;
+ * NULL if there is none any more. */
+const struct order_participant *upgrade_next_missing(const struct upgrade_question *question,
+	const struct record *const *records, enum upgrade_step step, uint32_t *at);
+
 /* True if the record speaks of this upgrade. */
 bool upgrade_is_of(const struct upgrade_question *question, const struct record *record);
 
