@@ -48,7 +48,7 @@ struct action *agent_act(struct agent *agent, enum action_kind kind)
 
 bool agent_has_room(struct agent *agent)
 {
-	if (agent->actions != NULL && agent->actions->count < LIMITS_ACTIONS_MAX - ACTIONS_RESERVED)
+	if (agent->actions->count < LIMITS_ACTIONS_MAX - ACTIONS_RESERVED)
 		return true;
 	agent_wake_at(agent, agent->now_ms);
 	return false;
@@ -96,8 +96,7 @@ void agent_log(
 
 void agent_init(struct agent *agent, const struct agent_setup *setup, uint64_t now_ms)
 {
-	ensure(text_is_name(setup->name));
-	ensure(setup->release_threshold >= 1);
+	ensure(text_is_name(setup->name) && setup->release_threshold >= 1);
 
 	memset(agent, 0, sizeof(*agent));
 	agent->setup = *setup;

@@ -53,8 +53,7 @@ static void land_flight(struct planner *planner, uint32_t index)
 {
 	struct planner_peer *peer = find_peer(planner, planner->flights[index].peer);
 
-	ensure(peer != NULL);
-	ensure(peer->in_flight > 0);
+	ensure(peer != NULL && peer->in_flight > 0);
 	peer->in_flight--;
 	planner->flights[index] = planner->flights[--planner->flight_count];
 }
