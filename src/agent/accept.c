@@ -58,15 +58,24 @@ static enum reason verify(const struct agent *agent, const struct order_offer *o
 	return REASON_UNTRUSTED_KEY;
 }
 
+/* Verified and read, if NONE. */
+static enum reason open_offer(const struct agent *agent, const struct order_offer *offer,
+	struct usign_signature *signature, struct order *order, char *message, size_t capacity)
+{
+	enum reason reason = verify(agent, offer, signature);
+
+	return reason == REASON_NONE ? order_decode(order, offer->text, offer->text_size,
+					       agent->setup.mesh, message, capacity)
+				     : reason;
+}
+
 bool accept_peek(const struct agent *agent, const struct order_offer *offer, struct order *order)
 {
 	struct usign_signature signature;
 	char problem[LIMITS_MESSAGE_SIZE + 1];
 
 	return offer->text_size <= LIMITS_ORDER_SIZE &&
-	       verify(agent, offer, &signature) == REASON_NONE &&
-	       order_decode(order, offer->text, offer->text_size, agent->setup.mesh, problem,
-		       sizeof(problem)) == REASON_NONE;
+	       open_offer(agent, offer, &signature, order, problem, sizeof(problem)) == REASON_NONE;
 }
 
 /* ---- start ---- */
@@ -350,13 +359,12 @@ enum reason accept_order(struct agent *agent, const struct order_offer *offer,
 	if (*taken != NULL && !offer->posted)
 		return REASON_ALREADY_KNOWN;
 
-	reason = verify(agent, offer, &signature);
-	if (reason == REASON_NONE && *taken != NULL)
+	reason = open_offer(agent, offer, &signature, &order, message, capacity);
+	if (reason == REASON_NONE && *taken != NULL) {
+		order_free(&order);
 		return REASON_ALREADY_KNOWN;
+	}
 	*taken = NULL;
-	if (reason == REASON_NONE)
-		reason = order_decode(&order, offer->text, offer->text_size, agent->setup.mesh,
-			message, capacity);
 	if (reason != REASON_NONE) {
 		agent_log(
 			agent, LOG_WARNING, "order_refused", "%s %s", reason_word(reason), message);
