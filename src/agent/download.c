@@ -14,7 +14,7 @@ void download_start(struct agent *agent)
 
 	memset(download, 0, sizeof(*download));
 	download->outstanding = outstanding;
-	download->phase = DOWNLOAD_RELEASE;
+	agent->download_phase = DOWNLOAD_RELEASE;
 	download->ask_next_ms = agent->now_ms;
 	download->ask_pause_ms = AGENT_RELEASE_PAUSE_MS;
 	download->progress_ms = agent->now_ms;
@@ -22,13 +22,11 @@ void download_start(struct agent *agent)
 
 void download_stop(struct agent *agent, bool drop_image)
 {
-	struct download *download = &agent->download;
-
-	if (download->phase == DOWNLOAD_CHUNKS)
+	if (agent->download_phase == DOWNLOAD_CHUNKS)
 		(void)agent_act(agent, ACTION_FETCH_STOP);
-	if (drop_image && download->phase > DOWNLOAD_RELEASE)
+	if (drop_image && agent->download_phase > DOWNLOAD_RELEASE)
 		(void)agent_act(agent, ACTION_IMAGE_DROP);
-	download->phase = DOWNLOAD_IDLE;
+	agent->download_phase = DOWNLOAD_IDLE;
 }
 
 uint64_t download_held_bytes(const struct agent *agent)
@@ -36,7 +34,7 @@ uint64_t download_held_bytes(const struct agent *agent)
 	const struct download *download = &agent->download;
 	uint64_t bytes;
 
-	if (download->phase < DOWNLOAD_CHUNKS)
+	if (agent->download_phase < DOWNLOAD_CHUNKS)
 		return 0;
 	bytes = (uint64_t)download->planner.held.held_count * download->image.chunk_size;
 	return bytes < download->image.size ? bytes : download->image.size;
@@ -108,7 +106,7 @@ static void ask_for_release(struct agent *agent)
 		download->ask_cursor++;
 	if (download->ask_cursor == RELEASE_SOURCES_MAX) {
 		end_round(agent);
-		if (download->phase == DOWNLOAD_RELEASE)
+		if (agent->download_phase == DOWNLOAD_RELEASE)
 			agent_wake_at(agent, download->ask_next_ms);
 		return;
 	}
@@ -131,7 +129,7 @@ static void open_image(struct agent *agent)
 		return;
 	action->image_open.image = &download->image;
 	memcpy(action->image_open.release_id, sources_start(agent)->release_id, BYTES_HASH_SIZE);
-	download->phase = DOWNLOAD_OPENING;
+	agent->download_phase = DOWNLOAD_OPENING;
 	download->outstanding.open++;
 }
 
@@ -239,7 +237,7 @@ static void image_opened(struct agent *agent, const struct event *event)
 
 	ensure(download->outstanding.open > 0);
 	download->outstanding.open--;
-	if (download->phase != DOWNLOAD_OPENING || download->outstanding.open > 0)
+	if (agent->download_phase != DOWNLOAD_OPENING || download->outstanding.open > 0)
 		return;
 	if (event->image_opened.error == EVENT_IMAGE_NO_SPACE) {
 		refuse(agent, REASON_NO_SPACE, event->image_opened.message);
@@ -253,7 +251,7 @@ static void image_opened(struct agent *agent, const struct event *event)
 	if (chunkmap_decode(&held, download->image.chunk_count, event->image_opened.held,
 		    event->image_opened.held_size) == CHUNKMAP_OK)
 		planner_hold(&download->planner, &held);
-	download->phase = DOWNLOAD_CHUNKS;
+	agent->download_phase = DOWNLOAD_CHUNKS;
 	made_progress(agent);
 	add_peers(agent, event->image_opened.local);
 	agent_log(agent, LOG_INFO, "image", "%s: %" PRIu32 " of %" PRIu32 " chunks are here",
@@ -282,7 +280,7 @@ static void chunk_came(struct agent *agent, const struct event *event)
 	enum planner_outcome outcome = PLANNER_FAILED;
 	char who[LIMITS_URL_SIZE + 1];
 
-	if (download->phase != DOWNLOAD_CHUNKS || chunk >= download->image.chunk_count)
+	if (agent->download_phase != DOWNLOAD_CHUNKS || chunk >= download->image.chunk_count)
 		return;
 	if (event->chunk.outcome == EVENT_CHUNK_NOT_HELD)
 		outcome = PLANNER_NOT_HELD;
@@ -308,7 +306,7 @@ static void chunk_written(struct agent *agent, const struct event *event)
 
 	if (download->outstanding.write > 0)
 		download->outstanding.write--;
-	if (download->phase != DOWNLOAD_CHUNKS)
+	if (agent->download_phase != DOWNLOAD_CHUNKS)
 		return;
 	if (event->chunk_written.error == EVENT_IMAGE_NO_SPACE)
 		refuse(agent, REASON_NO_SPACE, "");
@@ -323,7 +321,7 @@ static void map_came(struct agent *agent, const struct event *event)
 	struct download *download = &agent->download;
 	struct chunkmap map;
 
-	if (download->phase != DOWNLOAD_CHUNKS)
+	if (agent->download_phase != DOWNLOAD_CHUNKS)
 		return;
 	if (event->chunkmap.wire_size > 0 &&
 		chunkmap_decode(&map, download->image.chunk_count, event->chunkmap.wire,
@@ -374,7 +372,7 @@ static void hash_image(struct agent *agent)
 {
 	if (agent_act(agent, ACTION_IMAGE_HASH) == NULL)
 		return;
-	agent->download.phase = DOWNLOAD_HASHING;
+	agent->download_phase = DOWNLOAD_HASHING;
 	agent->download.outstanding.hash++;
 }
 
@@ -385,7 +383,7 @@ static void image_hashed(struct agent *agent, const struct event *event)
 
 	ensure(download->outstanding.hash > 0);
 	download->outstanding.hash--;
-	if (download->phase != DOWNLOAD_HASHING || download->outstanding.hash > 0)
+	if (agent->download_phase != DOWNLOAD_HASHING || download->outstanding.hash > 0)
 		return;
 	if (event->image_hashed.error != EVENT_IMAGE_OK) {
 		image_file_failed(agent, event->image_hashed.message);
@@ -401,7 +399,7 @@ static void image_hashed(struct agent *agent, const struct event *event)
 	}
 	asked = agent_ask_flasher(agent, FLASHER_CHECK, 0);
 	ensure(asked);
-	download->phase = DOWNLOAD_CHECKING;
+	agent->download_phase = DOWNLOAD_CHECKING;
 	download->outstanding.check++;
 }
 
@@ -411,21 +409,21 @@ void download_flasher_checked(struct agent *agent, const struct event *event)
 
 	if (download->outstanding.check > 0)
 		download->outstanding.check--;
-	if (download->phase != DOWNLOAD_CHECKING || download->outstanding.check > 0)
+	if (agent->download_phase != DOWNLOAD_CHECKING || download->outstanding.check > 0)
 		return;
 	if (!event->flasher.ok) {
 		refuse(agent, REASON_FLASHER_CHECK, event->flasher.message);
 		return;
 	}
 	if (life_signal(agent, SIGNAL_IMAGE_READY, REASON_NONE, "") == REASON_NONE)
-		download->phase = DOWNLOAD_READY;
+		agent->download_phase = DOWNLOAD_READY;
 }
 
 /* ---- the door ---- */
 
 static bool is_about_our_release(const struct agent *agent, const uint8_t *release_id)
 {
-	return agent->download.phase == DOWNLOAD_RELEASE &&
+	return agent->download_phase == DOWNLOAD_RELEASE &&
 	       memcmp(release_id, sources_start(agent)->release_id, BYTES_HASH_SIZE) == 0;
 }
 
@@ -468,7 +466,7 @@ static void watch_for_stall(struct agent *agent)
 
 	if (agent->journal.state != STATE_DOWNLOADING || !agent_is_due(agent, stall_ms))
 		return;
-	if (agent->download.phase == DOWNLOAD_CHUNKS &&
+	if (agent->download_phase == DOWNLOAD_CHUNKS &&
 		planner_has_source(&agent->download.planner))
 		(void)life_signal(agent, SIGNAL_FETCH_FAIL, REASON_FETCH_FAILED,
 			"Nothing came for 20 s; trying again with pauses.");
@@ -481,34 +479,34 @@ void download_think(struct agent *agent)
 {
 	struct download *download = &agent->download;
 
-	if (download->phase == DOWNLOAD_IDLE || download->phase == DOWNLOAD_READY)
+	if (agent->download_phase == DOWNLOAD_IDLE || agent->download_phase == DOWNLOAD_READY)
 		return;
-	if (download->phase == DOWNLOAD_RELEASE)
+	if (agent->download_phase == DOWNLOAD_RELEASE)
 		ask_for_release(agent);
-	if (download->phase == DOWNLOAD_CHUNKS) {
+	if (agent->download_phase == DOWNLOAD_CHUNKS) {
 		if (!chunkmap_complete(&download->planner.held))
 			ask_for_chunks(agent);
 		else if (download->outstanding.write == 0)
 			hash_image(agent);
 	}
-	if (download->phase == DOWNLOAD_RELEASE || download->phase == DOWNLOAD_CHUNKS)
+	if (agent->download_phase == DOWNLOAD_RELEASE || agent->download_phase == DOWNLOAD_CHUNKS)
 		watch_for_stall(agent);
-	else if (download->phase != DOWNLOAD_IDLE)
+	else if (agent->download_phase != DOWNLOAD_IDLE)
 		download->progress_ms = agent->now_ms;
 }
 
 void download_neighbour_up(struct agent *agent, uint32_t neighbour)
 {
-	if (agent->download.phase == DOWNLOAD_CHUNKS &&
+	if (agent->download_phase == DOWNLOAD_CHUNKS &&
 		sources_neighbour_may_help(agent, neighbour))
 		add_peer(agent, neighbour, PLANNER_NEIGHBOUR);
-	if (agent->download.phase == DOWNLOAD_RELEASE)
+	if (agent->download_phase == DOWNLOAD_RELEASE)
 		agent->download.ask_next_ms = agent->now_ms;
 }
 
 void download_neighbour_down(struct agent *agent, uint32_t neighbour)
 {
-	if (agent->download.phase == DOWNLOAD_CHUNKS)
+	if (agent->download_phase == DOWNLOAD_CHUNKS)
 		planner_peer_down(&agent->download.planner, neighbour);
 }
 
@@ -516,7 +514,7 @@ void download_record_news(struct agent *agent, const struct roster_entry *entry)
 {
 	uint32_t neighbour;
 
-	if (agent->download.phase != DOWNLOAD_CHUNKS)
+	if (agent->download_phase != DOWNLOAD_CHUNKS)
 		return;
 	neighbour = sources_neighbour_named(agent, entry->record.name);
 	if (neighbour != AGENT_PEER_NONE) {

@@ -102,7 +102,6 @@ struct outstanding {
 };
 
 struct download {
-	enum download_phase phase;
 	bool asking;         /* ACTION_FETCH_RELEASE is under way */
 	uint32_t ask_cursor; /* which source next */
 	uint64_t ask_next_ms;
@@ -144,6 +143,8 @@ struct agent {
 
 	bool published_ever;
 	bool local_release; /* a directory on this machine, with local_release_id */
+
+	enum download_phase download_phase;
 
 	struct roster roster;
 	struct book book;

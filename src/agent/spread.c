@@ -189,7 +189,7 @@ static void write_own_record(const struct agent *agent, struct record *record)
 		memcpy(record->order, schedule->id, BYTES_HASH_SIZE);
 	if (agent->journal.state == STATE_CONFIRMATION_PENDING)
 		record->window_s = agent->journal.window_s;
-	if (agent->download.phase >= DOWNLOAD_CHUNKS) {
+	if (agent->download_phase >= DOWNLOAD_CHUNKS) {
 		record->held_bytes = download_held_bytes(agent);
 		record->image_bytes = agent->download.image.size;
 	}

@@ -28,7 +28,7 @@ void agent_view_status(const struct agent *agent, uint64_t now_ms, struct text *
 	usign_public_of(&key, &agent->setup.node_key);
 	text_set(record.name, sizeof(record.name), agent->setup.name);
 	/* Progress is published once a second; this node may look at its own as it is. */
-	if (agent->download.phase >= DOWNLOAD_CHUNKS)
+	if (agent->download_phase >= DOWNLOAD_CHUNKS)
 		record.held_bytes = download_held_bytes(agent);
 	text_add(text, "{");
 	text_add_member_string(text, "mesh", agent->setup.mesh);
