@@ -30,7 +30,7 @@ static void refusal_id(uint8_t refusal[static BYTES_HASH_SIZE],
 static bool was_refused(const struct agent *agent, const uint8_t id[static BYTES_HASH_SIZE])
 {
 	for (uint32_t i = 0; i < AGENT_REFUSED_MAX; i++) {
-		if (memcmp(agent->refused[i], id, BYTES_HASH_SIZE) == 0)
+		if (bytes_same_32(agent->refused[i], id))
 			return true;
 	}
 	return false;
@@ -112,7 +112,7 @@ bool accept_names_us(struct agent *agent, const struct order_start *start, uint3
 	if (index == UINT32_MAX)
 		return false;
 	usign_public_of(&own, &agent->setup.node_key);
-	if (memcmp(start->participants[index].key, own.key, ORDER_KEY_SIZE) != 0) {
+	if (!bytes_same_32(start->participants[index].key, own.key)) {
 		agent_log(agent, LOG_WARNING, "namesake",
 			"the start order names a %s with another node key; this node is not meant",
 			agent->setup.name);
@@ -200,7 +200,7 @@ static enum reason may_schedule(const struct agent *agent, const struct order *o
 	const struct book_order *start = book_start(&agent->book);
 	const struct order_schedule *schedule = &order->schedule;
 
-	if (memcmp(schedule->start_id, start->id, BYTES_HASH_SIZE) != 0)
+	if (!bytes_same_32(schedule->start_id, start->id))
 		return REASON_BAD_ORDER;
 	if (schedule->wave >= start->order.start.wave_count)
 		return REASON_UNKNOWN_WAVE;

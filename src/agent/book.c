@@ -65,7 +65,7 @@ struct book_order *book_find(const struct book *book, const uint8_t id[static BY
 {
 	struct book_order *slot = book->start;
 
-	while (slot != NULL && memcmp(slot->id, id, BYTES_HASH_SIZE) != 0)
+	while (slot != NULL && !bytes_same_32(slot->id, id))
 		slot = slot->next;
 	return slot;
 }

@@ -389,7 +389,7 @@ static void image_hashed(struct agent *agent, const struct event *event)
 		image_file_failed(agent, event->image_hashed.message);
 		return;
 	}
-	if (memcmp(event->image_hashed.sha256, download->image.sha256, BYTES_HASH_SIZE) != 0) {
+	if (!bytes_same_32(event->image_hashed.sha256, download->image.sha256)) {
 		refuse(agent, REASON_HASH_MISMATCH, "");
 		return;
 	}
@@ -424,7 +424,7 @@ void download_flasher_checked(struct agent *agent, const struct event *event)
 static bool is_about_our_release(const struct agent *agent, const uint8_t *release_id)
 {
 	return agent->download_phase == DOWNLOAD_RELEASE &&
-	       memcmp(release_id, sources_start(agent)->release_id, BYTES_HASH_SIZE) == 0;
+	       bytes_same_32(release_id, sources_start(agent)->release_id);
 }
 
 void download_event(struct agent *agent, const struct event *event)

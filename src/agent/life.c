@@ -107,10 +107,10 @@ void life_records(const struct agent *agent, const struct record **records)
 			roster_find(&agent->roster, start->participants[i].name);
 
 		/* Only the key that the start order pins speaks for a participant. */
-		records[i] = entry != NULL && memcmp(entry->key.key, start->participants[i].key,
-						      ORDER_KEY_SIZE) == 0
-				     ? &entry->record
-				     : NULL;
+		records[i] =
+			entry != NULL && bytes_same_32(entry->key.key, start->participants[i].key)
+				? &entry->record
+				: NULL;
 	}
 }
 

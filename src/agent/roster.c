@@ -107,7 +107,7 @@ bool roster_open(const struct roster_offer *offer, struct record *record, struct
 		json_explain(&reader, problem, capacity);
 	} else if (!usign_public_from_blob(key, key_blob)) {
 		text_set(problem, capacity, "key is not a usign key");
-	} else if (offer->pinned != NULL && memcmp(key->key, offer->pinned, USIGN_KEY_SIZE) != 0) {
+	} else if (offer->pinned != NULL && !bytes_same_32(key->key, offer->pinned)) {
 		text_set(problem, capacity, "key is not the one that the start order pins");
 	} else if (!usign_signature_from_blob(&signature, signature_blob) ||
 		   !usign_verify(key, &signature, text, text_size)) {
@@ -192,7 +192,7 @@ enum roster_news roster_take(
 	}
 	if (!roster_open(offer, &record, &key, problem, capacity))
 		return ROSTER_REFUSED;
-	rekeyed = entry != NULL && memcmp(entry->key.key, key.key, USIGN_KEY_SIZE) != 0;
+	rekeyed = entry != NULL && !bytes_same_32(entry->key.key, key.key);
 	if (rekeyed && offer->pinned == NULL) {
 		text_set(problem, capacity, "name belongs to another key");
 		return ROSTER_REFUSED;

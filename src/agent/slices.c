@@ -174,7 +174,7 @@ static void hear_of_ourselves(struct agent *agent, const struct roster_offer *of
 		return;
 	usign_public_of(&ours, &agent->setup.node_key);
 	if (!roster_open(offer, &record, &key, problem, sizeof(problem)) ||
-		memcmp(key.key, ours.key, USIGN_KEY_SIZE) != 0)
+		!bytes_same_32(key.key, ours.key))
 		return;
 	if (record.incarnation >= agent->journal.incarnation &&
 		record_compare_age(&record, &agent->published) > 0) {
@@ -316,7 +316,7 @@ static bool schedule_came_along(
 			continue;
 		if (accept_peek(agent, &value.offer, &order)) {
 			found = order.kind == ORDER_SCHEDULE &&
-				memcmp(order.schedule.start_id, start_id, BYTES_HASH_SIZE) == 0;
+				bytes_same_32(order.schedule.start_id, start_id);
 			order_free(&order);
 		}
 		json_free(value.object);

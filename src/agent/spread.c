@@ -174,8 +174,7 @@ static void write_own_record(const struct agent *agent, struct record *record)
 	text_set(record->address, sizeof(record->address), agent->setup.address);
 	text_set(record->message, sizeof(record->message), agent->journal.message);
 	record->source = start != NULL && agent->local_release &&
-			 memcmp(agent->local_release_id, start->order.start.release_id,
-				 BYTES_HASH_SIZE) == 0;
+			 bytes_same_32(agent->local_release_id, start->order.start.release_id);
 	if (start == NULL || !agent->participant)
 		return;
 	record->epoch = start->order.epoch;

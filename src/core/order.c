@@ -123,8 +123,7 @@ static bool keys_are_distinct(const struct order_start *start)
 {
 	for (uint32_t i = 0; i < start->participant_count; i++) {
 		for (uint32_t j = 0; j < i; j++) {
-			if (memcmp(start->participants[i].key, start->participants[j].key,
-				    ORDER_KEY_SIZE) == 0)
+			if (bytes_same_32(start->participants[i].key, start->participants[j].key))
 				return false;
 		}
 	}

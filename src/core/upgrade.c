@@ -13,8 +13,7 @@ bool upgrade_is_of(const struct upgrade_question *question, const struct record 
 
 static bool follows_schedule(const struct upgrade_question *question, const struct record *record)
 {
-	return question->scheduled &&
-	       memcmp(record->order, question->schedule_id, BYTES_HASH_SIZE) == 0;
+	return question->scheduled && bytes_same_32(record->order, question->schedule_id);
 }
 
 /* How many steps are behind it. */
