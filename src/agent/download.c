@@ -187,6 +187,15 @@ static void add_peer(struct agent *agent, uint32_t peer, enum planner_rank rank)
 	(void)planner_peer_up(&agent->download.planner, peer, rank);
 }
 
+/* A neighbour, if it may have what we lack. */
+static bool add_neighbour(struct agent *agent, uint32_t neighbour)
+{
+	if (!sources_neighbour_may_help(agent, neighbour))
+		return false;
+	add_peer(agent, neighbour, PLANNER_NEIGHBOUR);
+	return true;
+}
+
 static void refresh_far(struct agent *agent)
 {
 	struct download *download = &agent->download;
@@ -218,10 +227,8 @@ static void add_peers(struct agent *agent, bool local)
 		add_peer(agent, AGENT_PEER_LOCAL, PLANNER_NEIGHBOUR);
 		planner_map_over(&download->planner, AGENT_PEER_LOCAL, &full, agent->now_ms);
 	}
-	for (uint32_t i = 0; i < LIMITS_NEIGHBOURS_MAX; i++) {
-		if (sources_neighbour_may_help(agent, i))
-			add_peer(agent, i, PLANNER_NEIGHBOUR);
-	}
+	for (uint32_t i = 0; i < LIMITS_NEIGHBOURS_MAX; i++)
+		(void)add_neighbour(agent, i);
 	for (uint32_t i = 0; i < LIMITS_IMAGE_URLS_MAX; i++) {
 		if (sources_url(agent, i, &source))
 			add_peer(agent, AGENT_PEER_URL + i, PLANNER_URL);
@@ -497,9 +504,8 @@ void download_think(struct agent *agent)
 
 void download_neighbour_up(struct agent *agent, uint32_t neighbour)
 {
-	if (agent->download_phase == DOWNLOAD_CHUNKS &&
-		sources_neighbour_may_help(agent, neighbour))
-		add_peer(agent, neighbour, PLANNER_NEIGHBOUR);
+	if (agent->download_phase == DOWNLOAD_CHUNKS)
+		(void)add_neighbour(agent, neighbour);
 	if (agent->download_phase == DOWNLOAD_RELEASE)
 		agent->download.ask_next_ms = agent->now_ms;
 }
@@ -518,10 +524,8 @@ void download_record_news(struct agent *agent, const struct roster_entry *entry)
 		return;
 	neighbour = sources_neighbour_named(agent, entry->record.name);
 	if (neighbour != AGENT_PEER_NONE) {
-		if (sources_neighbour_may_help(agent, neighbour)) {
-			add_peer(agent, neighbour, PLANNER_NEIGHBOUR);
+		if (add_neighbour(agent, neighbour))
 			planner_map_stale(&agent->download.planner, neighbour, agent->now_ms);
-		}
 	} else if (sources_has_whole_image(agent, &entry->record)) {
 		refresh_far(agent);
 	}

@@ -86,57 +86,22 @@ static bool far_source(const struct agent *agent, const char *name, struct agent
 	return true;
 }
 
-/* Source number `cursor` to ask for the release, in the order of nearness. */
-bool sources_release(struct agent *agent, uint32_t cursor, struct agent_source *source)
-{
-	const struct order_start *start = sources_start(agent);
-
-	source->peer = cursor;
-	source->url[0] = '\0';
-	if (cursor == 0) {
-		source->peer = AGENT_PEER_LOCAL;
-		return true;
-	}
-	cursor--;
-	if (cursor < LIMITS_NEIGHBOURS_MAX) {
-		source->peer = cursor;
-		return agent->neighbours[cursor].up;
-	}
-	cursor -= LIMITS_NEIGHBOURS_MAX;
-	if (cursor < AGENT_FAR_MAX) {
-		if (cursor == 0)
-			sources_choose_far(agent, agent->download.far_names);
-		source->peer = AGENT_PEER_FAR + cursor;
-		return agent->download.far_names[cursor][0] != '\0' &&
-		       far_source(agent, agent->download.far_names[cursor], source);
-	}
-	cursor -= AGENT_FAR_MAX;
-	if (cursor >= start->url_count)
-		return false;
-	source->peer = AGENT_PEER_URL + cursor;
-	text_set(source->url, sizeof(source->url), start->urls[cursor]);
-	return true;
-}
-
 /* URL peers: those that the image names, then the release's own places. */
 bool sources_url(const struct agent *agent, uint32_t index, struct agent_source *source)
 {
 	const struct image *image = &agent->download.image;
 	const struct order_start *start = sources_start(agent);
-	struct text url;
+	int size;
 
 	if (index < image->url_count) {
 		text_set(source->url, sizeof(source->url), image->urls[index]);
 		return true;
 	}
 	index -= image->url_count;
-	if (index >= start->url_count ||
-		strlen(start->urls[index]) + strlen(image->file) >= sizeof(source->url))
+	if (index >= start->url_count)
 		return false;
-	text_init(&url, source->url, sizeof(source->url));
-	text_add(&url, start->urls[index]);
-	text_add(&url, image->file);
-	return true;
+	size = snprintf(source->url, sizeof(source->url), "%s%s", start->urls[index], image->file);
+	return (size_t)size < sizeof(source->url);
 }
 
 bool sources_peer(const struct agent *agent, uint32_t peer, struct agent_source *source)
@@ -148,6 +113,27 @@ bool sources_peer(const struct agent *agent, uint32_t peer, struct agent_source 
 	if (peer < AGENT_PEER_FAR + AGENT_FAR_MAX)
 		return far_source(agent, agent->download.far_names[peer - AGENT_PEER_FAR], source);
 	return sources_url(agent, peer - AGENT_PEER_URL, source);
+}
+
+/* In the order of nearness: the directory here, neighbours, nodes further away, URLs. */
+bool sources_release(struct agent *agent, uint32_t cursor, struct agent_source *source)
+{
+	const struct order_start *start = sources_start(agent);
+	uint32_t peer = cursor == 0 ? AGENT_PEER_LOCAL : cursor;
+
+	if (cursor > 0 && cursor <= LIMITS_NEIGHBOURS_MAX)
+		peer = cursor - 1;
+	if (peer < LIMITS_NEIGHBOURS_MAX && !agent->neighbours[peer].up)
+		return false;
+	if (peer == AGENT_PEER_FAR)
+		sources_choose_far(agent, agent->download.far_names);
+	if (peer < AGENT_PEER_URL)
+		return sources_peer(agent, peer, source);
+	if (peer - AGENT_PEER_URL >= start->url_count)
+		return false;
+	source->peer = peer;
+	text_set(source->url, sizeof(source->url), start->urls[peer - AGENT_PEER_URL]);
+	return true;
 }
 
 void sources_describe(const struct agent *agent, uint32_t peer, char *text, size_t capacity)
