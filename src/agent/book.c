@@ -129,8 +129,7 @@ void book_write_order(const struct book_order *slot, struct text *text)
 {
 	char blob[USIGN_SIGNATURE_BLOB_TEXT_SIZE + 1];
 
-	text_add(text, "{");
-	text_add_member(text, "order");
+	text_add(text, "{\"order\":");
 	text_add_json_string(text, slot->text, slot->text_size);
 	usign_signature_to_blob(blob, &slot->signature);
 	text_add_member_string(text, "signature", blob);

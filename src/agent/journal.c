@@ -32,8 +32,7 @@ static void write_journal(struct text *text, const struct journal *journal, cons
 {
 	text_add(text, "{");
 	members_write(text, members, MEMBER_COUNT, journal, false);
-	text_add_member(text, "orders");
-	text_add(text, "[");
+	text_add(text, ",\"orders\":[");
 	for (const struct book_order *slot = book->start; slot != NULL; slot = slot->next) {
 		text_add_comma(text);
 		book_write_order(slot, text);

@@ -237,8 +237,7 @@ bool roster_put_own(struct roster *roster, const struct record *record, const ch
 	usign_public_of(&key, secret);
 	usign_sign(&signature, secret, signed_text, size);
 	text_init(&text, envelope, sizeof(envelope));
-	text_add(&text, "{");
-	text_add_member(&text, "record");
+	text_add(&text, "{\"record\":");
 	text_add_json_string(&text, signed_text, size);
 	usign_public_to_blob(blob, &key);
 	text_add_member_string(&text, "key", blob);

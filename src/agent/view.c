@@ -264,8 +264,7 @@ void agent_view_mesh(const struct agent *agent, uint64_t now_ms, struct text *te
 		write_upgrade(agent, now_ms, text, &scene);
 	else
 		text_add(text, "null");
-	text_add_member(text, "nodes");
-	text_add(text, "[");
+	text_add(text, ",\"nodes\":[");
 	write_nodes(agent, now_ms, text, known ? &scene : NULL);
 	text_add(text, "]}");
 }

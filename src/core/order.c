@@ -308,18 +308,13 @@ bool order_is_without(const struct order_confirmation *confirm, const char *name
 
 static void write_start(struct text *text, const struct order_start *start)
 {
-	text_add_member(text, "release");
-	text_add(text, "{");
+	text_add(text, ",\"release\":{");
 	members_write(text, release_members, COUNT(release_members), start, false);
 	text_add_member_strings(
 		text, "urls", start->urls[0], sizeof(start->urls[0]), start->url_count);
-	text_add(text, "}");
-	text_add_member(text, "policy");
-	text_add(text, "{");
+	text_add(text, "},\"policy\":{");
 	members_write(text, policy_members, COUNT(policy_members), start, false);
-	text_add(text, "}");
-	text_add_member(text, "participants");
-	text_add(text, "[");
+	text_add(text, "},\"participants\":[");
 	for (uint32_t i = 0; i < start->participant_count; i++) {
 		text_add_comma(text);
 		text_add(text, "{");
