@@ -251,7 +251,7 @@ static void write_nodes(
 
 void agent_view_mesh(const struct agent *agent, uint64_t now_ms, struct text *text)
 {
-	struct scene scene = { 0 };
+	struct scene scene;
 	bool known = set_scene(agent, &scene);
 
 	text_add(text, "{");
