@@ -88,7 +88,7 @@ void agent_log(
 	if (action == NULL)
 		return;
 	action->log.level = level;
-	text_set(action->log.code, sizeof(action->log.code), code);
+	action->log.code = code;
 	va_start(arguments, format);
 	vsnprintf(action->log.text, sizeof(action->log.text), format, arguments);
 	va_end(arguments);
