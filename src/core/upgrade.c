@@ -98,10 +98,9 @@ bool upgrade_is_committed(const struct upgrade_count *count)
 /* Best effort still wants the quorum; atomic wants everybody who was not named away. */
 bool upgrade_is_complete(const struct upgrade_count *count, const struct upgrade_question *question)
 {
-	if (question->start->policy == ORDER_BEST_EFFORT)
-		return count->running >= count->needed || count->asked_running == count->asked;
 	return count->asked_running == count->asked ||
-	       (count->reverted == 0 && count->running >= count->needed);
+	       (count->running >= count->needed &&
+		       (count->reverted == 0 || question->start->policy == ORDER_BEST_EFFORT));
 }
 
 bool upgrade_is_healthy(const struct upgrade_count *count, const struct upgrade_question *question)
