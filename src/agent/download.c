@@ -428,24 +428,23 @@ void download_flasher_checked(struct agent *agent, const struct event *event)
 
 /* ---- the door ---- */
 
-static bool is_about_our_release(const struct agent *agent, const uint8_t *release_id)
+static void release_over(struct agent *agent, const struct event *event)
 {
-	return agent->download_phase == DOWNLOAD_RELEASE &&
-	       bytes_same_32(release_id, sources_start(agent)->release_id);
+	/* Both events begin alike. */
+	if (agent->download_phase != DOWNLOAD_RELEASE ||
+		!bytes_same_32(event->release.release_id, sources_start(agent)->release_id))
+		return;
+	agent->download.asking = false;
+	if (event->kind == EVENT_RELEASE)
+		judge_release(agent, event);
 }
 
 void download_event(struct agent *agent, const struct event *event)
 {
 	switch (event->kind) {
 	case EVENT_RELEASE:
-		if (is_about_our_release(agent, event->release.release_id)) {
-			agent->download.asking = false;
-			judge_release(agent, event);
-		}
-		break;
 	case EVENT_RELEASE_FAILED:
-		if (is_about_our_release(agent, event->release_failed.release_id))
-			agent->download.asking = false;
+		release_over(agent, event);
 		break;
 	case EVENT_IMAGE_OPENED:
 		image_opened(agent, event);
