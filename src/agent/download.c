@@ -83,10 +83,10 @@ static void end_round(struct agent *agent)
 	download->ask_pause_ms += download->ask_pause_ms / 2;
 	if (download->ask_pause_ms > AGENT_RELEASE_PAUSE_MAX_MS)
 		download->ask_pause_ms = AGENT_RELEASE_PAUSE_MAX_MS;
-	if (download->round_verdict != REASON_NONE && ++download->rounds >= ROUNDS_OF_DOUBT)
-		refuse(agent, download->round_verdict, "");
-	else if (download->round_verdict == REASON_NONE)
+	if (download->round_verdict == REASON_NONE)
 		download->rounds = 0;
+	else if (++download->rounds >= ROUNDS_OF_DOUBT)
+		refuse(agent, download->round_verdict, "");
 	download->round_verdict = REASON_NONE;
 }
 
@@ -327,15 +327,14 @@ static void map_came(struct agent *agent, const struct event *event)
 {
 	struct download *download = &agent->download;
 	struct chunkmap map;
+	bool sound;
 
 	if (agent->download_phase != DOWNLOAD_CHUNKS)
 		return;
-	if (event->chunkmap.wire_size > 0 &&
-		chunkmap_decode(&map, download->image.chunk_count, event->chunkmap.wire,
-			event->chunkmap.wire_size) == CHUNKMAP_OK)
-		planner_map_over(&download->planner, event->chunkmap.peer, &map, agent->now_ms);
-	else
-		planner_map_over(&download->planner, event->chunkmap.peer, NULL, agent->now_ms);
+	sound = chunkmap_decode(&map, download->image.chunk_count, event->chunkmap.wire,
+			event->chunkmap.wire_size) == CHUNKMAP_OK;
+	planner_map_over(
+		&download->planner, event->chunkmap.peer, sound ? &map : NULL, agent->now_ms);
 }
 
 static void ask_for_chunks(struct agent *agent)
