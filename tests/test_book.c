@@ -23,6 +23,7 @@ static struct book_order *put(
 {
 	struct usign_signature signature = { .keynum = { 1, 2, 3 } };
 	struct order order = { .kind = kind, .epoch = 7 };
+	struct book_order *slot;
 
 	if (kind == ORDER_START)
 		order.start.participants = calloc(2, sizeof(*order.start.participants));
@@ -32,7 +33,10 @@ static struct book_order *put(
 		order.confirm.wave = wave;
 		order.confirm.without = calloc(1, sizeof(*order.confirm.without));
 	}
-	return book_add(book, &order, text, strlen(text), &signature, NOW_MS);
+	slot = book_add(book, &order, text, strlen(text), &signature, NOW_MS);
+	if (slot == NULL)
+		order_free(&order);
+	return slot;
 }
 
 static void test_an_empty_book_has_nothing(void **state)

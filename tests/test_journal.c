@@ -313,6 +313,7 @@ static void test_the_start_comes_first_and_once(void **state)
 	static const char *const orders[] = { "schedule, start", "start, start",
 		"schedule, schedule" };
 	struct book book, wrong;
+	struct book_order first, second;
 	size_t size;
 
 	(void)state;
@@ -322,9 +323,11 @@ static void test_the_start_comes_first_and_once(void **state)
 	for (size_t i = 0; i < COUNT(orders); i++) {
 		char *bytes;
 
-		wrong = book;
-		wrong.orders[0] = book.orders[orders[i][1] == 'c'];
-		wrong.orders[1] = book.orders[strstr(orders[i], ", sc") != NULL];
+		first = *(orders[i][1] == 'c' ? book.start->next : book.start);
+		second = *(strstr(orders[i], ", sc") != NULL ? book.start->next : book.start);
+		first.next = &second;
+		second.next = NULL;
+		wrong = (struct book){ .start = &first };
 		bytes = journal_encode(&written, &wrong, &size);
 		assert_refused(bytes, size);
 		free(bytes);

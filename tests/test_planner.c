@@ -393,12 +393,12 @@ static void test_has_source(void **state)
 	(void)state;
 	up(1, PLANNER_NEIGHBOUR, 0x01, 0);
 	assert_true(planner_has_source(&planner));
-	planner_hold(&planner, 0);
+	chunkmap_add(&planner.held, 0);
 	assert_false(planner_has_source(&planner)); /* it has nothing that we lack */
 	assert_true(planner_peer_up(&planner, 2, PLANNER_FAR));
 	assert_true(planner_has_source(&planner)); /* it may */
 	for (uint32_t i = 0; i < CHUNKS; i++)
-		planner_hold(&planner, i);
+		chunkmap_add(&planner.held, i);
 	assert_false(planner_has_source(&planner)); /* nothing is lacking */
 	expect_nothing(0);
 }
@@ -498,7 +498,7 @@ static void test_chain_of_five(void **state)
 			assert_true(planner_peer_up(&nodes[n].planner, 0, PLANNER_FAR));
 	}
 	for (uint32_t chunk = 0; chunk < IMAGE_CHUNKS; chunk++)
-		planner_hold(&nodes[0].planner, chunk);
+		chunkmap_add(&nodes[0].planner.held, chunk);
 
 	for (; complete < NODES && now_ms < 60000; now_ms += STEP_MS) {
 		complete = 0;

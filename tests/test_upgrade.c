@@ -256,22 +256,22 @@ static void test_nobody_is_scheduled_before_the_schedule(void **state)
 static struct step_case {
 	const char *name;
 	char letter;
-	bool done[4]; /* ready, scheduled, running, healthy */
+	bool done[UPGRADE_STEP_CONFIRMED + 1]; /* in the order of the steps */
 } step_cases[] = {
-	{ "step: not seen", '.', { false, false, false, false } },
-	{ "step: updated", 'u', { false, false, false, false } },
-	{ "step: downloads", 'd', { false, false, false, false } },
-	{ "step: ready", 'r', { true, false, false, false } },
-	{ "step: scheduled", 's', { true, true, false, false } },
-	{ "step: scheduled otherwise", 'S', { true, false, false, false } },
-	{ "step: flashes", 'f', { true, true, false, false } },
-	{ "step: pending", 'p', { true, true, true, false } },
-	{ "step: healthy", 'h', { true, true, true, true } },
-	{ "step: confirmed", 'c', { true, true, true, true } },
-	{ "step: back", 'v', { false, false, false, false } },
-	{ "step: aborted", 'a', { false, false, false, false } },
-	{ "step: another upgrade", 'x', { false, false, false, false } },
-	{ "step: another epoch", 'X', { false, false, false, false } },
+	{ "step: not seen", '.', { false, false, false, false, false, false } },
+	{ "step: updated", 'u', { false, false, false, false, false, false } },
+	{ "step: downloads", 'd', { false, false, false, false, false, false } },
+	{ "step: ready", 'r', { true, false, false, false, false, false } },
+	{ "step: scheduled", 's', { true, true, false, false, false, false } },
+	{ "step: scheduled otherwise", 'S', { true, false, false, false, false, false } },
+	{ "step: flashes", 'f', { true, true, true, false, false, false } },
+	{ "step: pending", 'p', { true, true, true, true, false, false } },
+	{ "step: healthy", 'h', { true, true, true, true, true, false } },
+	{ "step: confirmed", 'c', { true, true, true, true, true, true } },
+	{ "step: back", 'v', { false, false, false, false, false, false } },
+	{ "step: aborted", 'a', { false, false, false, false, false, false } },
+	{ "step: another upgrade", 'x', { false, false, false, false, false, false } },
+	{ "step: another epoch", 'X', { false, false, false, false, false, false } },
 };
 
 static void test_step(void **state)
@@ -281,7 +281,7 @@ static void test_step(void **state)
 	char wave[] = { c->letter, '\0' };
 
 	build(&mesh, wave, 100, ORDER_ATOMIC, -1);
-	for (int step = 0; step < 4; step++)
+	for (int step = UPGRADE_STEP_READY; step <= UPGRADE_STEP_CONFIRMED; step++)
 		assert_int_equal(
 			upgrade_has_done(&mesh.question, mesh.seen[0], (enum upgrade_step)step),
 			c->done[step]);

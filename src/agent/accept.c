@@ -17,19 +17,20 @@ static bool is_final_refusal(enum reason reason)
  * The id of an offer for the memory of refusals covers the signature too: a good order under a bad
  * signature must not shut out the same order under its good one.
  */
-static void refusal_id(uint8_t id[static BYTES_HASH_SIZE], const struct order_offer *offer)
+static void refusal_id(uint8_t refusal[static BYTES_HASH_SIZE],
+	const uint8_t id[static BYTES_HASH_SIZE], const char *signature)
 {
 	uint8_t hashes[2 * BYTES_HASH_SIZE];
 
-	bytes_sha256(hashes, offer->text, offer->text_size);
-	bytes_sha256(hashes + BYTES_HASH_SIZE, offer->signature, strlen(offer->signature));
-	bytes_sha256(id, hashes, sizeof(hashes));
+	memcpy(hashes, id, BYTES_HASH_SIZE);
+	bytes_sha256(hashes + BYTES_HASH_SIZE, signature, strlen(signature));
+	bytes_sha256(refusal, hashes, sizeof(hashes));
 }
 
 static bool was_refused(const struct agent *agent, const uint8_t id[static BYTES_HASH_SIZE])
 {
 	for (uint32_t i = 0; i < AGENT_REFUSED_MAX; i++) {
-		if (memcmp(agent->refused[i], id, BYTES_HASH_SIZE) == 0)
+		if (bytes_same_32(agent->refused[i], id))
 			return true;
 	}
 	return false;
@@ -57,15 +58,24 @@ static enum reason verify(const struct agent *agent, const struct order_offer *o
 	return REASON_UNTRUSTED_KEY;
 }
 
+/* Verified and read, if NONE. */
+static enum reason open_offer(const struct agent *agent, const struct order_offer *offer,
+	struct usign_signature *signature, struct order *order, char *message, size_t capacity)
+{
+	enum reason reason = verify(agent, offer, signature);
+
+	return reason == REASON_NONE ? order_decode(order, offer->text, offer->text_size,
+					       agent->setup.mesh, message, capacity)
+				     : reason;
+}
+
 bool accept_peek(const struct agent *agent, const struct order_offer *offer, struct order *order)
 {
 	struct usign_signature signature;
 	char problem[LIMITS_MESSAGE_SIZE + 1];
 
 	return offer->text_size <= LIMITS_ORDER_SIZE &&
-	       verify(agent, offer, &signature) == REASON_NONE &&
-	       order_decode(order, offer->text, offer->text_size, agent->setup.mesh, problem,
-		       sizeof(problem)) == REASON_NONE;
+	       open_offer(agent, offer, &signature, order, problem, sizeof(problem)) == REASON_NONE;
 }
 
 /* ---- start ---- */
@@ -77,8 +87,6 @@ static enum reason start_beats(
 	const struct book_order *current = book_start(&agent->book);
 	int ids;
 
-	if (order->epoch < agent->journal.highest_epoch)
-		return REASON_OLD_EPOCH;
 	if (order->epoch > agent->journal.highest_epoch + AGENT_EPOCH_JUMP_MAX)
 		return REASON_EPOCH_GAP;
 	if (order->epoch > agent->journal.highest_epoch)
@@ -96,8 +104,7 @@ static enum reason start_beats(
 	return ids < 0 ? REASON_NONE : REASON_LOST_TO_LOWER_ID;
 }
 
-/* Are we the participant of our name? A namesake with another key is somebody else. */
-static bool names_us(struct agent *agent, const struct order_start *start, uint32_t *wave)
+bool accept_names_us(struct agent *agent, const struct order_start *start, uint32_t *wave)
 {
 	uint32_t index = order_find_participant(start, agent->setup.name);
 	struct usign_public own;
@@ -105,7 +112,7 @@ static bool names_us(struct agent *agent, const struct order_start *start, uint3
 	if (index == UINT32_MAX)
 		return false;
 	usign_public_of(&own, &agent->setup.node_key);
-	if (memcmp(start->participants[index].key, own.key, ORDER_KEY_SIZE) != 0) {
+	if (!bytes_same_32(start->participants[index].key, own.key)) {
 		agent_log(agent, LOG_WARNING, "namesake",
 			"the start order names a %s with another node key; this node is not meant",
 			agent->setup.name);
@@ -115,85 +122,65 @@ static bool names_us(struct agent *agent, const struct order_start *start, uint3
 	return true;
 }
 
-static enum reason may_enter(const struct agent *agent, bool named)
-{
-	const struct machine_facts facts = { .supersedes = true };
-	bool was_in = agent->participant && life_is_busy(agent);
-	enum node_state next;
-	enum reason reason;
+/* What a start order makes of this node. */
+struct place {
+	bool named;
+	bool was_in; /* the upgrade that is open */
+	bool orphan; /* firmware on trial, and the journal that told of its upgrade is lost: the
+			mesh tells us again */
+	uint32_t wave;
+};
 
-	if (!named && !was_in)
-		return REASON_NONE;
-	/* Ask before anything is touched: a refusal leaves the old upgrade as it was. */
-	reason = machine_ask(
-		agent->journal.state, named ? SIGNAL_START : SIGNAL_SUPERSEDE, &facts, &next);
-	if (reason == REASON_WRONG_STATE && !named)
-		reason = REASON_ALREADY_SCHEDULED; /* we are past the point where we could leave it
-						    */
-	return reason;
-}
+static const struct machine_facts start_facts = { .supersedes = true };
 
-/* Firmware on trial, and the journal that told of its upgrade is lost: the mesh tells us again. */
-static bool is_orphaned_trial(const struct agent *agent)
+/* Asks before anything is touched: a refusal leaves the old upgrade as it was. */
+static enum reason may_start(struct agent *agent, const struct order *order,
+	const struct order_offer *offer, struct place *place)
 {
-	return agent->journal.state == STATE_CONFIRMATION_PENDING &&
-	       book_start(&agent->book) == NULL;
-}
-
-static enum reason accept_start(struct agent *agent, struct order *order,
-	const struct order_offer *offer, const struct usign_signature *signature,
-	struct book_order **taken)
-{
-	struct machine_facts facts = { .supersedes = true };
 	enum reason reason = start_beats(agent, order, offer);
-	uint32_t wave = 0;
-	bool named = false, was_in = agent->participant && life_is_busy(agent);
-	bool orphan = is_orphaned_trial(agent);
-	struct book book;
+	enum node_state next;
 
-	if (reason == REASON_NONE) {
-		named = names_us(agent, &order->start, &wave);
-		if (!named || !is_orphaned_trial(agent))
-			reason = may_enter(agent, named);
-	}
-	if (reason != REASON_NONE) {
-		order_free(order);
+	if (reason != REASON_NONE)
 		return reason;
-	}
-	/* The new start must have its place before the old orders are let go. */
-	book_init(&book);
-	book.change = agent->book.change + 1;
-	*taken = book_add(&book, order, offer->text, offer->text_size, signature, agent->now_ms);
-	if (*taken == NULL)
-		return REASON_INTERNAL;
-	if (was_in)
-		download_stop(agent, true);
-	book_clear(&agent->book);
-	agent->book = book;
-	order = &(*taken)->order;
-	agent->journal.highest_epoch = order->epoch;
-	agent->participant = named;
-	agent->wave = wave;
-	agent->journal_due = true;
-	if (orphan && named)
+	place->named = accept_names_us(agent, &order->start, &place->wave);
+	place->was_in = agent->participant && life_is_busy(agent);
+	place->orphan = place->named && agent->journal.state == STATE_CONFIRMATION_PENDING &&
+			book_start(&agent->book) == NULL;
+	if (place->orphan || (!place->named && !place->was_in))
 		return REASON_NONE;
+	reason = machine_ask(agent->journal.state, place->named ? SIGNAL_START : SIGNAL_SUPERSEDE,
+		&start_facts, &next);
+	/* We are past the point where we could leave it. */
+	return reason == REASON_WRONG_STATE && !place->named ? REASON_ALREADY_SCHEDULED : reason;
+}
+
+static void apply_start(struct agent *agent, const struct order *order, const struct place *place)
+{
+	enum reason reason = REASON_NONE;
+
+	if (place->was_in)
+		download_stop(agent, true);
+	agent->journal.highest_epoch = order->epoch;
+	agent->participant = place->named;
+	agent->wave = place->wave;
+	if (place->orphan)
+		return;
 	agent->journal.flashed = false;
 	agent->healthy = false;
 	agent->confirm_decided = false;
 	agent->window_known = false;
 	agent->journal.window_s = 0;
 	agent->journal.previous_version[0] = '\0';
-	if (named)
-		reason = life_ask(agent, SIGNAL_START, &facts, REASON_NONE, "");
-	else if (was_in)
-		reason = life_ask(agent, SIGNAL_SUPERSEDE, &facts, REASON_SUPERSEDED, "");
-	else if (order->start.sequence > agent->journal.release_sequence &&
-		 strcmp(order->start.version, agent->setup.version) != 0)
-		(void)life_ask(agent, SIGNAL_NEWER_RELEASE, &facts, REASON_NONE, "");
-	ensure(reason == REASON_NONE);
-	if (named)
+	if (place->named) {
+		reason = life_ask(agent, SIGNAL_START, &start_facts, REASON_NONE, "");
 		download_start(agent);
-	return REASON_NONE;
+	} else if (place->was_in) {
+		reason = life_signal(agent, SIGNAL_SUPERSEDE, REASON_SUPERSEDED, "");
+	} else if (order->start.sequence > agent->journal.release_sequence &&
+		   strcmp(order->start.version, agent->setup.version) != 0) {
+		(void)life_signal(agent, SIGNAL_NEWER_RELEASE, REASON_NONE, "");
+	}
+	ensure(reason == REASON_NONE);
 }
 
 /* ---- what follows a start ---- */
@@ -202,8 +189,6 @@ static enum reason belongs(const struct agent *agent, const struct order *order)
 {
 	const struct book_order *start = book_start(&agent->book);
 
-	if (order->epoch < agent->journal.highest_epoch)
-		return REASON_OLD_EPOCH;
 	if (start == NULL || order->epoch != start->order.epoch ||
 		memcmp(order->upgrade, start->order.upgrade, ORDER_UPGRADE_SIZE) != 0)
 		return REASON_UNKNOWN_UPGRADE;
@@ -215,7 +200,7 @@ static enum reason may_schedule(const struct agent *agent, const struct order *o
 	const struct book_order *start = book_start(&agent->book);
 	const struct order_schedule *schedule = &order->schedule;
 
-	if (memcmp(schedule->start_id, start->id, BYTES_HASH_SIZE) != 0)
+	if (!bytes_same_32(schedule->start_id, start->id))
 		return REASON_BAD_ORDER;
 	if (schedule->wave >= start->order.start.wave_count)
 		return REASON_UNKNOWN_WAVE;
@@ -233,8 +218,9 @@ static enum reason may_confirm(const struct agent *agent, const struct order *or
 	const struct record *records[LIMITS_PARTICIPANTS_MAX];
 	struct upgrade_question question;
 	struct upgrade_count count;
+	const struct order_participant *participant;
 	struct text text;
-	uint32_t named = 0;
+	uint32_t at = 0, named = 0;
 
 	if (order->confirm.wave >= book_start(&agent->book)->order.start.wave_count)
 		return REASON_UNKNOWN_WAVE;
@@ -249,12 +235,9 @@ static enum reason may_confirm(const struct agent *agent, const struct order *or
 		return REASON_NONE;
 	text_init(&text, message, capacity);
 	text_add(&text, "Not running the new firmware:");
-	for (uint32_t i = 0; i < question.start->participant_count && named < 8; i++) {
-		const struct order_participant *participant = &question.start->participants[i];
-
-		if (participant->wave != question.wave ||
-			order_is_without(question.confirm, participant->name) ||
-			upgrade_has_done(&question, records[i], UPGRADE_STEP_RUNNING))
+	while (named < 8 && (participant = upgrade_next_missing(
+				     &question, records, UPGRADE_STEP_RUNNING, &at)) != NULL) {
+		if (order_is_without(question.confirm, participant->name))
 			continue;
 		text_add(&text, named++ > 0 ? ", " : " ");
 		text_add(&text, participant->name);
@@ -283,54 +266,74 @@ static void apply_abort(struct agent *agent, const struct order *order)
 		download_stop(agent, true);
 }
 
-static enum reason accept_following(struct agent *agent, struct order *order,
-	const struct order_offer *offer, const struct usign_signature *signature,
-	struct book_order **taken, char *message, size_t capacity)
+static enum reason may_follow(const struct agent *agent, const struct order *order, bool posted,
+	char *message, size_t capacity)
 {
 	enum reason reason = belongs(agent, order);
 
-	if (reason == REASON_NONE) {
-		if (order->kind == ORDER_SCHEDULE)
-			reason = may_schedule(agent, order);
-		else if (order->kind == ORDER_CONFIRM)
-			reason = may_confirm(agent, order, offer->posted, message, capacity);
-		else
-			reason = may_abort(agent, offer->posted);
-	}
-	/* The last place is the abort's: whatever was ordered before, it must find room. */
-	if (reason == REASON_NONE && order->kind != ORDER_ABORT &&
-		agent->book.count >= LIMITS_ORDERS_MAX - 1)
-		reason = REASON_TOO_MANY_ORDERS;
-	if (reason != REASON_NONE) {
-		order_free(order);
+	if (reason != REASON_NONE)
 		return reason;
-	}
+	if (order->kind == ORDER_ABORT)
+		return may_abort(agent, posted);
+	if (order->kind == ORDER_SCHEDULE)
+		reason = may_schedule(agent, order);
+	else
+		reason = may_confirm(agent, order, posted, message, capacity);
+	/* The last place is the abort's: whatever was ordered before, it must find room. */
+	if (reason == REASON_NONE && agent->book.count >= LIMITS_ORDERS_MAX - 1)
+		reason = REASON_TOO_MANY_ORDERS;
+	return reason;
+}
+
+/* ---- all kinds ---- */
+
+/* Judges what is genuine, and enters it into the book. */
+static enum reason enter_order(struct agent *agent, struct order *order,
+	const struct order_offer *offer, const struct usign_signature *signature,
+	struct book_order **taken, char *message, size_t capacity)
+{
+	struct place place = { .wave = 0 };
+	enum reason reason = REASON_OLD_EPOCH;
+
+	if (order->epoch >= agent->journal.highest_epoch)
+		reason = order->kind == ORDER_START
+				 ? may_start(agent, order, offer, &place)
+				 : may_follow(agent, order, offer->posted, message, capacity);
+	if (reason != REASON_NONE)
+		return reason;
 	*taken = book_add(
 		&agent->book, order, offer->text, offer->text_size, signature, agent->now_ms);
 	if (*taken == NULL)
 		return REASON_INTERNAL;
+	(*taken)->from = offer->from;
 	agent->journal_due = true;
-	if ((*taken)->order.kind == ORDER_ABORT)
-		apply_abort(agent, &(*taken)->order);
+	agent->active_until_ms = agent->now_ms + AGENT_ACTIVE_ORDER_MS;
+	if (order->kind == ORDER_START) {
+		apply_start(agent, order, &place);
+	} else if (order->kind == ORDER_ABORT) {
+		agent->active_until_ms = agent->now_ms + AGENT_ACTIVE_STATE_MS;
+		apply_abort(agent, order);
+	}
 	return REASON_NONE;
 }
 
 static void log_outcome(struct agent *agent, const struct order *order, enum reason reason,
-	const struct usign_signature *signature, const struct order_offer *offer)
+	const struct usign_signature *signature, bool posted)
 {
+	bool accepted = reason == REASON_NONE;
+	const char *how = posted ? "posted here" : "heard from the mesh";
 	char fingerprint[USIGN_FINGERPRINT_TEXT_SIZE + 1];
 	char upgrade[ORDER_UPGRADE_TEXT_SIZE + 1];
 
 	usign_fingerprint(fingerprint, signature->keynum);
 	bytes_to_hex(upgrade, order->upgrade, ORDER_UPGRADE_SIZE);
-	if (reason == REASON_NONE)
-		agent_log(agent, LOG_INFO, "order_accepted", "%s of upgrade %s, signed by %s, %s",
-			order_kind_word(order->kind), upgrade, fingerprint,
-			offer->posted ? "posted here" : "heard from the mesh");
-	else
-		agent_log(agent, offer->posted ? LOG_WARNING : LOG_DEBUG, "order_refused",
-			"%s of upgrade %s, signed by %s: %s", order_kind_word(order->kind), upgrade,
-			fingerprint, reason_word(reason));
+	agent_log(agent,
+		accepted ? LOG_INFO
+		: posted ? LOG_WARNING
+			 : LOG_DEBUG,
+		accepted ? "order_accepted" : "order_refused",
+		"%s of upgrade %s, signed by %s%s %s", order_kind_word(order->kind), upgrade,
+		fingerprint, accepted ? "," : ":", accepted ? how : reason_word(reason));
 }
 
 enum reason accept_order(struct agent *agent, const struct order_offer *offer,
@@ -338,16 +341,17 @@ enum reason accept_order(struct agent *agent, const struct order_offer *offer,
 {
 	uint8_t id[BYTES_HASH_SIZE], refusal[BYTES_HASH_SIZE];
 	struct usign_signature signature;
-	struct order order, head;
+	struct order order;
 	enum reason reason;
 
 	*taken = NULL;
+	message[0] = '\0';
 	if (offer->text_size > LIMITS_ORDER_SIZE) {
 		text_set(message, capacity, "The order is larger than 64 KiB.");
 		return REASON_BAD_ORDER;
 	}
 	order_id(id, offer->text, offer->text_size);
-	refusal_id(refusal, offer);
+	refusal_id(refusal, id, offer->signature);
 	if (!offer->posted && was_refused(agent, refusal))
 		return REASON_BAD_ORDER;
 	*taken = book_find(&agent->book, id);
@@ -355,34 +359,23 @@ enum reason accept_order(struct agent *agent, const struct order_offer *offer,
 	if (*taken != NULL && !offer->posted)
 		return REASON_ALREADY_KNOWN;
 
-	reason = verify(agent, offer, &signature);
-	if (reason == REASON_NONE && *taken != NULL)
+	reason = open_offer(agent, offer, &signature, &order, message, capacity);
+	if (reason == REASON_NONE && *taken != NULL) {
+		order_free(&order);
 		return REASON_ALREADY_KNOWN;
+	}
 	*taken = NULL;
-	if (reason == REASON_NONE)
-		reason = order_decode(&order, offer->text, offer->text_size, agent->setup.mesh,
-			message, capacity);
 	if (reason != REASON_NONE) {
-		remember_refusal(agent, refusal);
 		agent_log(
 			agent, LOG_WARNING, "order_refused", "%s %s", reason_word(reason), message);
-		return reason;
-	}
-	head = order; /* for the log; its pointers are not followed */
-	reason = order.kind == ORDER_START ? accept_start(agent, &order, offer, &signature, taken)
-					   : accept_following(agent, &order, offer, &signature,
-						     taken, message, capacity);
-	if (reason != REASON_NONE)
-		*taken = NULL;
-	else {
-		(*taken)->from = offer->from;
-		agent->active_until_ms = agent->now_ms + ((*taken)->order.kind == ORDER_ABORT
-									 ? AGENT_ACTIVE_STATE_MS
-									 : AGENT_ACTIVE_ORDER_MS);
+	} else {
+		reason = enter_order(agent, &order, offer, &signature, taken, message, capacity);
+		log_outcome(agent, &order, reason, &signature, offer->posted);
+		agent->changed = true;
+		if (reason != REASON_NONE)
+			order_free(&order);
 	}
 	if (is_final_refusal(reason))
 		remember_refusal(agent, refusal);
-	log_outcome(agent, &head, reason, &signature, offer);
-	agent->changed = true;
 	return reason;
 }

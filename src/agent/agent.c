@@ -48,7 +48,7 @@ struct action *agent_act(struct agent *agent, enum action_kind kind)
 
 bool agent_has_room(struct agent *agent)
 {
-	if (agent->actions != NULL && agent->actions->count < LIMITS_ACTIONS_MAX - ACTIONS_RESERVED)
+	if (agent->actions->count < LIMITS_ACTIONS_MAX - ACTIONS_RESERVED)
 		return true;
 	agent_wake_at(agent, agent->now_ms);
 	return false;
@@ -88,7 +88,7 @@ void agent_log(
 	if (action == NULL)
 		return;
 	action->log.level = level;
-	text_set(action->log.code, sizeof(action->log.code), code);
+	action->log.code = code;
 	va_start(arguments, format);
 	vsnprintf(action->log.text, sizeof(action->log.text), format, arguments);
 	va_end(arguments);
@@ -96,8 +96,7 @@ void agent_log(
 
 void agent_init(struct agent *agent, const struct agent_setup *setup, uint64_t now_ms)
 {
-	ensure(text_is_name(setup->name));
-	ensure(setup->release_threshold >= 1);
+	ensure(text_is_name(setup->name) && setup->release_threshold >= 1);
 
 	memset(agent, 0, sizeof(*agent));
 	agent->setup = *setup;
@@ -133,7 +132,7 @@ static void answer_order(struct agent *agent, const struct event *event)
 		.from = AGENT_PEER_NONE,
 	};
 	struct book_order *taken = NULL;
-	char message[LIMITS_MESSAGE_SIZE + 1] = "";
+	char message[LIMITS_MESSAGE_SIZE + 1];
 	enum reason reason = accept_order(agent, &offer, &taken, message, sizeof(message));
 	struct action *action = agent_act(agent, ACTION_ANSWER);
 

@@ -296,8 +296,7 @@ struct action {
 		} measure;
 		struct {
 			enum action_log_level level;
-			char code[LIMITS_REASON_SIZE +
-				  1]; /* stable word: "state", "order_accepted", … */
+			const char *code; /* static; stable word: "state", "order_accepted", … */
 			char text[LIMITS_MESSAGE_SIZE * 2 + 1];
 		} log;
 	};

@@ -11,36 +11,40 @@ void book_init(struct book *book)
 	memset(book, 0, sizeof(*book));
 }
 
-static void free_order(struct book_order *slot)
-{
-	order_free(&slot->order);
-	free(slot->text);
-	free(slot);
-}
-
 void book_clear(struct book *book)
 {
-	for (uint32_t i = 0; i < book->count; i++)
-		free_order(book->orders[i]);
+	while (book->start != NULL) {
+		struct book_order *slot = book->start;
+
+		book->start = slot->next;
+		order_free(&slot->order);
+		free(slot->text);
+		free(slot);
+	}
 	book->count = 0;
 	book->change++;
 }
 
-struct book_order *book_add(struct book *book, struct order *order, const char *text,
+struct book_order *book_add(struct book *book, const struct order *order, const char *text,
 	size_t text_size, const struct usign_signature *signature, uint64_t now_ms)
 {
+	struct book_order **end = &book->start;
 	struct book_order *slot;
 
-	ensure((book->count == 0) == (order->kind == ORDER_START));
+	ensure(book->start != NULL || order->kind == ORDER_START);
 
-	slot = book->count < LIMITS_ORDERS_MAX ? calloc(1, sizeof(*slot)) : NULL;
+	slot = book->count < LIMITS_ORDERS_MAX || order->kind == ORDER_START
+		       ? calloc(1, sizeof(*slot))
+		       : NULL;
 	if (slot != NULL)
 		slot->text = malloc(text_size);
 	if (slot == NULL || slot->text == NULL) {
 		free(slot);
-		order_free(order);
 		return NULL;
 	}
+	/* It has its place before the old orders are let go. */
+	if (order->kind == ORDER_START)
+		book_clear(book);
 	memcpy(slot->text, text, text_size);
 	slot->text_size = text_size;
 	order_id(slot->id, text, text_size);
@@ -50,42 +54,44 @@ struct book_order *book_add(struct book *book, struct order *order, const char *
 	slot->from = UINT32_MAX;
 	slot->ttl_floor_s = BOOK_TTL_S;
 	slot->change = ++book->change;
-	book->orders[book->count++] = slot;
+	while (*end != NULL)
+		end = &(*end)->next;
+	*end = slot;
+	book->count++;
 	return slot;
 }
 
 struct book_order *book_find(const struct book *book, const uint8_t id[static BYTES_HASH_SIZE])
 {
-	for (uint32_t i = 0; i < book->count; i++) {
-		if (memcmp(book->orders[i]->id, id, BYTES_HASH_SIZE) == 0)
-			return book->orders[i];
-	}
-	return NULL;
+	struct book_order *slot = book->start;
+
+	while (slot != NULL && !bytes_same_32(slot->id, id))
+		slot = slot->next;
+	return slot;
 }
 
 struct book_order *book_start(const struct book *book)
 {
-	return book->count > 0 ? book->orders[0] : NULL;
+	return book->start;
 }
 
 struct book_order *book_abort(const struct book *book)
 {
-	for (uint32_t i = 0; i < book->count; i++) {
-		if (book->orders[i]->order.kind == ORDER_ABORT)
-			return book->orders[i];
-	}
-	return NULL;
+	struct book_order *slot = book->start;
+
+	while (slot != NULL && slot->order.kind != ORDER_ABORT)
+		slot = slot->next;
+	return slot;
 }
 
 struct book_order *book_schedule(const struct book *book, uint32_t wave)
 {
-	for (uint32_t i = 0; i < book->count; i++) {
-		const struct order *order = &book->orders[i]->order;
+	struct book_order *slot = book->start;
 
-		if (order->kind == ORDER_SCHEDULE && order->schedule.wave == wave)
-			return book->orders[i];
-	}
-	return NULL;
+	while (slot != NULL &&
+		(slot->order.kind != ORDER_SCHEDULE || slot->order.schedule.wave != wave))
+		slot = slot->next;
+	return slot;
 }
 
 bool book_is_scheduled(const struct book *book)
@@ -97,8 +103,8 @@ uint32_t book_last_wave(const struct book *book)
 {
 	uint32_t last = UINT32_MAX;
 
-	for (uint32_t i = 0; i < book->count; i++) {
-		const struct order *order = &book->orders[i]->order;
+	for (const struct book_order *slot = book->start; slot != NULL; slot = slot->next) {
+		const struct order *order = &slot->order;
 
 		if (order->kind == ORDER_SCHEDULE &&
 			(last == UINT32_MAX || order->schedule.wave > last))
@@ -109,16 +115,14 @@ uint32_t book_last_wave(const struct book *book)
 
 struct book_order *book_confirm(const struct book *book, uint32_t wave, uint32_t nth)
 {
-	for (uint32_t i = 0; i < book->count; i++) {
-		const struct order *order = &book->orders[i]->order;
+	struct book_order *slot = book->start;
 
-		if (order->kind != ORDER_CONFIRM || order->confirm.wave != wave)
-			continue;
-		if (nth == 0)
-			return book->orders[i];
-		nth--;
+	for (; slot != NULL; slot = slot->next) {
+		if (slot->order.kind == ORDER_CONFIRM && slot->order.confirm.wave == wave &&
+			nth-- == 0)
+			break;
 	}
-	return NULL;
+	return slot;
 }
 
 void book_write_order(const struct book_order *slot, struct text *text)
@@ -135,11 +139,11 @@ uint64_t book_digest(const struct book *book)
 {
 	uint64_t digest = 0;
 
-	for (uint32_t i = 0; i < book->count; i++) {
+	for (const struct book_order *slot = book->start; slot != NULL; slot = slot->next) {
 		uint64_t part = 0;
 
 		for (size_t j = 0; j < sizeof(part); j++)
-			part = part << 8 | book->orders[i]->id[j];
+			part = part << 8 | slot->id[j];
 		digest += part;
 	}
 	return digest;

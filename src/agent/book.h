@@ -22,7 +22,8 @@ enum {
 };
 
 struct book_order {
-	char *text; /* the exact bytes that were signed */
+	struct book_order *next; /* in the book, that came later */
+	char *text;              /* the exact bytes that were signed */
 	size_t text_size;
 	uint64_t change;     /* the book's change counter when it came */
 	uint32_t from;       /* neighbour that it came from; UINT32_MAX if from none */
@@ -40,17 +41,17 @@ struct book_order {
 };
 
 struct book {
+	struct book_order *start; /* and what followed; NULL if there is none */
+	uint64_t change;          /* grows with every piece of news */
 	uint32_t count;
-	uint64_t change;                              /* grows with every piece of news */
-	struct book_order *orders[LIMITS_ORDERS_MAX]; /* the first is the start */
 };
 
 void book_init(struct book *book);
 void book_clear(struct book *book); /* forgets all orders; the change counter goes on */
 
-/* Takes over `order` (its memory belongs to the book then, also on failure). NULL if the book is
- * full or there is no memory. */
-struct book_order *book_add(struct book *book, struct order *order, const char *text,
+/* Takes over the memory of `order`; a start takes the place of all that was there. NULL, and
+ * nothing has changed, if the book is full or there is no memory. */
+struct book_order *book_add(struct book *book, const struct order *order, const char *text,
 	size_t text_size, const struct usign_signature *signature, uint64_t now_ms);
 
 struct book_order *book_find(const struct book *book, const uint8_t id[static BYTES_HASH_SIZE]);

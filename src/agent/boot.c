@@ -41,17 +41,13 @@ static void judge_boot(struct agent *agent)
 		return;
 	}
 	if (agent->journal.state == STATE_CONFIRMATION_PENDING) {
-		const struct machine_facts facts = { .healthy = true, .confirmed_seen = true };
-
 		if (flasher->slots < 2) {
 			begin_trial(agent);
 		} else if (start != NULL && life_runs_wrong_version(agent, &start->order.start)) {
 			(void)life_signal(agent, SIGNAL_BOOTED_OLD, REASON_WINDOW_OVER, "");
-		} else if (life_ask(agent, SIGNAL_CONFIRM, &facts, REASON_NONE, "") ==
-			   REASON_NONE) {
+		} else {
 			/* Confirmed, but the journal did not hear of it any more. */
-			if (start != NULL)
-				agent->journal.release_sequence = start->order.start.sequence;
+			life_keep_firmware(agent);
 		}
 		return;
 	}
@@ -67,30 +63,15 @@ static void judge_boot(struct agent *agent)
 	}
 }
 
-static bool is_named(const struct agent *agent, uint32_t *wave)
-{
-	const struct book_order *start = book_start(&agent->book);
-	struct usign_public own;
-	uint32_t index;
-
-	if (start == NULL)
-		return false;
-	index = order_find_participant(&start->order.start, agent->setup.name);
-	usign_public_of(&own, &agent->setup.node_key);
-	if (index == UINT32_MAX ||
-		memcmp(start->order.start.participants[index].key, own.key, ORDER_KEY_SIZE) != 0)
-		return false;
-	*wave = start->order.start.participants[index].wave;
-	return true;
-}
-
 void boot_begin(struct agent *agent)
 {
+	const struct book_order *start = book_start(&agent->book);
 	enum node_state before = agent->journal.state;
 
 	agent->journal.incarnation++;
 	agent->state_since_ms = agent->now_ms;
-	agent->participant = is_named(agent, &agent->wave);
+	agent->participant =
+		start != NULL && accept_names_us(agent, &start->order.start, &agent->wave);
 	/* The incarnation must be on disk before a record of it is signed. */
 	agent->journal_due = true;
 

@@ -14,7 +14,7 @@ void download_start(struct agent *agent)
 
 	memset(download, 0, sizeof(*download));
 	download->outstanding = outstanding;
-	download->phase = DOWNLOAD_RELEASE;
+	agent->download_phase = DOWNLOAD_RELEASE;
 	download->ask_next_ms = agent->now_ms;
 	download->ask_pause_ms = AGENT_RELEASE_PAUSE_MS;
 	download->progress_ms = agent->now_ms;
@@ -22,13 +22,11 @@ void download_start(struct agent *agent)
 
 void download_stop(struct agent *agent, bool drop_image)
 {
-	struct download *download = &agent->download;
-
-	if (download->phase == DOWNLOAD_CHUNKS)
+	if (agent->download_phase == DOWNLOAD_CHUNKS)
 		(void)agent_act(agent, ACTION_FETCH_STOP);
-	if (drop_image && download->phase > DOWNLOAD_RELEASE)
+	if (drop_image && agent->download_phase > DOWNLOAD_RELEASE)
 		(void)agent_act(agent, ACTION_IMAGE_DROP);
-	download->phase = DOWNLOAD_IDLE;
+	agent->download_phase = DOWNLOAD_IDLE;
 }
 
 uint64_t download_held_bytes(const struct agent *agent)
@@ -36,7 +34,7 @@ uint64_t download_held_bytes(const struct agent *agent)
 	const struct download *download = &agent->download;
 	uint64_t bytes;
 
-	if (download->phase < DOWNLOAD_CHUNKS)
+	if (agent->download_phase < DOWNLOAD_CHUNKS)
 		return 0;
 	bytes = (uint64_t)download->planner.held.held_count * download->image.chunk_size;
 	return bytes < download->image.size ? bytes : download->image.size;
@@ -85,10 +83,10 @@ static void end_round(struct agent *agent)
 	download->ask_pause_ms += download->ask_pause_ms / 2;
 	if (download->ask_pause_ms > AGENT_RELEASE_PAUSE_MAX_MS)
 		download->ask_pause_ms = AGENT_RELEASE_PAUSE_MAX_MS;
-	if (download->round_verdict != REASON_NONE && ++download->rounds >= ROUNDS_OF_DOUBT)
-		refuse(agent, download->round_verdict, "");
-	else if (download->round_verdict == REASON_NONE)
+	if (download->round_verdict == REASON_NONE)
 		download->rounds = 0;
+	else if (++download->rounds >= ROUNDS_OF_DOUBT)
+		refuse(agent, download->round_verdict, "");
 	download->round_verdict = REASON_NONE;
 }
 
@@ -108,7 +106,7 @@ static void ask_for_release(struct agent *agent)
 		download->ask_cursor++;
 	if (download->ask_cursor == RELEASE_SOURCES_MAX) {
 		end_round(agent);
-		if (download->phase == DOWNLOAD_RELEASE)
+		if (agent->download_phase == DOWNLOAD_RELEASE)
 			agent_wake_at(agent, download->ask_next_ms);
 		return;
 	}
@@ -131,7 +129,7 @@ static void open_image(struct agent *agent)
 		return;
 	action->image_open.image = &download->image;
 	memcpy(action->image_open.release_id, sources_start(agent)->release_id, BYTES_HASH_SIZE);
-	download->phase = DOWNLOAD_OPENING;
+	agent->download_phase = DOWNLOAD_OPENING;
 	download->outstanding.open++;
 }
 
@@ -151,9 +149,10 @@ static void judge_release(struct agent *agent, const struct event *event)
 		.allow_downgrade = start->allow_downgrade,
 		.compat_version = agent->setup.compat_version,
 	};
-	char detail[LIMITS_MESSAGE_SIZE + 1] = "";
+	char detail[LIMITS_MESSAGE_SIZE + 1];
 	enum reason reason;
 
+	detail[0] = '\0';
 	memcpy(question.release_id, start->release_id, BYTES_HASH_SIZE);
 	reason = verdict_give(
 		&question, &download->manifest, &download->image, detail, sizeof(detail));
@@ -188,10 +187,19 @@ static void add_peer(struct agent *agent, uint32_t peer, enum planner_rank rank)
 	(void)planner_peer_up(&agent->download.planner, peer, rank);
 }
 
+/* A neighbour, if it may have what we lack. */
+static bool add_neighbour(struct agent *agent, uint32_t neighbour)
+{
+	if (!sources_neighbour_may_help(agent, neighbour))
+		return false;
+	add_peer(agent, neighbour, PLANNER_NEIGHBOUR);
+	return true;
+}
+
 static void refresh_far(struct agent *agent)
 {
 	struct download *download = &agent->download;
-	char names[AGENT_FAR_MAX][LIMITS_NAME_SIZE + 1] = { "" };
+	char names[AGENT_FAR_MAX][LIMITS_NAME_SIZE + 1];
 
 	sources_choose_far(agent, names);
 	for (uint32_t i = 0; i < AGENT_FAR_MAX; i++) {
@@ -219,10 +227,8 @@ static void add_peers(struct agent *agent, bool local)
 		add_peer(agent, AGENT_PEER_LOCAL, PLANNER_NEIGHBOUR);
 		planner_map_over(&download->planner, AGENT_PEER_LOCAL, &full, agent->now_ms);
 	}
-	for (uint32_t i = 0; i < LIMITS_NEIGHBOURS_MAX; i++) {
-		if (sources_neighbour_may_help(agent, i))
-			add_peer(agent, i, PLANNER_NEIGHBOUR);
-	}
+	for (uint32_t i = 0; i < LIMITS_NEIGHBOURS_MAX; i++)
+		(void)add_neighbour(agent, i);
 	for (uint32_t i = 0; i < LIMITS_IMAGE_URLS_MAX; i++) {
 		if (sources_url(agent, i, &source))
 			add_peer(agent, AGENT_PEER_URL + i, PLANNER_URL);
@@ -238,7 +244,7 @@ static void image_opened(struct agent *agent, const struct event *event)
 
 	ensure(download->outstanding.open > 0);
 	download->outstanding.open--;
-	if (download->phase != DOWNLOAD_OPENING || download->outstanding.open > 0)
+	if (agent->download_phase != DOWNLOAD_OPENING || download->outstanding.open > 0)
 		return;
 	if (event->image_opened.error == EVENT_IMAGE_NO_SPACE) {
 		refuse(agent, REASON_NO_SPACE, event->image_opened.message);
@@ -250,13 +256,9 @@ static void image_opened(struct agent *agent, const struct event *event)
 	}
 	planner_init(&download->planner, download->image.chunk_count, prng_next(&agent->prng));
 	if (chunkmap_decode(&held, download->image.chunk_count, event->image_opened.held,
-		    event->image_opened.held_size) == CHUNKMAP_OK) {
-		for (uint32_t i = 0; i < held.chunk_count; i++) {
-			if (chunkmap_has(&held, i))
-				planner_hold(&download->planner, i);
-		}
-	}
-	download->phase = DOWNLOAD_CHUNKS;
+		    event->image_opened.held_size) == CHUNKMAP_OK)
+		planner_hold(&download->planner, &held);
+	agent->download_phase = DOWNLOAD_CHUNKS;
 	made_progress(agent);
 	add_peers(agent, event->image_opened.local);
 	agent_log(agent, LOG_INFO, "image", "%s: %" PRIu32 " of %" PRIu32 " chunks are here",
@@ -285,7 +287,7 @@ static void chunk_came(struct agent *agent, const struct event *event)
 	enum planner_outcome outcome = PLANNER_FAILED;
 	char who[LIMITS_URL_SIZE + 1];
 
-	if (download->phase != DOWNLOAD_CHUNKS || chunk >= download->image.chunk_count)
+	if (agent->download_phase != DOWNLOAD_CHUNKS || chunk >= download->image.chunk_count)
 		return;
 	if (event->chunk.outcome == EVENT_CHUNK_NOT_HELD)
 		outcome = PLANNER_NOT_HELD;
@@ -311,7 +313,7 @@ static void chunk_written(struct agent *agent, const struct event *event)
 
 	if (download->outstanding.write > 0)
 		download->outstanding.write--;
-	if (download->phase != DOWNLOAD_CHUNKS)
+	if (agent->download_phase != DOWNLOAD_CHUNKS)
 		return;
 	if (event->chunk_written.error == EVENT_IMAGE_NO_SPACE)
 		refuse(agent, REASON_NO_SPACE, "");
@@ -325,15 +327,14 @@ static void map_came(struct agent *agent, const struct event *event)
 {
 	struct download *download = &agent->download;
 	struct chunkmap map;
+	bool sound;
 
-	if (download->phase != DOWNLOAD_CHUNKS)
+	if (agent->download_phase != DOWNLOAD_CHUNKS)
 		return;
-	if (event->chunkmap.wire_size > 0 &&
-		chunkmap_decode(&map, download->image.chunk_count, event->chunkmap.wire,
-			event->chunkmap.wire_size) == CHUNKMAP_OK)
-		planner_map_over(&download->planner, event->chunkmap.peer, &map, agent->now_ms);
-	else
-		planner_map_over(&download->planner, event->chunkmap.peer, NULL, agent->now_ms);
+	sound = chunkmap_decode(&map, download->image.chunk_count, event->chunkmap.wire,
+			event->chunkmap.wire_size) == CHUNKMAP_OK;
+	planner_map_over(
+		&download->planner, event->chunkmap.peer, sound ? &map : NULL, agent->now_ms);
 }
 
 static void ask_for_chunks(struct agent *agent)
@@ -351,9 +352,10 @@ static void ask_for_chunks(struct agent *agent)
 			planner_peer_down(&download->planner, ask.peer);
 			continue;
 		}
+		action = agent_act(agent,
+			ask.kind == PLANNER_ASK_MAP ? ACTION_FETCH_CHUNKMAP : ACTION_FETCH_CHUNK);
+		ensure(action != NULL);
 		if (ask.kind == PLANNER_ASK_MAP) {
-			action = agent_act(agent, ACTION_FETCH_CHUNKMAP);
-			ensure(action != NULL);
 			action->fetch_chunkmap.source = source;
 			memcpy(action->fetch_chunkmap.sha256, download->image.sha256,
 				BYTES_HASH_SIZE);
@@ -361,8 +363,6 @@ static void ask_for_chunks(struct agent *agent)
 				chunkmap_wire_size(download->image.chunk_count);
 			continue;
 		}
-		action = agent_act(agent, ACTION_FETCH_CHUNK);
-		ensure(action != NULL);
 		action->fetch_chunk.source = source;
 		memcpy(action->fetch_chunk.sha256, download->image.sha256, BYTES_HASH_SIZE);
 		action->fetch_chunk.chunk = ask.chunk;
@@ -378,7 +378,7 @@ static void hash_image(struct agent *agent)
 {
 	if (agent_act(agent, ACTION_IMAGE_HASH) == NULL)
 		return;
-	agent->download.phase = DOWNLOAD_HASHING;
+	agent->download_phase = DOWNLOAD_HASHING;
 	agent->download.outstanding.hash++;
 }
 
@@ -389,13 +389,13 @@ static void image_hashed(struct agent *agent, const struct event *event)
 
 	ensure(download->outstanding.hash > 0);
 	download->outstanding.hash--;
-	if (download->phase != DOWNLOAD_HASHING || download->outstanding.hash > 0)
+	if (agent->download_phase != DOWNLOAD_HASHING || download->outstanding.hash > 0)
 		return;
 	if (event->image_hashed.error != EVENT_IMAGE_OK) {
 		image_file_failed(agent, event->image_hashed.message);
 		return;
 	}
-	if (memcmp(event->image_hashed.sha256, download->image.sha256, BYTES_HASH_SIZE) != 0) {
+	if (!bytes_same_32(event->image_hashed.sha256, download->image.sha256)) {
 		refuse(agent, REASON_HASH_MISMATCH, "");
 		return;
 	}
@@ -405,7 +405,7 @@ static void image_hashed(struct agent *agent, const struct event *event)
 	}
 	asked = agent_ask_flasher(agent, FLASHER_CHECK, 0);
 	ensure(asked);
-	download->phase = DOWNLOAD_CHECKING;
+	agent->download_phase = DOWNLOAD_CHECKING;
 	download->outstanding.check++;
 }
 
@@ -415,36 +415,35 @@ void download_flasher_checked(struct agent *agent, const struct event *event)
 
 	if (download->outstanding.check > 0)
 		download->outstanding.check--;
-	if (download->phase != DOWNLOAD_CHECKING || download->outstanding.check > 0)
+	if (agent->download_phase != DOWNLOAD_CHECKING || download->outstanding.check > 0)
 		return;
 	if (!event->flasher.ok) {
 		refuse(agent, REASON_FLASHER_CHECK, event->flasher.message);
 		return;
 	}
 	if (life_signal(agent, SIGNAL_IMAGE_READY, REASON_NONE, "") == REASON_NONE)
-		download->phase = DOWNLOAD_READY;
+		agent->download_phase = DOWNLOAD_READY;
 }
 
 /* ---- the door ---- */
 
-static bool is_about_our_release(const struct agent *agent, const uint8_t *release_id)
+static void release_over(struct agent *agent, const struct event *event)
 {
-	return agent->download.phase == DOWNLOAD_RELEASE &&
-	       memcmp(release_id, sources_start(agent)->release_id, BYTES_HASH_SIZE) == 0;
+	/* Both events begin alike. */
+	if (agent->download_phase != DOWNLOAD_RELEASE ||
+		!bytes_same_32(event->release.release_id, sources_start(agent)->release_id))
+		return;
+	agent->download.asking = false;
+	if (event->kind == EVENT_RELEASE)
+		judge_release(agent, event);
 }
 
 void download_event(struct agent *agent, const struct event *event)
 {
 	switch (event->kind) {
 	case EVENT_RELEASE:
-		if (is_about_our_release(agent, event->release.release_id)) {
-			agent->download.asking = false;
-			judge_release(agent, event);
-		}
-		break;
 	case EVENT_RELEASE_FAILED:
-		if (is_about_our_release(agent, event->release_failed.release_id))
-			agent->download.asking = false;
+		release_over(agent, event);
 		break;
 	case EVENT_IMAGE_OPENED:
 		image_opened(agent, event);
@@ -472,7 +471,7 @@ static void watch_for_stall(struct agent *agent)
 
 	if (agent->journal.state != STATE_DOWNLOADING || !agent_is_due(agent, stall_ms))
 		return;
-	if (agent->download.phase == DOWNLOAD_CHUNKS &&
+	if (agent->download_phase == DOWNLOAD_CHUNKS &&
 		planner_has_source(&agent->download.planner))
 		(void)life_signal(agent, SIGNAL_FETCH_FAIL, REASON_FETCH_FAILED,
 			"Nothing came for 20 s; trying again with pauses.");
@@ -485,34 +484,33 @@ void download_think(struct agent *agent)
 {
 	struct download *download = &agent->download;
 
-	if (download->phase == DOWNLOAD_IDLE || download->phase == DOWNLOAD_READY)
+	if (agent->download_phase == DOWNLOAD_IDLE || agent->download_phase == DOWNLOAD_READY)
 		return;
-	if (download->phase == DOWNLOAD_RELEASE)
+	if (agent->download_phase == DOWNLOAD_RELEASE)
 		ask_for_release(agent);
-	if (download->phase == DOWNLOAD_CHUNKS) {
+	if (agent->download_phase == DOWNLOAD_CHUNKS) {
 		if (!chunkmap_complete(&download->planner.held))
 			ask_for_chunks(agent);
 		else if (download->outstanding.write == 0)
 			hash_image(agent);
 	}
-	if (download->phase == DOWNLOAD_RELEASE || download->phase == DOWNLOAD_CHUNKS)
+	if (agent->download_phase == DOWNLOAD_RELEASE || agent->download_phase == DOWNLOAD_CHUNKS)
 		watch_for_stall(agent);
-	else if (download->phase != DOWNLOAD_IDLE)
+	else if (agent->download_phase != DOWNLOAD_IDLE)
 		download->progress_ms = agent->now_ms;
 }
 
 void download_neighbour_up(struct agent *agent, uint32_t neighbour)
 {
-	if (agent->download.phase == DOWNLOAD_CHUNKS &&
-		sources_neighbour_may_help(agent, neighbour))
-		add_peer(agent, neighbour, PLANNER_NEIGHBOUR);
-	if (agent->download.phase == DOWNLOAD_RELEASE)
+	if (agent->download_phase == DOWNLOAD_CHUNKS)
+		(void)add_neighbour(agent, neighbour);
+	if (agent->download_phase == DOWNLOAD_RELEASE)
 		agent->download.ask_next_ms = agent->now_ms;
 }
 
 void download_neighbour_down(struct agent *agent, uint32_t neighbour)
 {
-	if (agent->download.phase == DOWNLOAD_CHUNKS)
+	if (agent->download_phase == DOWNLOAD_CHUNKS)
 		planner_peer_down(&agent->download.planner, neighbour);
 }
 
@@ -520,14 +518,12 @@ void download_record_news(struct agent *agent, const struct roster_entry *entry)
 {
 	uint32_t neighbour;
 
-	if (agent->download.phase != DOWNLOAD_CHUNKS)
+	if (agent->download_phase != DOWNLOAD_CHUNKS)
 		return;
 	neighbour = sources_neighbour_named(agent, entry->record.name);
 	if (neighbour != AGENT_PEER_NONE) {
-		if (sources_neighbour_may_help(agent, neighbour)) {
-			add_peer(agent, neighbour, PLANNER_NEIGHBOUR);
+		if (add_neighbour(agent, neighbour))
 			planner_map_stale(&agent->download.planner, neighbour, agent->now_ms);
-		}
 	} else if (sources_has_whole_image(agent, &entry->record)) {
 		refresh_far(agent);
 	}

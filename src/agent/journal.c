@@ -33,8 +33,8 @@ static void write_journal(struct text *text, const struct journal *journal, cons
 	text_begin_object(text);
 	members_write(text, members, MEMBER_COUNT, journal, false);
 	text_begin_list(text, "orders");
-	for (uint32_t i = 0; i < book->count; i++) {
-		book_write_order(book->orders[i], text);
+	for (const struct book_order *slot = book->start; slot != NULL; slot = slot->next) {
+		book_write_order(slot, text);
 		text_end_object(text);
 	}
 	text_add(text, "]}\n");
@@ -81,7 +81,7 @@ static bool head_is_sound(const char *bytes, size_t size)
 static void read_order(struct json_reader *reader, struct json_object *item, struct book *book,
 	const char *mesh, uint64_t now_ms)
 {
-	char blob[USIGN_SIGNATURE_BLOB_TEXT_SIZE + 1] = "";
+	char blob[USIGN_SIGNATURE_BLOB_TEXT_SIZE + 1];
 	char problem[LIMITS_MESSAGE_SIZE + 1];
 	struct usign_signature signature;
 	struct order order;
@@ -96,13 +96,12 @@ static void read_order(struct json_reader *reader, struct json_object *item, str
 		json_fail(reader, "orders", "hold what is no order");
 		return;
 	}
-	if ((book->count == 0) != (order.kind == ORDER_START)) {
-		order_free(&order);
+	if ((book->start == NULL) != (order.kind == ORDER_START))
 		json_fail(reader, "orders", "must begin with the start, and only it");
-		return;
-	}
-	if (book_add(book, &order, text, size, &signature, now_ms) == NULL)
+	else if (book_add(book, &order, text, size, &signature, now_ms) == NULL)
 		json_fail(reader, "orders", "are too many");
+	if (!json_ok(reader))
+		order_free(&order);
 }
 
 bool journal_decode(struct journal *journal, struct book *book, const char *mesh, const char *bytes,

@@ -19,11 +19,11 @@
 struct journal {
 	enum node_state state;
 	enum reason reason; /* of an error, an abort or a revert, or why it waits */
+	bool flashed;       /* passed the flash in this upgrade */
+	uint32_t window_s;  /* that the flasher was asked for */
 	uint64_t highest_epoch;
 	uint64_t incarnation;
 	uint64_t release_sequence; /* of the confirmed firmware: the floor */
-	bool flashed;              /* passed the flash in this upgrade */
-	uint32_t window_s;         /* that the flasher was asked for */
 	char message[LIMITS_MESSAGE_SIZE + 1];
 	char boot_id[LIMITS_NAME_SIZE + 1];             /* of the boot that wrote this */
 	char previous_version[LIMITS_VERSION_SIZE + 1]; /* what ran before the flash */

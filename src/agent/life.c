@@ -27,6 +27,13 @@ static bool is_journalled(enum node_state state)
 	       state != STATE_UPGRADE_AVAILABLE;
 }
 
+static void set_reason(struct agent *agent, enum reason reason, const char *message)
+{
+	agent->journal.reason = reason;
+	text_set(agent->journal.message, sizeof(agent->journal.message), message);
+	agent->changed = true;
+}
+
 static void set_state(
 	struct agent *agent, enum node_state state, enum reason reason, const char *message)
 {
@@ -36,13 +43,11 @@ static void set_state(
 		"state", "%s -> %s%s%s%s%s", state_name(agent->journal.state), state_name(state),
 		reason != REASON_NONE ? ": " : "", reason_word(reason),
 		message[0] != '\0' ? ": " : "", message);
+	set_reason(agent, reason, message);
 	agent->journal.state = state;
-	agent->journal.reason = reason;
-	text_set(agent->journal.message, sizeof(agent->journal.message), message);
 	agent->state_since_ms = agent->now_ms;
 	if (agent->active_until_ms < agent->now_ms + AGENT_ACTIVE_STATE_MS)
 		agent->active_until_ms = agent->now_ms + AGENT_ACTIVE_STATE_MS;
-	agent->changed = true;
 	if (is_journalled(state))
 		agent->journal_due = true;
 }
@@ -69,11 +74,8 @@ enum reason life_signal(
 /* Why nothing happens yet. Not a change of state, and not worth a write to flash. */
 static void wait_because(struct agent *agent, enum reason reason, const char *message)
 {
-	if (agent->journal.reason == reason && strcmp(agent->journal.message, message) == 0)
-		return;
-	agent->journal.reason = reason;
-	text_set(agent->journal.message, sizeof(agent->journal.message), message);
-	agent->changed = true;
+	if (agent->journal.reason != reason || strcmp(agent->journal.message, message) != 0)
+		set_reason(agent, reason, message);
 }
 
 /* ---- the upgrade as the roster shows it ---- */
@@ -99,31 +101,23 @@ bool life_question(const struct agent *agent, uint32_t wave, struct upgrade_ques
 void life_records(const struct agent *agent, const struct record **records)
 {
 	const struct order_start *start = &book_start(&agent->book)->order.start;
-	uint32_t at = 0;
 
-	/* Both lists are sorted by name: one walk. */
 	for (uint32_t i = 0; i < start->participant_count; i++) {
-		const struct roster_entry *entry = NULL;
+		const struct roster_entry *entry =
+			roster_find(&agent->roster, start->participants[i].name);
 
-		while (at < agent->roster.count && strcmp(agent->roster.entries[at]->record.name,
-							   start->participants[i].name) < 0)
-			at++;
-		if (at < agent->roster.count)
-			entry = agent->roster.entries[at];
 		/* Only the key that the start order pins speaks for a participant. */
-		records[i] = entry != NULL &&
-					     strcmp(entry->record.name,
-						     start->participants[i].name) == 0 &&
-					     memcmp(entry->key.key, start->participants[i].key,
-						     ORDER_KEY_SIZE) == 0
-				     ? &entry->record
-				     : NULL;
+		records[i] =
+			entry != NULL && bytes_same_32(entry->key.key, start->participants[i].key)
+				? &entry->record
+				: NULL;
 	}
 }
 
 struct outlook {
 	struct upgrade_question question;
 	struct upgrade_count count;
+	struct machine_facts facts;
 	const struct book_order *schedule;
 	const struct record *records[LIMITS_PARTICIPANTS_MAX];
 };
@@ -142,32 +136,17 @@ static void pick_confirm(const struct agent *agent, struct outlook *outlook)
 	}
 }
 
-static bool look(const struct agent *agent, struct outlook *outlook)
-{
-	if (!agent->participant || !life_question(agent, agent->wave, &outlook->question))
-		return false;
-	outlook->schedule = book_schedule(&agent->book, agent->wave);
-	life_records(agent, outlook->records);
-	upgrade_count(&outlook->count, &outlook->question, outlook->records);
-	pick_confirm(agent, outlook);
-	return true;
-}
-
 /* "node3, node7 and 2 more": those of the wave that have not done the step. */
 static void name_missing(
 	const struct outlook *outlook, enum upgrade_step step, char *message, size_t capacity)
 {
-	const struct order_start *start = outlook->question.start;
+	const struct order_participant *participant;
 	struct text text;
-	uint32_t missing = 0;
+	uint32_t at = 0, missing = 0;
 
 	text_init(&text, message, capacity);
-	for (uint32_t i = 0; i < start->participant_count; i++) {
-		const struct order_participant *participant = &start->participants[i];
-
-		if (participant->wave != outlook->question.wave ||
-			upgrade_has_done(&outlook->question, outlook->records[i], step))
-			continue;
+	while ((participant = upgrade_next_missing(
+			&outlook->question, outlook->records, step, &at)) != NULL) {
 		missing++;
 		if (text.size + strlen(participant->name) + 24 < capacity) {
 			text_add(&text, missing > 1 ? ", " : "");
@@ -197,14 +176,14 @@ static bool sees_other_waves(const struct agent *agent, const struct outlook *ou
 	return seen * 100 >= others * start->quorum_percent;
 }
 
-static struct machine_facts facts_of(const struct agent *agent, const struct outlook *outlook)
+static void find_facts(const struct agent *agent, struct outlook *outlook)
 {
 	const struct upgrade_question *question = &outlook->question;
 	const struct upgrade_count *count = &outlook->count;
 	const struct order_start *start = question->start;
 	bool goes_back = start->policy == ORDER_ATOMIC && count->reverted > 0;
 
-	return (struct machine_facts){
+	outlook->facts = (struct machine_facts){
 		.committed = upgrade_is_committed(count),
 		.past_flash_seen = count->past > (agent->journal.flashed ? 1u : 0u) && !goes_back,
 		.healthy = agent->healthy,
@@ -217,6 +196,18 @@ static struct machine_facts facts_of(const struct agent *agent, const struct out
 		.confirmed_seen = count->confirmed > 0,
 		.catch_up = start->catch_up,
 	};
+}
+
+static bool look(const struct agent *agent, struct outlook *outlook)
+{
+	if (!agent->participant || !life_question(agent, agent->wave, &outlook->question))
+		return false;
+	outlook->schedule = book_schedule(&agent->book, agent->wave);
+	life_records(agent, outlook->records);
+	upgrade_count(&outlook->count, &outlook->question, outlook->records);
+	pick_confirm(agent, outlook);
+	find_facts(agent, outlook);
+	return true;
 }
 
 /* ---- before the flash ---- */
@@ -232,8 +223,7 @@ static uint64_t hold_end(const struct outlook *outlook)
 	return from_ms + outlook->question.start->hold_ms;
 }
 
-static void give_up(
-	struct agent *agent, const struct outlook *outlook, const struct machine_facts *facts)
+static void give_up(struct agent *agent, const struct outlook *outlook)
 {
 	enum reason reason = outlook->schedule->countdown_known ? REASON_NOT_EVERYONE_SCHEDULED
 								: REASON_COUNTDOWN_LOST;
@@ -242,12 +232,11 @@ static void give_up(
 	if (!agent_is_due(agent, hold_end(outlook)))
 		return;
 	name_missing(outlook, UPGRADE_STEP_SCHEDULED, names, sizeof(names));
-	if (life_ask(agent, SIGNAL_HOLD_OVER, facts, reason, names) == REASON_NONE)
+	if (life_ask(agent, SIGNAL_HOLD_OVER, &outlook->facts, reason, names) == REASON_NONE)
 		download_stop(agent, true);
 }
 
-static void begin_flash(
-	struct agent *agent, const struct outlook *outlook, const struct machine_facts *facts)
+static void begin_flash(struct agent *agent, const struct outlook *outlook)
 {
 	uint32_t window_s = outlook->schedule->order.schedule.confirm_window_s;
 	char names[LIMITS_MESSAGE_SIZE + 1];
@@ -256,12 +245,12 @@ static void begin_flash(
 	/* The action is taken first: a state that says FLASHING without it would wait for ever. */
 	if (!agent_ask_flasher(agent, FLASHER_FLASH, window_s))
 		return;
-	objection = life_ask(agent, SIGNAL_COUNTDOWN_OVER, facts, REASON_NONE, "");
+	objection = life_ask(agent, SIGNAL_COUNTDOWN_OVER, &outlook->facts, REASON_NONE, "");
 	if (objection != REASON_NONE) {
 		agent->actions->count--;
 		name_missing(outlook, UPGRADE_STEP_SCHEDULED, names, sizeof(names));
 		wait_because(agent, objection, names);
-		give_up(agent, outlook, facts);
+		give_up(agent, outlook);
 		return;
 	}
 	agent->journal.flashed = true;
@@ -270,46 +259,42 @@ static void begin_flash(
 		agent->setup.version);
 	agent->flash_deadline_ms = agent->now_ms + AGENT_FLASH_PATIENCE_MS;
 	agent_log(agent, LOG_INFO, "flash", "the flash begins%s",
-		facts->committed ? "" : ", to catch up with the others");
+		outlook->facts.committed ? "" : ", to catch up with the others");
 }
 
 static void think_scheduled(struct agent *agent, const struct outlook *outlook)
 {
 	const struct book_order *schedule = outlook->schedule;
-	struct machine_facts facts = facts_of(agent, outlook);
 
 	if (schedule->countdown_known && !agent_is_due(agent, schedule->deadline_ms))
 		return;
-	if (schedule->countdown_known || facts.past_flash_seen)
-		begin_flash(agent, outlook, &facts);
+	if (schedule->countdown_known || outlook->facts.past_flash_seen)
+		begin_flash(agent, outlook);
 	else
-		give_up(agent, outlook, &facts);
+		give_up(agent, outlook);
 	if (agent->journal.state == STATE_UPGRADE_SCHEDULED)
 		agent_wake_at(agent, hold_end(outlook));
 }
 
 static void think_before(struct agent *agent, const struct outlook *outlook)
 {
-	struct machine_facts facts = facts_of(agent, outlook);
-
 	if (outlook->schedule == NULL)
 		return;
 	if (agent->journal.state == STATE_UPGRADE_READY) {
-		if (life_ask(agent, SIGNAL_SCHEDULE, &facts, REASON_NONE, "") == REASON_NONE)
+		if (life_ask(agent, SIGNAL_SCHEDULE, &outlook->facts, REASON_NONE, "") ==
+			REASON_NONE)
 			think_scheduled(agent, outlook);
 		return;
 	}
-	give_up(agent, outlook, &facts);
+	give_up(agent, outlook);
 }
 
 static void think_aborted(struct agent *agent, const struct outlook *outlook)
 {
-	struct machine_facts facts = facts_of(agent, outlook);
-
 	if (agent->journal.reason != REASON_NOT_EVERYONE_SCHEDULED &&
 		agent->journal.reason != REASON_COUNTDOWN_LOST)
 		return;
-	if (life_ask(agent, SIGNAL_REJOIN, &facts, REASON_NONE, "") == REASON_NONE)
+	if (life_ask(agent, SIGNAL_REJOIN, &outlook->facts, REASON_NONE, "") == REASON_NONE)
 		download_start(agent);
 }
 
@@ -339,7 +324,7 @@ bool life_runs_wrong_version(const struct agent *agent, const struct order_start
 	       strcmp(agent->setup.version, agent->journal.previous_version) == 0;
 }
 
-static void judge_health(struct agent *agent, const struct outlook *outlook)
+static void judge_health(struct agent *agent, struct outlook *outlook)
 {
 	bool healthy = agent->hooks_ok && outlook->count.running >= outlook->count.needed &&
 		       !life_runs_wrong_version(agent, outlook->question.start) &&
@@ -350,6 +335,7 @@ static void judge_health(struct agent *agent, const struct outlook *outlook)
 		agent->changed = true;
 		agent_log(agent, LOG_INFO, "health", healthy ? "healthy" : "not healthy");
 	}
+	outlook->facts.healthy = healthy;
 }
 
 static void ask_health(struct agent *agent)
@@ -371,8 +357,9 @@ void life_health_over(struct agent *agent, const struct event *event)
 static void go_back(struct agent *agent, const struct outlook *outlook)
 {
 	enum reason reason = REASON_WINDOW_OVER;
-	char names[LIMITS_MESSAGE_SIZE + 1] = "";
+	char names[LIMITS_MESSAGE_SIZE + 1];
 
+	names[0] = '\0';
 	if (outlook != NULL && outlook->count.running < outlook->count.participants) {
 		reason = REASON_WAVE_REVERTED;
 		name_missing(outlook, UPGRADE_STEP_RUNNING, names, sizeof(names));
@@ -395,19 +382,19 @@ static void ask_confirm(struct agent *agent)
 		agent->confirm_under_way = agent_ask_flasher(agent, FLASHER_CONFIRM, 0);
 }
 
-static void think_trial(struct agent *agent, const struct outlook *outlook)
+static void think_trial(struct agent *agent, struct outlook *outlook)
 {
 	enum node_state next;
 
 	ask_health(agent);
 	if (outlook != NULL) {
-		struct machine_facts facts;
-		char names[LIMITS_MESSAGE_SIZE + 1] = "";
+		char names[LIMITS_MESSAGE_SIZE + 1];
 		enum reason objection;
 
+		names[0] = '\0';
 		judge_health(agent, outlook);
-		facts = facts_of(agent, outlook);
-		objection = machine_ask(agent->journal.state, SIGNAL_CONFIRM, &facts, &next);
+		objection =
+			machine_ask(agent->journal.state, SIGNAL_CONFIRM, &outlook->facts, &next);
 		if (objection == REASON_NONE)
 			agent->confirm_decided = true;
 		else if (!agent->confirm_decided) {
@@ -431,26 +418,11 @@ static void confirm_failed(struct agent *agent, const char *message)
 	agent_log(agent, LOG_ERROR, "confirm_failed", "%s", message);
 }
 
-/* A flasher that says yes is no evidence; a confirm window that is gone is. */
-static void confirm_over(struct agent *agent, const struct event *event)
+void life_keep_firmware(struct agent *agent)
 {
 	const struct machine_facts facts = { .healthy = true, .confirmed_seen = true };
 	const struct book_order *start = book_start(&agent->book);
 
-	if (event->flasher.verb == FLASHER_CONFIRM && event->flasher.ok) {
-		if (!agent_ask_flasher(agent, FLASHER_REMAINING, 0))
-			confirm_failed(agent, "too much to do at once");
-		return;
-	}
-	if (!event->flasher.ok) {
-		confirm_failed(agent, event->flasher.message);
-		return;
-	}
-	if (event->flasher.remaining_ms >= 0) {
-		confirm_failed(agent, "the flasher said yes, but the confirm window still runs");
-		return;
-	}
-	agent->confirm_under_way = false;
 	if (life_ask(agent, SIGNAL_CONFIRM, &facts, REASON_NONE, "") != REASON_NONE)
 		return;
 	agent->setup.flasher.trial = false;
@@ -458,6 +430,27 @@ static void confirm_over(struct agent *agent, const struct event *event)
 	agent->healthy = false;
 	if (start != NULL)
 		agent->journal.release_sequence = start->order.start.sequence;
+}
+
+/* A flasher that says yes is no evidence; a confirm window that is gone is. */
+static void confirm_over(struct agent *agent, const struct event *event)
+{
+	const char *problem = NULL;
+
+	if (!event->flasher.ok)
+		problem = event->flasher.message;
+	else if (event->flasher.verb == FLASHER_REMAINING && event->flasher.remaining_ms >= 0)
+		problem = "the flasher said yes, but the confirm window still runs";
+	else if (event->flasher.verb == FLASHER_CONFIRM &&
+		 !agent_ask_flasher(agent, FLASHER_REMAINING, 0))
+		problem = "too much to do at once";
+
+	if (problem != NULL) {
+		confirm_failed(agent, problem);
+	} else if (event->flasher.verb == FLASHER_REMAINING) {
+		agent->confirm_under_way = false;
+		life_keep_firmware(agent);
+	}
 }
 
 void life_flasher_over(struct agent *agent, const struct event *event)

@@ -110,7 +110,6 @@ struct outstanding {
 };
 
 struct download {
-	enum download_phase phase;
 	bool asking;         /* ACTION_FETCH_RELEASE is under way */
 	uint32_t ask_cursor; /* which source next */
 	uint64_t ask_next_ms;
@@ -153,14 +152,16 @@ struct agent {
 	bool published_ever;
 	bool local_release; /* a directory on this machine, with local_release_id */
 
+	enum download_phase download_phase;
+
 	struct roster roster;
-	uint64_t window_end_ms;
+	struct book book;
 
 	/* The node, as the journal keeps it */
 	struct journal journal;
-	struct book book;
 
 	/* Timers, as values */
+	uint64_t window_end_ms;
 	uint64_t active_until_ms; /* the mesh is busy with an upgrade, also where we are not */
 	uint64_t state_since_ms;
 	uint64_t flash_deadline_ms;
@@ -215,12 +216,15 @@ struct order_offer {
 };
 
 /* NONE: taken. ALREADY_KNOWN: it was before; `*known` is it then. Else refused, with more in
- * `message`. */
+ * `message`, or "". */
 enum reason accept_order(struct agent *agent, const struct order_offer *offer,
 	struct book_order **taken, char *message, size_t capacity);
 
 /* Reads an order without taking it: for looking ahead in a slice. */
 bool accept_peek(const struct agent *agent, const struct order_offer *offer, struct order *order);
+
+/* Are we the participant of our name? A namesake with another key is somebody else. */
+bool accept_names_us(struct agent *agent, const struct order_start *start, uint32_t *wave);
 
 /* ---- boot.c ---- */
 
@@ -235,6 +239,9 @@ enum reason life_signal(
 	struct agent *agent, enum signal signal, enum reason reason, const char *message);
 enum reason life_ask(struct agent *agent, enum signal signal, const struct machine_facts *facts,
 	enum reason reason, const char *message);
+
+/* The new firmware stays: the flasher, or the boot, has shown it. */
+void life_keep_firmware(struct agent *agent);
 
 /* Everything that time or news made due. */
 void life_think(struct agent *agent);
@@ -274,8 +281,8 @@ const struct order_start *sources_start(const struct agent *agent);
 uint32_t sources_neighbour_named(const struct agent *agent, const char *name);
 bool sources_neighbour_may_help(const struct agent *agent, uint32_t neighbour);
 bool sources_has_whole_image(const struct agent *agent, const struct record *record);
-/* Names of nodes further away that have the whole image; how many, at most AGENT_FAR_MAX. */
-uint32_t sources_choose_far(struct agent *agent, char names[][LIMITS_NAME_SIZE + 1]);
+/* Names of nodes further away that have the whole image, and "" for the rest. */
+void sources_choose_far(struct agent *agent, char names[AGENT_FAR_MAX][LIMITS_NAME_SIZE + 1]);
 /* Source number `cursor` to ask for the release, nearest first; false if there is none there. */
 bool sources_release(struct agent *agent, uint32_t cursor, struct agent_source *source);
 /* URL number `index` of the image; false if there is none. */
@@ -287,8 +294,8 @@ void sources_describe(const struct agent *agent, uint32_t peer, char *text, size
 
 /* ---- slices.c ---- */
 
-extern const char slices_type_names[]; /* base/words.h, by enum agent_type */
-bool slices_find_type(const char *name, enum agent_type *type);
+extern const char slices_type_names[];              /* base/words.h, by enum agent_type */
+enum agent_type slices_find_type(const char *name); /* TYPE_COUNT if it is none of them */
 /* Grows with all news of the type. */
 uint64_t slices_change(const struct agent *agent, enum agent_type type);
 /* The only key that may sign for a name; NULL if none is pinned. */

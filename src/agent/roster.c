@@ -63,25 +63,20 @@ struct roster_entry *roster_find(const struct roster *roster, const char *name)
 	return found ? roster->entries[position] : NULL;
 }
 
+/* Room for one more entry, for this name. NULL if there is none. */
 static struct roster_entry *add_entry(struct roster *roster, const char *name)
 {
 	bool found;
 	uint32_t position = position_of(roster, name, &found);
-	struct roster_entry *entry;
+	struct roster_entry **entries, *entry;
 
 	ensure(!found);
 	if (roster->count == LIMITS_NODES_MAX)
 		return NULL;
-	if (roster->count == roster->capacity) {
-		uint32_t capacity = roster->capacity == 0 ? 16 : roster->capacity * 2;
-		struct roster_entry **entries =
-			realloc(roster->entries, capacity * sizeof(struct roster_entry *));
-
-		if (entries == NULL)
-			return NULL;
-		roster->entries = entries;
-		roster->capacity = capacity;
-	}
+	entries = realloc(roster->entries, (roster->count + 1) * sizeof(struct roster_entry *));
+	if (entries == NULL)
+		return NULL;
+	roster->entries = entries;
 	entry = calloc(1, sizeof(*entry));
 	if (entry == NULL)
 		return NULL;
@@ -97,10 +92,9 @@ bool roster_open(const struct roster_offer *offer, struct record *record, struct
 {
 	struct json_reader reader;
 	struct json_object *envelope = json_parse(&reader, offer->envelope, offer->envelope_size);
-	char key_blob[USIGN_PUBLIC_BLOB_TEXT_SIZE + 1] = "";
-	char signature_blob[USIGN_SIGNATURE_BLOB_TEXT_SIZE + 1] = "";
+	char key_blob[USIGN_PUBLIC_BLOB_TEXT_SIZE + 1];
+	char signature_blob[USIGN_SIGNATURE_BLOB_TEXT_SIZE + 1];
 	struct usign_signature signature;
-	struct record decoded;
 	size_t text_size = 0;
 	const char *text = json_get_string_view(&reader, envelope, "record", &text_size);
 	bool ok = false;
@@ -113,16 +107,14 @@ bool roster_open(const struct roster_offer *offer, struct record *record, struct
 		json_explain(&reader, problem, capacity);
 	} else if (!usign_public_from_blob(key, key_blob)) {
 		text_set(problem, capacity, "key is not a usign key");
-	} else if (offer->pinned != NULL && memcmp(key->key, offer->pinned, USIGN_KEY_SIZE) != 0) {
+	} else if (offer->pinned != NULL && !bytes_same_32(key->key, offer->pinned)) {
 		text_set(problem, capacity, "key is not the one that the start order pins");
 	} else if (!usign_signature_from_blob(&signature, signature_blob) ||
 		   !usign_verify(key, &signature, text, text_size)) {
 		text_set(problem, capacity, "signature does not fit");
-	} else if (record_decode(&decoded, text, text_size, offer->mesh, problem, capacity)) {
-		ok = strcmp(decoded.name, offer->name) == 0;
-		if (ok)
-			*record = decoded;
-		else
+	} else if (record_decode(record, text, text_size, offer->mesh, problem, capacity)) {
+		ok = strcmp(record->name, offer->name) == 0;
+		if (!ok)
 			text_set(problem, capacity, "name is not the one it was sent under");
 	}
 	json_free(envelope);
@@ -140,20 +132,26 @@ static uint64_t expiry_of(const struct roster_offer *offer)
 	return offer->now_ms + (uint64_t)ttl_s * 1000;
 }
 
-static bool same_envelope(const struct roster_entry *entry, const struct roster_offer *offer)
+bool roster_is_same(const struct roster_entry *entry, const struct roster_offer *offer)
 {
 	return entry->envelope_size == offer->envelope_size &&
 	       memcmp(entry->envelope, offer->envelope, offer->envelope_size) == 0;
 }
 
-/* Replaces what the entry holds. The envelope is copied first: nothing is lost without memory. */
-static bool fill_entry(struct roster *roster, struct roster_entry *entry, const char *envelope,
-	size_t size, const struct record *record, const struct usign_public *key)
+/* Replaces what the entry holds, or makes a new one. The envelope is copied first: nothing is lost
+ * without memory. */
+static struct roster_entry *put(struct roster *roster, struct roster_entry *entry,
+	const char *envelope, size_t size, const struct record *record,
+	const struct usign_public *key)
 {
 	char *copy = malloc(size);
 
-	if (copy == NULL)
-		return false;
+	if (copy != NULL && entry == NULL)
+		entry = add_entry(roster, record->name);
+	if (copy == NULL || entry == NULL) {
+		free(copy);
+		return NULL;
+	}
 	memcpy(copy, envelope, size);
 	free(entry->envelope);
 	entry->envelope = copy;
@@ -161,7 +159,7 @@ static bool fill_entry(struct roster *roster, struct roster_entry *entry, const 
 	entry->record = *record;
 	entry->key = *key;
 	entry->change = ++roster->change;
-	return true;
+	return entry;
 }
 
 static bool drop_at(struct roster *roster, uint32_t position)
@@ -177,57 +175,48 @@ enum roster_news roster_take(
 	struct roster *roster, const struct roster_offer *offer, char *problem, size_t capacity)
 {
 	struct roster_entry *entry = roster_find(roster, offer->name);
+	uint64_t expires_ms = expiry_of(offer);
 	struct record record;
 	struct usign_public key;
-	bool rekeyed;
+	bool known, rekeyed;
+	int age;
 
 	if (offer->envelope_size > ENVELOPE_SIZE_MAX) {
 		text_set(problem, capacity, "record is too long");
 		return ROSTER_REFUSED;
 	}
-	if (entry != NULL && same_envelope(entry, offer)) {
-		uint64_t expires_ms = expiry_of(offer);
-
+	if (entry != NULL && roster_is_same(entry, offer)) {
 		if (expires_ms > entry->expires_ms)
 			entry->expires_ms = expires_ms;
 		return ROSTER_SAME;
 	}
 	if (!roster_open(offer, &record, &key, problem, capacity))
 		return ROSTER_REFUSED;
-	rekeyed = entry != NULL && memcmp(entry->key.key, key.key, USIGN_KEY_SIZE) != 0;
+	rekeyed = entry != NULL && !bytes_same_32(entry->key.key, key.key);
 	if (rekeyed && offer->pinned == NULL) {
 		text_set(problem, capacity, "name belongs to another key");
 		return ROSTER_REFUSED;
 	}
-	if (entry != NULL && !rekeyed && record_compare_age(&record, &entry->record) <= 0) {
+	age = entry != NULL && !rekeyed ? record_compare_age(&record, &entry->record) : 1;
+	if (age == 0)
+		return ROSTER_SAME;
+	if (age < 0) {
 		/* A plain peer keeps what has the larger TTL: outlive the older copy. */
-		if (record_compare_age(&record, &entry->record) == 0)
-			return ROSTER_SAME;
-		if (expiry_of(offer) >= entry->expires_ms)
-			entry->expires_ms = expiry_of(offer) + 1000;
+		if (expires_ms >= entry->expires_ms)
+			entry->expires_ms = expires_ms + 1000;
 		return ROSTER_OLDER;
 	}
+	known = entry != NULL;
+	entry = put(roster, entry, offer->envelope, offer->envelope_size, &record, &key);
 	if (entry == NULL) {
-		entry = add_entry(roster, offer->name);
-		if (entry == NULL) {
-			text_set(problem, capacity, "there is no room for more nodes");
-			return ROSTER_REFUSED;
-		}
-		/* The name is what the array is sorted by; it must be there whatever follows. */
-		entry->record = record;
-	} else {
-		entry->moved = !rekeyed;
-	}
-	if (!fill_entry(roster, entry, offer->envelope, offer->envelope_size, &record, &key)) {
-		text_set(problem, capacity, "there is no memory for it");
-		if (entry->envelope == NULL) {
-			bool found;
-
-			drop_at(roster, position_of(roster, offer->name, &found));
-		}
+		text_set(problem, capacity,
+			!known && roster->count == LIMITS_NODES_MAX
+				? "there is no room for more nodes"
+				: "there is no memory for it");
 		return ROSTER_REFUSED;
 	}
-	entry->expires_ms = expiry_of(offer);
+	entry->moved = known && !rekeyed;
+	entry->expires_ms = expires_ms;
 	entry->seen_ms = offer->now_ms;
 	entry->from = offer->from;
 	return ROSTER_NEWS;
@@ -258,14 +247,9 @@ bool roster_put_own(struct roster *roster, const struct record *record, const ch
 	/* Our own text holds printable characters only: quotes and backslashes double, no more. */
 	ensure(!text_cut(&text));
 
-	if (entry == NULL) {
-		entry = add_entry(roster, record->name);
-		if (entry == NULL)
-			return false;
-		entry->record = *record;
-	}
-	if (!fill_entry(roster, entry, envelope, text.size, record, &key))
-		return entry->envelope != NULL;
+	entry = put(roster, entry, envelope, text.size, record, &key);
+	if (entry == NULL)
+		return false;
 	if (entry->expires_ms < now_ms + (uint64_t)ROSTER_TTL_S * 1000)
 		entry->expires_ms = now_ms + (uint64_t)ROSTER_TTL_S * 1000;
 	entry->seen_ms = now_ms;

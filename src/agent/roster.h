@@ -36,7 +36,6 @@ struct roster_entry {
 struct roster {
 	struct roster_entry **entries;
 	uint32_t count;
-	uint32_t capacity;
 	uint64_t change; /* grows with every piece of news */
 };
 
@@ -62,6 +61,9 @@ struct roster_offer {
 	uint32_t from;
 	uint64_t now_ms;
 };
+
+/* Is it what the entry holds, byte by byte? */
+bool roster_is_same(const struct roster_entry *entry, const struct roster_offer *offer);
 
 /* A record from outside. Nothing of it is interpreted before its signature was verified. */
 enum roster_news roster_take(

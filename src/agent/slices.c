@@ -16,22 +16,18 @@ enum {
 	ORDER_PASSES_MAX = 4, /* start, schedule, confirm: each may need the one before */
 };
 
-bool slices_find_type(const char *name, enum agent_type *type)
+enum agent_type slices_find_type(const char *name)
 {
 	unsigned found = words_find(slices_type_names, name);
 
-	if (found == WORDS_NONE)
-		return false;
-	*type = (enum agent_type)found;
-	return true;
+	return found < TYPE_COUNT ? (enum agent_type)found : TYPE_COUNT;
 }
 
 bool agent_speaks(const struct agent *agent, const char *type)
 {
-	enum agent_type found;
+	enum agent_type found = slices_find_type(type);
 
-	return slices_find_type(type, &found) &&
-	       (found != TYPE_PROJECTION || agent->setup.projection);
+	return found < TYPE_PROJECTION || (found == TYPE_PROJECTION && agent->setup.projection);
 }
 
 uint64_t slices_change(const struct agent *agent, enum agent_type type)
@@ -67,7 +63,6 @@ static bool slice_is_full(const struct text *text, size_t more)
 static void write_nodes(const struct agent *agent, uint64_t now_ms, uint64_t after_change,
 	uint32_t not_from, struct text *text)
 {
-	slice_write_begin(text);
 	for (uint32_t i = 0; i < agent->roster.count; i++) {
 		const struct roster_entry *entry = agent->roster.entries[i];
 
@@ -80,7 +75,6 @@ static void write_nodes(const struct agent *agent, uint64_t now_ms, uint64_t aft
 			ttl_left_s(entry->expires_ms, now_ms), entry->envelope,
 			entry->envelope_size);
 	}
-	slice_write_end(text);
 }
 
 /* An order can have 64 KiB: it is written where it goes. */
@@ -108,8 +102,7 @@ static void write_orders(const struct agent *agent, uint64_t now_ms, uint64_t af
 	const struct book_order *sorted[LIMITS_ORDERS_MAX];
 	uint32_t count = 0;
 
-	for (uint32_t i = 0; i < agent->book.count; i++) {
-		const struct book_order *slot = agent->book.orders[i];
+	for (const struct book_order *slot = agent->book.start; slot != NULL; slot = slot->next) {
 		uint32_t at = count;
 
 		if (slot->change <= after_change ||
@@ -122,46 +115,35 @@ static void write_orders(const struct agent *agent, uint64_t now_ms, uint64_t af
 		sorted[at] = slot;
 		count++;
 	}
-	slice_write_begin(text);
 	for (uint32_t i = 0; i < count && !slice_is_full(text, sorted[i]->text_size * 2); i++)
 		write_order(agent, sorted[i], now_ms, text);
-	slice_write_end(text);
-}
-
-static void write_slice(const struct agent *agent, uint64_t now_ms, const char *type,
-	uint64_t after_change, uint32_t not_from, struct text *text)
-{
-	enum agent_type found;
-
-	if (!slices_find_type(type, &found)) {
-		slice_write_begin(text);
-		slice_write_end(text);
-	} else if (found == TYPE_NODES) {
-		write_nodes(agent, now_ms, after_change, not_from, text);
-	} else if (found == TYPE_ORDERS) {
-		write_orders(agent, now_ms, after_change, not_from, text);
-	} else {
-		store_write(&agent->projection, text);
-	}
-}
-
-void agent_slice(const struct agent *agent, uint64_t now_ms, const char *type, struct text *text)
-{
-	write_slice(agent, now_ms, type, 0, AGENT_PEER_NONE, text);
 }
 
 void agent_slice_for(const struct agent *agent, uint64_t now_ms, uint32_t neighbour,
 	const char *type, struct text *text)
 {
-	enum agent_type found;
+	enum agent_type found = slices_find_type(type);
+	uint64_t after_change = 0;
 
-	ensure(neighbour < LIMITS_NEIGHBOURS_MAX);
+	ensure(neighbour < LIMITS_NEIGHBOURS_MAX || neighbour == AGENT_PEER_NONE);
 
-	write_slice(agent, now_ms, type,
-		slices_find_type(type, &found)
-			? agent->neighbours[neighbour].types[found].sent_change
-			: 0,
-		neighbour, text);
+	if (found == TYPE_PROJECTION) {
+		store_write(&agent->projection, text);
+		return;
+	}
+	if (neighbour != AGENT_PEER_NONE && found < TYPE_COUNT)
+		after_change = agent->neighbours[neighbour].types[found].sent_change;
+	slice_write_begin(text);
+	if (found == TYPE_NODES)
+		write_nodes(agent, now_ms, after_change, neighbour, text);
+	else if (found == TYPE_ORDERS)
+		write_orders(agent, now_ms, after_change, neighbour, text);
+	slice_write_end(text);
+}
+
+void agent_slice(const struct agent *agent, uint64_t now_ms, const char *type, struct text *text)
+{
+	agent_slice_for(agent, now_ms, AGENT_PEER_NONE, type, text);
 }
 
 /* ---- slices in: records ---- */
@@ -188,12 +170,11 @@ static void hear_of_ourselves(struct agent *agent, const struct roster_offer *of
 	struct usign_public key, ours;
 	struct record record;
 
-	if (own != NULL && own->envelope_size == offer->envelope_size &&
-		memcmp(own->envelope, offer->envelope, own->envelope_size) == 0)
+	if (own != NULL && roster_is_same(own, offer))
 		return;
 	usign_public_of(&ours, &agent->setup.node_key);
 	if (!roster_open(offer, &record, &key, problem, sizeof(problem)) ||
-		memcmp(key.key, ours.key, USIGN_KEY_SIZE) != 0)
+		!bytes_same_32(key.key, ours.key))
 		return;
 	if (record.incarnation >= agent->journal.incarnation &&
 		record_compare_age(&record, &agent->published) > 0) {
@@ -247,9 +228,8 @@ static void take_nodes(struct agent *agent, const struct event *event)
 /* ---- slices in: orders ---- */
 
 struct order_value {
-	struct json_object *object; /* what the pointers below point into */
-	const char *text;
-	size_t text_size;
+	struct json_object *object; /* what the offer points into */
+	struct order_offer offer;
 	char signature[USIGN_SIGNATURE_BLOB_TEXT_SIZE + 1];
 	bool has_countdown;
 	uint8_t hops;
@@ -262,7 +242,9 @@ static bool open_value(struct order_value *value, const struct slice_entry *entr
 
 	memset(value, 0, sizeof(*value));
 	value->object = json_parse(&reader, entry->data, entry->data_size);
-	value->text = json_get_string_view(&reader, value->object, "order", &value->text_size);
+	value->offer.text =
+		json_get_string_view(&reader, value->object, "order", &value->offer.text_size);
+	value->offer.signature = value->signature;
 	json_get_string(
 		&reader, value->object, "signature", value->signature, sizeof(value->signature));
 	if (json_ok(&reader) && json_has(value->object, "hops")) {
@@ -275,7 +257,6 @@ static bool open_value(struct order_value *value, const struct slice_entry *entr
 	if (json_ok(&reader))
 		return true;
 	json_free(value->object);
-	value->object = NULL;
 	return false;
 }
 
@@ -318,7 +299,7 @@ static void take_countdown(struct agent *agent, struct book_order *slot,
 
 /* Is a schedule for this start among the entries? Then the start was not alone there any more. */
 static bool schedule_came_along(
-	const struct agent *agent, const struct event *event, const struct order_value *start)
+	const struct agent *agent, const struct event *event, const struct order_offer *start)
 {
 	uint8_t start_id[BYTES_HASH_SIZE];
 	struct slice_reader reader;
@@ -329,19 +310,13 @@ static bool schedule_came_along(
 	slice_reader_init(&reader, event->slice.data, event->slice.data_size);
 	while (!found && slice_reader_next(&reader, &entry)) {
 		struct order_value value;
-		struct order_offer offer;
 		struct order order;
 
 		if (!open_value(&value, &entry))
 			continue;
-		offer = (struct order_offer){
-			.text = value.text,
-			.text_size = value.text_size,
-			.signature = value.signature,
-		};
-		if (accept_peek(agent, &offer, &order)) {
+		if (accept_peek(agent, &value.offer, &order)) {
 			found = order.kind == ORDER_SCHEDULE &&
-				memcmp(order.schedule.start_id, start_id, BYTES_HASH_SIZE) == 0;
+				bytes_same_32(order.schedule.start_id, start_id);
 			order_free(&order);
 		}
 		json_free(value.object);
@@ -367,19 +342,14 @@ static bool take_order(
 	if (!open_value(&value, entry))
 		return false;
 	if (slot == NULL) {
-		char message[LIMITS_MESSAGE_SIZE + 1] = "";
-		struct order_offer offer = {
-			.text = value.text,
-			.text_size = value.text_size,
-			.signature = value.signature,
-			.from = event->slice.neighbour,
-		};
+		char message[LIMITS_MESSAGE_SIZE + 1];
 
-		reason = accept_order(agent, &offer, &slot, message, sizeof(message));
+		value.offer.from = event->slice.neighbour;
+		reason = accept_order(agent, &value.offer, &slot, message, sizeof(message));
 		if (reason == REASON_LOST_TO_LOWER_ID &&
-			schedule_came_along(agent, event, &value)) {
-			offer.scheduled_elsewhere = true;
-			reason = accept_order(agent, &offer, &slot, message, sizeof(message));
+			schedule_came_along(agent, event, &value.offer)) {
+			value.offer.scheduled_elsewhere = true;
+			reason = accept_order(agent, &value.offer, &slot, message, sizeof(message));
 		}
 	}
 	if (slot != NULL && slot->order.kind == ORDER_SCHEDULE)

@@ -38,27 +38,28 @@ bool sources_neighbour_may_help(const struct agent *agent, uint32_t neighbour)
 
 bool sources_has_whole_image(const struct agent *agent, const struct record *record)
 {
-	const struct book_order *start = book_start(&agent->book);
+	const struct order *order = &book_start(&agent->book)->order;
 
-	if (record->epoch != start->order.epoch ||
-		memcmp(record->upgrade, start->order.upgrade, ORDER_UPGRADE_SIZE) != 0)
-		return record->source;
-	return record->source || (strcmp(record->board, agent->setup.board) == 0 &&
-					 (record->state == STATE_UPGRADE_READY ||
-						 record->state == STATE_UPGRADE_SCHEDULED));
+	return record->source ||
+	       (record->epoch == order->epoch &&
+		       memcmp(record->upgrade, order->upgrade, ORDER_UPGRADE_SIZE) == 0 &&
+		       strcmp(record->board, agent->setup.board) == 0 &&
+		       (record->state == STATE_UPGRADE_READY ||
+			       record->state == STATE_UPGRADE_SCHEDULED));
 }
 
 /*
  * Nodes further away that can give the whole image: up to AGENT_FAR_MAX of them, from a random
  * place on, so that not everybody asks the same one. Sources first.
  */
-uint32_t sources_choose_far(struct agent *agent, char names[][LIMITS_NAME_SIZE + 1])
+void sources_choose_far(struct agent *agent, char names[AGENT_FAR_MAX][LIMITS_NAME_SIZE + 1])
 {
 	const struct roster *roster = &agent->roster;
 	uint32_t chosen = 0, first;
 
+	memset(names, 0, AGENT_FAR_MAX * sizeof(names[0]));
 	if (roster->count == 0)
-		return 0;
+		return;
 	first = prng_below(&agent->prng, roster->count);
 	for (uint32_t sources = 0; sources < 2; sources++) {
 		for (uint32_t i = 0; i < roster->count && chosen < AGENT_FAR_MAX; i++) {
@@ -73,7 +74,6 @@ uint32_t sources_choose_far(struct agent *agent, char names[][LIMITS_NAME_SIZE +
 			text_set(names[chosen++], LIMITS_NAME_SIZE + 1, record->name);
 		}
 	}
-	return chosen;
 }
 
 static bool far_source(const struct agent *agent, const char *name, struct agent_source *source)
@@ -86,59 +86,22 @@ static bool far_source(const struct agent *agent, const char *name, struct agent
 	return true;
 }
 
-/* Source number `cursor` to ask for the release, in the order of nearness. */
-bool sources_release(struct agent *agent, uint32_t cursor, struct agent_source *source)
-{
-	const struct order_start *start = sources_start(agent);
-
-	source->peer = cursor;
-	source->url[0] = '\0';
-	if (cursor == 0) {
-		source->peer = AGENT_PEER_LOCAL;
-		return true;
-	}
-	cursor--;
-	if (cursor < LIMITS_NEIGHBOURS_MAX) {
-		source->peer = cursor;
-		return agent->neighbours[cursor].up;
-	}
-	cursor -= LIMITS_NEIGHBOURS_MAX;
-	if (cursor < AGENT_FAR_MAX) {
-		if (cursor == 0) {
-			memset(agent->download.far_names, 0, sizeof(agent->download.far_names));
-			sources_choose_far(agent, agent->download.far_names);
-		}
-		source->peer = AGENT_PEER_FAR + cursor;
-		return agent->download.far_names[cursor][0] != '\0' &&
-		       far_source(agent, agent->download.far_names[cursor], source);
-	}
-	cursor -= AGENT_FAR_MAX;
-	if (cursor >= start->url_count)
-		return false;
-	source->peer = AGENT_PEER_URL + cursor;
-	text_set(source->url, sizeof(source->url), start->urls[cursor]);
-	return true;
-}
-
 /* URL peers: those that the image names, then the release's own places. */
 bool sources_url(const struct agent *agent, uint32_t index, struct agent_source *source)
 {
 	const struct image *image = &agent->download.image;
 	const struct order_start *start = sources_start(agent);
-	struct text url;
+	int size;
 
 	if (index < image->url_count) {
 		text_set(source->url, sizeof(source->url), image->urls[index]);
 		return true;
 	}
 	index -= image->url_count;
-	if (index >= start->url_count ||
-		strlen(start->urls[index]) + strlen(image->file) >= sizeof(source->url))
+	if (index >= start->url_count)
 		return false;
-	text_init(&url, source->url, sizeof(source->url));
-	text_add(&url, start->urls[index]);
-	text_add(&url, image->file);
-	return true;
+	size = snprintf(source->url, sizeof(source->url), "%s%s", start->urls[index], image->file);
+	return (size_t)size < sizeof(source->url);
 }
 
 bool sources_peer(const struct agent *agent, uint32_t peer, struct agent_source *source)
@@ -152,18 +115,42 @@ bool sources_peer(const struct agent *agent, uint32_t peer, struct agent_source 
 	return sources_url(agent, peer - AGENT_PEER_URL, source);
 }
 
+/* In the order of nearness: the directory here, neighbours, nodes further away, URLs. */
+bool sources_release(struct agent *agent, uint32_t cursor, struct agent_source *source)
+{
+	const struct order_start *start = sources_start(agent);
+	uint32_t peer = cursor == 0 ? AGENT_PEER_LOCAL : cursor;
+
+	if (cursor > 0 && cursor <= LIMITS_NEIGHBOURS_MAX)
+		peer = cursor - 1;
+	if (peer < LIMITS_NEIGHBOURS_MAX && !agent->neighbours[peer].up)
+		return false;
+	if (peer == AGENT_PEER_FAR)
+		sources_choose_far(agent, agent->download.far_names);
+	if (peer < AGENT_PEER_URL)
+		return sources_peer(agent, peer, source);
+	if (peer - AGENT_PEER_URL >= start->url_count)
+		return false;
+	source->peer = peer;
+	text_set(source->url, sizeof(source->url), start->urls[peer - AGENT_PEER_URL]);
+	return true;
+}
+
 void sources_describe(const struct agent *agent, uint32_t peer, char *text, size_t capacity)
 {
+	const char *name = "the directory on this machine";
 	struct agent_source source;
 
-	if (peer < LIMITS_NEIGHBOURS_MAX && agent->neighbours[peer].name[0] != '\0')
-		text_set(text, capacity, agent->neighbours[peer].name);
-	else if (peer < LIMITS_NEIGHBOURS_MAX)
-		snprintf(text, capacity, "neighbour %" PRIu32, peer);
-	else if (peer >= AGENT_PEER_FAR && peer < AGENT_PEER_FAR + AGENT_FAR_MAX)
-		text_set(text, capacity, agent->download.far_names[peer - AGENT_PEER_FAR]);
-	else if (peer != AGENT_PEER_LOCAL && sources_peer(agent, peer, &source))
-		text_set(text, capacity, source.url);
-	else
-		text_set(text, capacity, "the directory on this machine");
+	if (peer < LIMITS_NEIGHBOURS_MAX) {
+		name = agent->neighbours[peer].name;
+		if (name[0] == '\0') {
+			snprintf(text, capacity, "neighbour %" PRIu32, peer);
+			return;
+		}
+	} else if (peer >= AGENT_PEER_FAR && peer < AGENT_PEER_FAR + AGENT_FAR_MAX) {
+		name = agent->download.far_names[peer - AGENT_PEER_FAR];
+	} else if (peer != AGENT_PEER_LOCAL && sources_peer(agent, peer, &source)) {
+		name = source.url;
+	}
+	text_set(text, capacity, name);
 }

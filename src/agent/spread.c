@@ -105,10 +105,10 @@ static void exchange_over(struct agent *agent, const struct event *event)
 {
 	uint32_t number = event->exchange_over.neighbour;
 	struct exchange *exchange;
-	enum agent_type type;
+	enum agent_type type = slices_find_type(event->exchange_over.type);
 	uint32_t pause_ms = AGENT_RETRY_MS;
 
-	if (number >= LIMITS_NEIGHBOURS_MAX || !slices_find_type(event->exchange_over.type, &type))
+	if (number >= LIMITS_NEIGHBOURS_MAX || type == TYPE_COUNT)
 		return;
 	exchange = &agent->neighbours[number].types[type];
 	exchange->under_way = false;
@@ -129,9 +129,9 @@ static void exchange_over(struct agent *agent, const struct event *event)
 static void take_slice(struct agent *agent, const struct event *event)
 {
 	uint32_t number = event->slice.neighbour;
-	enum agent_type type;
+	enum agent_type type = slices_find_type(event->slice.type);
 
-	if (!slices_find_type(event->slice.type, &type))
+	if (type == TYPE_COUNT)
 		return;
 	slices_take(agent, type, event);
 	/* A neighbour that came to us gets our whole state in the answer. */
@@ -162,11 +162,12 @@ void spread_event(struct agent *agent, const struct event *event)
 
 /* ---- our own record ---- */
 
-static struct record own_record(const struct agent *agent)
+static void write_own_record(const struct agent *agent, struct record *record)
 {
 	const struct book_order *start = book_start(&agent->book);
 	const struct book_order *schedule = book_schedule(&agent->book, agent->wave);
-	struct record record = {
+
+	*record = (struct record){
 		.incarnation = agent->journal.incarnation,
 		.state = agent->journal.state,
 		.reason = agent->journal.reason,
@@ -175,33 +176,31 @@ static struct record own_record(const struct agent *agent)
 		.slots = agent->setup.flasher.slots,
 	};
 
-	text_set(record.name, sizeof(record.name), agent->setup.name);
-	text_set(record.version, sizeof(record.version), agent->setup.version);
-	text_set(record.board, sizeof(record.board), agent->setup.board);
-	text_set(record.address, sizeof(record.address), agent->setup.address);
-	text_set(record.message, sizeof(record.message), agent->journal.message);
-	memcpy(record.links, agent->links, sizeof(record.links));
-	record.source = start != NULL && agent->local_release &&
-			memcmp(agent->local_release_id, start->order.start.release_id,
-				BYTES_HASH_SIZE) == 0;
+	text_set(record->name, sizeof(record->name), agent->setup.name);
+	text_set(record->version, sizeof(record->version), agent->setup.version);
+	text_set(record->board, sizeof(record->board), agent->setup.board);
+	text_set(record->address, sizeof(record->address), agent->setup.address);
+	text_set(record->message, sizeof(record->message), agent->journal.message);
+	memcpy(record->links, agent->links, sizeof(record->links));
+	record->source = start != NULL && agent->local_release &&
+			 bytes_same_32(agent->local_release_id, start->order.start.release_id);
 	if (start == NULL || !agent->participant)
-		return record;
-	record.epoch = start->order.epoch;
-	memcpy(record.upgrade, start->order.upgrade, ORDER_UPGRADE_SIZE);
-	record.wave = agent->wave;
-	record.flashed = agent->journal.flashed;
-	record.healthy = agent->healthy;
+		return;
+	record->epoch = start->order.epoch;
+	memcpy(record->upgrade, start->order.upgrade, ORDER_UPGRADE_SIZE);
+	record->wave = agent->wave;
+	record->flashed = agent->journal.flashed;
+	record->healthy = agent->healthy;
 	/* Who is not scheduled does not say so, or the others would count on it. */
 	if (schedule != NULL &&
 		(agent->journal.state == STATE_UPGRADE_SCHEDULED || agent->journal.flashed))
-		memcpy(record.order, schedule->id, BYTES_HASH_SIZE);
+		memcpy(record->order, schedule->id, BYTES_HASH_SIZE);
 	if (agent->journal.state == STATE_CONFIRMATION_PENDING)
-		record.window_s = agent->journal.window_s;
-	if (agent->download.phase >= DOWNLOAD_CHUNKS) {
-		record.held_bytes = download_held_bytes(agent);
-		record.image_bytes = agent->download.image.size;
+		record->window_s = agent->journal.window_s;
+	if (agent->download_phase >= DOWNLOAD_CHUNKS) {
+		record->held_bytes = download_held_bytes(agent);
+		record->image_bytes = agent->download.image.size;
 	}
-	return record;
 }
 
 enum difference {
@@ -210,19 +209,20 @@ enum difference {
 	DIFFERENCE_NEWS,
 };
 
-/* Compared as they are written: a struct's padding has no say. */
-static enum difference compare_records(
-	const struct agent *agent, const struct record *now, const struct record *before)
+/* From what we published last. Compared as they are written: a struct's padding has no say. */
+static enum difference compare_published(struct agent *agent, const struct record *now)
 {
 	char now_text[LIMITS_RECORD_SIZE + 1], before_text[LIMITS_RECORD_SIZE + 1];
-	struct record masked = *before;
+	struct record *before = &agent->published;
+	uint64_t held_bytes = before->held_bytes;
 
-	masked.held_bytes = now->held_bytes;
+	before->held_bytes = now->held_bytes;
 	(void)record_encode(now, agent->setup.mesh, now_text);
-	(void)record_encode(&masked, agent->setup.mesh, before_text);
+	(void)record_encode(before, agent->setup.mesh, before_text);
+	before->held_bytes = held_bytes;
 	if (strcmp(now_text, before_text) != 0)
 		return DIFFERENCE_NEWS;
-	return now->held_bytes != before->held_bytes ? DIFFERENCE_PROGRESS : DIFFERENCE_NONE;
+	return now->held_bytes != held_bytes ? DIFFERENCE_PROGRESS : DIFFERENCE_NONE;
 }
 
 static void publish_projection(struct agent *agent)
@@ -239,12 +239,13 @@ static void publish_projection(struct agent *agent)
 
 void spread_publish(struct agent *agent)
 {
-	struct record record = own_record(agent);
+	struct record record;
 	enum difference difference = DIFFERENCE_NEWS;
 
+	write_own_record(agent, &record);
 	if (agent->published_ever) {
 		record.sequence = agent->published.sequence;
-		difference = compare_records(agent, &record, &agent->published);
+		difference = compare_published(agent, &record);
 	}
 	if (difference == DIFFERENCE_PROGRESS &&
 		agent->now_ms < agent->published_ms + AGENT_PROGRESS_MS) {
@@ -292,9 +293,9 @@ static bool has_news_for(const struct agent *agent, uint32_t number, unsigned ty
 		return false;
 	}
 	if (type == TYPE_ORDERS) {
-		for (uint32_t i = 0; i < agent->book.count; i++) {
-			if (agent->book.orders[i]->change > sent_change &&
-				agent->book.orders[i]->from != number)
+		for (const struct book_order *slot = agent->book.start; slot != NULL;
+			slot = slot->next) {
+			if (slot->change > sent_change && slot->from != number)
 				return true;
 		}
 		return false;

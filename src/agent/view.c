@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
+#include <inttypes.h>
 #include <string.h>
 
 #include "agent/node.h"
@@ -27,7 +28,7 @@ void agent_view_status(const struct agent *agent, uint64_t now_ms, struct text *
 	usign_public_of(&key, &agent->setup.node_key);
 	text_set(record.name, sizeof(record.name), agent->setup.name);
 	/* Progress is published once a second; this node may look at its own as it is. */
-	if (agent->download.phase >= DOWNLOAD_CHUNKS)
+	if (agent->download_phase >= DOWNLOAD_CHUNKS)
 		record.held_bytes = download_held_bytes(agent);
 	text_begin_object(text);
 	text_add_member_string(text, "mesh", agent->setup.mesh);
@@ -121,12 +122,12 @@ static bool set_scene(const struct agent *agent, struct scene *scene)
 
 static void write_waiting(struct text *text, const struct scene *scene)
 {
-	const struct order_start *start = scene->question.start;
+	const struct order_participant *participant;
 	enum upgrade_step step = UPGRADE_STEP_READY;
-	uint32_t names = 0;
+	uint32_t at = 0, names = 0;
 
+	text_add_member(text, "waiting");
 	if (scene->phase > PHASE_CONFIRMING) {
-		text_add_member(text, "waiting");
 		text_add(text, "null");
 		return;
 	}
@@ -135,17 +136,11 @@ static void write_waiting(struct text *text, const struct scene *scene)
 	else if (scene->phase != PHASE_OPEN)
 		step = scene->count.running < scene->count.participants ? UPGRADE_STEP_RUNNING
 									: UPGRADE_STEP_HEALTHY;
-	text_add_member(text, "waiting");
 	text_begin_object(text);
 	text_add_member_string(text, "reason", reason_word(REASON_WAITING_FOR_PARTICIPANTS));
 	text_begin_list(text, "names");
-	for (uint32_t i = 0; i < start->participant_count && names < WAITING_NAMES_MAX; i++) {
-		const struct order_participant *participant = &start->participants[i];
-
-		if (participant->wave != scene->question.wave ||
-			upgrade_has_done(&scene->question, scene->records[i], step))
-			continue;
-		names++;
+	while (names++ < WAITING_NAMES_MAX && (participant = upgrade_next_missing(&scene->question,
+						       scene->records, step, &at)) != NULL) {
 		text_add_json_string(text, participant->name);
 	}
 	text_end_list(text);
@@ -255,7 +250,7 @@ static void write_nodes(
 
 void agent_view_mesh(const struct agent *agent, uint64_t now_ms, struct text *text)
 {
-	struct scene scene = { 0 };
+	struct scene scene;
 	bool known = set_scene(agent, &scene);
 
 	text_begin_object(text);
@@ -301,25 +296,17 @@ static const char *projected_state(enum node_state state)
 
 static const char *projected_download(const struct agent *agent)
 {
-	switch (agent->journal.state) {
-	case STATE_DOWNLOADING:
-	case STATE_DOWNLOAD_ERROR:
+	if (agent->journal.state == STATE_DOWNLOADING ||
+		agent->journal.state == STATE_DOWNLOAD_ERROR)
 		return "downloading";
-	case STATE_UPGRADE_READY:
-	case STATE_UPGRADE_SCHEDULED:
-	case STATE_FLASHING:
-	case STATE_CONFIRMATION_PENDING:
-		return "downloaded";
-	default:
-		return "not-initiated";
-	}
+	return life_is_busy(agent) ? "downloaded" : "not-initiated";
 }
 
-static void add_seconds(
-	struct text *text, const char *name, bool known, uint64_t end_ms, uint64_t now_ms)
+static int64_t seconds_left(bool known, uint64_t end_ms, uint64_t now_ms)
 {
-	text_add_member(text, name);
-	text_add_i64(text, !known ? -1 : end_ms > now_ms ? (int64_t)((end_ms - now_ms) / 1000) : 0);
+	if (!known)
+		return -1;
+	return end_ms > now_ms ? (int64_t)((end_ms - now_ms) / 1000) : 0;
 }
 
 /* LimeApp's two pages spell the timers differently: both spellings are there. */
@@ -329,12 +316,15 @@ static void add_timers(const struct agent *agent, struct text *text)
 	bool counting = agent->journal.state == STATE_UPGRADE_SCHEDULED && schedule != NULL &&
 			schedule->countdown_known;
 	bool pending = agent->journal.state == STATE_CONFIRMATION_PENDING && agent->window_known;
-	uint64_t deadline_ms = counting ? schedule->deadline_ms : 0;
+	int64_t start_s =
+		seconds_left(counting, counting ? schedule->deadline_ms : 0, agent->now_ms);
+	int64_t confirm_s = seconds_left(pending, agent->window_end_ms, agent->now_ms);
 
-	add_seconds(text, "safeupgrade_start_remining", counting, deadline_ms, agent->now_ms);
-	add_seconds(text, "safeupgrade_start_remaining", counting, deadline_ms, agent->now_ms);
-	add_seconds(text, "confirm_remining", pending, agent->window_end_ms, agent->now_ms);
-	add_seconds(text, "confirm_remaining", pending, agent->window_end_ms, agent->now_ms);
+	text_add_format(text,
+		",\"safeupgrade_start_remining\":%" PRId64
+		",\"safeupgrade_start_remaining\":%" PRId64 ",\"confirm_remining\":%" PRId64
+		",\"confirm_remaining\":%" PRId64,
+		start_s, start_s, confirm_s, confirm_s);
 }
 
 /* node_ip is an address alone, without port or brackets. */
@@ -357,6 +347,7 @@ static void add_node_ip(const struct agent *agent, struct text *text)
 void view_write_projection(const struct agent *agent, struct text *text)
 {
 	const struct book_order *start = book_start(&agent->book);
+	uint64_t epoch = 0;
 
 	text_begin_object(text);
 	text_add_member_string(text, "upgrade_state", projected_state(agent->journal.state));
@@ -365,16 +356,14 @@ void view_write_projection(const struct agent *agent, struct text *text)
 	text_add_member_string(text, "error", reason_word(agent->journal.reason));
 	if (start != NULL && agent->participant) {
 		text_add_member_string(text, "candidate_fw", start->order.start.version);
-		text_add_member_u64(text, "timestamp", start->order.epoch);
-	} else {
-		text_add_member_u64(text, "timestamp", 0);
+		epoch = start->order.epoch;
 	}
-	text_add_member_u64(text, "retry_count", 0);
+	text_add_member_u64(text, "timestamp", epoch);
+	text_add(text, ",\"retry_count\":0");
 	text_add_member_string(text, "board_name", agent->setup.board);
 	text_add_member_string(text, "current_fw", agent->setup.version);
 	add_node_ip(agent, text);
-	text_add_member_u64(text, "safeupgrade_start_mark", 0);
-	text_add_member_u64(text, "su_start_time_out", 0);
+	text_add(text, ",\"safeupgrade_start_mark\":0,\"su_start_time_out\":0");
 	add_timers(agent, text);
 	text_end_object(text);
 }

@@ -90,3 +90,8 @@ void bytes_sha256(uint8_t hash[static BYTES_HASH_SIZE], const void *data, size_t
 {
 	(void)crypto_hash_sha256(hash, data, size);
 }
+
+bool bytes_same_32(const uint8_t a[static 32], const uint8_t b[static 32])
+{
+	return memcmp(a, b, 32) == 0;
+}

@@ -43,4 +43,7 @@ __attribute__((warn_unused_result)) bool bytes_from_base64(
 /* SHA-256 of a buffer. */
 void bytes_sha256(uint8_t hash[static BYTES_HASH_SIZE], const void *data, size_t size);
 
+/* Two hashes, or two keys: both have 32 bytes. */
+bool bytes_same_32(const uint8_t a[static 32], const uint8_t b[static 32]);
+
 #endif

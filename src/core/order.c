@@ -116,42 +116,31 @@ static void read_policy(
 		COUNT(policy_members), start);
 }
 
-static int compare_keys(const void *a, const void *b)
-{
-	return memcmp(a, b, ORDER_KEY_SIZE);
-}
-
 /* One key, one participant: who holds two names would count twice in every quorum. */
 static bool keys_are_distinct(const struct order_start *start)
 {
-	uint8_t(*keys)[ORDER_KEY_SIZE] = malloc(start->participant_count * sizeof(*keys));
-	bool distinct = keys != NULL;
-
-	for (uint32_t i = 0; distinct && i < start->participant_count; i++)
-		memcpy(keys[i], start->participants[i].key, ORDER_KEY_SIZE);
-	if (distinct)
-		qsort(keys, start->participant_count, sizeof(*keys), compare_keys);
-	for (uint32_t i = 1; distinct && i < start->participant_count; i++)
-		distinct = memcmp(keys[i - 1], keys[i], ORDER_KEY_SIZE) != 0;
-	free(keys);
-	return distinct;
+	for (uint32_t i = 0; i < start->participant_count; i++) {
+		for (uint32_t j = 0; j < i; j++) {
+			if (bytes_same_32(start->participants[i].key, start->participants[j].key))
+				return false;
+		}
+	}
+	return true;
 }
 
 static void check_waves(struct json_reader *reader, struct order_start *start)
 {
-	bool used[LIMITS_WAVES_MAX] = { false };
+	uint32_t used = 0; /* one bit for each wave */
 
 	for (uint32_t i = 0; i < start->participant_count; i++) {
 		uint32_t wave = start->participants[i].wave;
 
-		used[wave] = true;
+		used |= 1u << wave;
 		if (wave >= start->wave_count)
 			start->wave_count = wave + 1;
 	}
-	for (uint32_t wave = 0; wave < start->wave_count; wave++) {
-		if (!used[wave])
-			json_fail(reader, "participants", "leave a wave empty");
-	}
+	if (used != (1u << start->wave_count) - 1)
+		json_fail(reader, "participants", "leave a wave empty");
 }
 
 static void read_participants(
@@ -258,29 +247,25 @@ static enum reason read_body(
 enum reason order_decode(struct order *order, const char *bytes, size_t size, const char *mesh,
 	char *problem, size_t problem_capacity)
 {
+	struct json_reader reader = { .wrong = "is larger than 64 KiB" };
+	struct json_object *object = NULL;
 	struct order decoded;
-	struct json_reader reader;
-	struct json_object *object;
 	enum reason reason;
 
 	memset(&decoded, 0, sizeof(decoded));
-	if (size > LIMITS_ORDER_SIZE) {
-		object = NULL;
-		reader = (struct json_reader){ .wrong = "is larger than 64 KiB" };
-	} else {
+	if (size <= LIMITS_ORDER_SIZE)
 		object = json_parse(&reader, bytes, size);
-	}
 	reason = read_head(&reader, object, &decoded, mesh);
 	if (reason == REASON_NONE)
 		reason = read_body(&reader, object, &decoded);
 	json_free(object);
-	if (reason != REASON_NONE) {
+	if (reason == REASON_NONE) {
+		*order = decoded;
+	} else {
 		json_explain(&reader, problem, problem_capacity);
 		order_free(&decoded);
-		return reason;
 	}
-	*order = decoded;
-	return REASON_NONE;
+	return reason;
 }
 
 void order_free(struct order *order)

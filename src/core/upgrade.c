@@ -13,46 +13,33 @@ bool upgrade_is_of(const struct upgrade_question *question, const struct record 
 
 static bool follows_schedule(const struct upgrade_question *question, const struct record *record)
 {
-	return question->scheduled &&
-	       memcmp(record->order, question->schedule_id, BYTES_HASH_SIZE) == 0;
+	return question->scheduled && bytes_same_32(record->order, question->schedule_id);
 }
 
-static bool is_past(const struct record *record)
+/* How many steps are behind it. */
+static unsigned steps_done(const struct record *record)
 {
-	return record->state == STATE_FLASHING || record->state == STATE_CONFIRMATION_PENDING ||
-	       (record->state == STATE_UPDATED && record->flashed);
-}
-
-static bool is_running(const struct record *record)
-{
-	return record->state == STATE_CONFIRMATION_PENDING ||
-	       (record->state == STATE_UPDATED && record->flashed);
-}
-
-static bool is_confirmed(const struct record *record)
-{
-	return record->state == STATE_UPDATED && record->flashed;
+	switch (record->state) {
+	case STATE_UPGRADE_READY:
+		return UPGRADE_STEP_READY + 1;
+	case STATE_UPGRADE_SCHEDULED:
+		return UPGRADE_STEP_SCHEDULED + 1;
+	case STATE_FLASHING:
+		return UPGRADE_STEP_PAST + 1;
+	case STATE_CONFIRMATION_PENDING:
+		return (record->healthy ? UPGRADE_STEP_HEALTHY : UPGRADE_STEP_RUNNING) + 1;
+	case STATE_UPDATED:
+		return record->flashed ? UPGRADE_STEP_CONFIRMED + 1 : 0;
+	default:
+		return 0;
+	}
 }
 
 bool upgrade_has_done(const struct upgrade_question *question, const struct record *record,
 	enum upgrade_step step)
 {
-	if (record == NULL || !upgrade_is_of(question, record))
-		return false;
-	switch (step) {
-	case UPGRADE_STEP_READY:
-		return record->state == STATE_UPGRADE_READY ||
-		       record->state == STATE_UPGRADE_SCHEDULED || is_past(record);
-	case UPGRADE_STEP_SCHEDULED:
-		return follows_schedule(question, record) &&
-		       (record->state == STATE_UPGRADE_SCHEDULED || is_past(record));
-	case UPGRADE_STEP_RUNNING:
-		return is_running(record);
-	case UPGRADE_STEP_HEALTHY:
-		return is_confirmed(record) ||
-		       (record->state == STATE_CONFIRMATION_PENDING && record->healthy);
-	}
-	return false;
+	return record != NULL && upgrade_is_of(question, record) && steps_done(record) > step &&
+	       (step != UPGRADE_STEP_SCHEDULED || follows_schedule(question, record));
 }
 
 /*
@@ -78,25 +65,27 @@ void upgrade_count(struct upgrade_count *count, const struct upgrade_question *q
 	for (uint32_t i = 0; i < start->participant_count; i++) {
 		const struct order_participant *participant = &start->participants[i];
 		const struct record *record = records[i];
-		bool running = upgrade_has_done(question, record, UPGRADE_STEP_RUNNING);
+		unsigned done = 0;
 
 		if (participant->wave != question->wave)
 			continue;
+		if (record != NULL && upgrade_is_of(question, record)) {
+			done = steps_done(record);
+			count->reverted += record->state == STATE_REVERTED;
+		}
 		count->participants++;
+		count->ready += done > UPGRADE_STEP_READY;
+		count->scheduled +=
+			done > UPGRADE_STEP_SCHEDULED && follows_schedule(question, record);
+		count->past += done > UPGRADE_STEP_PAST;
+		count->running += done > UPGRADE_STEP_RUNNING;
+		count->healthy += done > UPGRADE_STEP_HEALTHY;
+		count->confirmed += done > UPGRADE_STEP_CONFIRMED;
 		if (question->confirm == NULL ||
 			!order_is_without(question->confirm, participant->name)) {
 			count->asked++;
-			count->asked_running += running;
+			count->asked_running += done > UPGRADE_STEP_RUNNING;
 		}
-		if (record == NULL || !upgrade_is_of(question, record))
-			continue;
-		count->ready += upgrade_has_done(question, record, UPGRADE_STEP_READY);
-		count->scheduled += upgrade_has_done(question, record, UPGRADE_STEP_SCHEDULED);
-		count->past += is_past(record);
-		count->running += running;
-		count->healthy += upgrade_has_done(question, record, UPGRADE_STEP_HEALTHY);
-		count->confirmed += is_confirmed(record);
-		count->reverted += record->state == STATE_REVERTED;
 	}
 	count->needed = needed_of(start, count->participants);
 }
@@ -109,10 +98,9 @@ bool upgrade_is_committed(const struct upgrade_count *count)
 /* Best effort still wants the quorum; atomic wants everybody who was not named away. */
 bool upgrade_is_complete(const struct upgrade_count *count, const struct upgrade_question *question)
 {
-	if (question->start->policy == ORDER_BEST_EFFORT)
-		return count->running >= count->needed || count->asked_running == count->asked;
 	return count->asked_running == count->asked ||
-	       (count->reverted == 0 && count->running >= count->needed);
+	       (count->running >= count->needed &&
+		       (count->reverted == 0 || question->start->policy == ORDER_BEST_EFFORT));
 }
 
 bool upgrade_is_healthy(const struct upgrade_count *count, const struct upgrade_question *question)
@@ -120,4 +108,18 @@ bool upgrade_is_healthy(const struct upgrade_count *count, const struct upgrade_
 	if (question->start->policy == ORDER_ATOMIC && count->reverted > 0)
 		return false;
 	return count->healthy >= count->needed;
+}
+
+const struct order_participant *upgrade_next_missing(const struct upgrade_question *question,
+	const struct record *const *records, enum upgrade_step step, uint32_t *at)
+{
+	while (*at < question->start->participant_count) {
+		uint32_t i = (*at)++;
+		const struct order_participant *participant = &question->start->participants[i];
+
+		if (participant->wave == question->wave &&
+			!upgrade_has_done(question, records[i], step))
+			return participant;
+	}
+	return NULL;
 }

@@ -54,15 +54,22 @@ bool upgrade_is_complete(
  * policy is atomic. */
 bool upgrade_is_healthy(const struct upgrade_count *count, const struct upgrade_question *question);
 
-/* What a participant still owes to a step of the upgrade. */
+/* The steps of a participant, one after the other; their meaning is above. */
 enum upgrade_step {
 	UPGRADE_STEP_READY = 0,
 	UPGRADE_STEP_SCHEDULED,
+	UPGRADE_STEP_PAST,
 	UPGRADE_STEP_RUNNING,
 	UPGRADE_STEP_HEALTHY,
+	UPGRADE_STEP_CONFIRMED,
 };
 bool upgrade_has_done(const struct upgrade_question *question, const struct record *record,
 	enum upgrade_step step);
+
+/* The next participant of the wave that has not, from number `*at` on, which goes on behind it;
+ * NULL if there is none any more. */
+const struct order_participant *upgrade_next_missing(const struct upgrade_question *question,
+	const struct record *const *records, enum upgrade_step step, uint32_t *at);
 
 /* True if the record speaks of this upgrade. */
 bool upgrade_is_of(const struct upgrade_question *question, const struct record *record);

@@ -14,8 +14,7 @@ static uint8_t bit_of(uint32_t chunk)
 
 void chunkmap_init(struct chunkmap *map, uint32_t chunk_count)
 {
-	ensure(chunk_count > 0);
-	ensure(chunk_count <= LIMITS_CHUNKS_MAX);
+	ensure(chunk_count > 0 && chunk_count <= LIMITS_CHUNKS_MAX);
 
 	*map = (struct chunkmap){ .chunk_count = chunk_count };
 }
@@ -34,7 +33,6 @@ bool chunkmap_add(struct chunkmap *map, uint32_t chunk)
 
 	map->bits[chunk / 8] |= bit_of(chunk);
 	map->held_count++;
-	ensure(map->held_count <= map->chunk_count);
 	return true;
 }
 

@@ -53,8 +53,7 @@ static void land_flight(struct planner *planner, uint32_t index)
 {
 	struct planner_peer *peer = find_peer(planner, planner->flights[index].peer);
 
-	ensure(peer != NULL);
-	ensure(peer->in_flight > 0);
+	ensure(peer != NULL && peer->in_flight > 0);
 	peer->in_flight--;
 	planner->flights[index] = planner->flights[--planner->flight_count];
 }
@@ -193,9 +192,9 @@ void planner_init(struct planner *planner, uint32_t chunk_count, uint64_t seed)
 	prng_init(&planner->prng, seed);
 }
 
-void planner_hold(struct planner *planner, uint32_t chunk)
+void planner_hold(struct planner *planner, const struct chunkmap *held)
 {
-	chunkmap_add(&planner->held, chunk);
+	planner->held = *held;
 }
 
 bool planner_peer_up(struct planner *planner, uint32_t id, enum planner_rank rank)

@@ -91,8 +91,8 @@ struct planner {
 /* Nothing held, no peers. */
 void planner_init(struct planner *planner, uint32_t chunk_count, uint64_t seed);
 
-/* A chunk that is on disk already. */
-void planner_hold(struct planner *planner, uint32_t chunk);
+/* What is on disk already. */
+void planner_hold(struct planner *planner, const struct chunkmap *held);
 
 /* A peer appears (again: its pause and map are forgotten and its flights are free, a ban stays).
  * False if the table is full. A PLANNER_URL peer holds every chunk and is never asked for a map. */
