@@ -191,6 +191,7 @@ class Node:
                 "config": str(self.directory / "etc"),
                 "state": str(self.directory / "state"),
                 "work": str(self.directory / "tmp"),
+                "web": str(ROOT / "web"),
             },
             **self.server.extra_config,
         }

@@ -1,15 +1,17 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 #include "daemon/api.h"
 
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/json.h"
 #include "base/words.h"
 #include "daemon/measure.h"
-#include "daemon/page.h"
 #include "io/clock.h"
 
 /* ---- views ---- */
@@ -67,10 +69,38 @@ static void reply_view(const struct node *node, struct http_request *request, vi
 	free(bytes);
 }
 
+/* A file of ours, or its beginning. */
+static void reply_file(
+	struct http_request *request, const char *type, const char *path, uint32_t size_max)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	struct stat file;
+
+	if (fd >= 0 && fstat(fd, &file) == 0 && file.st_size > 0) {
+		http_reply_file(request, 200, type, fd, 0,
+			file.st_size < size_max ? (uint64_t)file.st_size : size_max);
+		return;
+	}
+	if (fd >= 0)
+		close(fd);
+	http_reply_error(request, 404, "not_found", "This is not installed here.");
+}
+
 static void get_page(void *context, struct http_request *request)
 {
+	const struct node *node = context;
+	char path[FILES_PATH_SIZE + 1];
+
+	if (!files_join(path, node->config->web_directory, "index.html"))
+		path[0] = '\0';
+	reply_file(request, "text/html; charset=utf-8", path, UINT32_MAX);
+}
+
+/* Bytes that lie in memory anyway and that no radio can compress to nothing: our own program's. */
+static void get_probe(void *context, struct http_request *request)
+{
 	(void)context;
-	http_reply(request, 200, "text/html; charset=utf-8", page_html, strlen(page_html));
+	reply_file(request, "application/octet-stream", "/proc/self/exe", MEASURE_SIZE);
 }
 
 static void get_status(void *context, struct http_request *request)
@@ -133,12 +163,6 @@ static void get_image(void *context, struct http_request *request)
 static void get_chunks(void *context, struct http_request *request)
 {
 	images_serve_chunks(((struct node *)context)->images, request);
-}
-
-static void get_probe(void *context, struct http_request *request)
-{
-	(void)context;
-	measure_serve(request);
 }
 
 /* ---- orders ---- */
@@ -288,18 +312,18 @@ static void get_metrics(void *context, struct http_request *request)
 }
 
 const struct http_route api_routes[] = {
-	{ HTTP_GET, "/", false, get_page },
-	{ HTTP_GET, "/v1/status", false, get_status },
-	{ HTTP_GET, "/v1/mesh", false, get_mesh },
-	{ HTTP_GET, "/v1/events", false, get_events },
-	{ HTTP_GET, "/v1/log", false, get_log },
-	{ HTTP_GET, "/v1/releases/*/release.json", false, get_manifest },
-	{ HTTP_GET, "/v1/releases/*/signatures", false, get_signatures },
-	{ HTTP_GET, "/v1/images/*", false, get_image },
-	{ HTTP_GET, "/v1/images/*/chunks", false, get_chunks },
-	{ HTTP_GET, "/v1/probe", false, get_probe },
-	{ HTTP_GET, "/metrics", false, get_metrics },
-	{ HTTP_POST, "/v1/orders", false, post_order },
-	{ HTTP_POST, "/v1/directory", true, post_directory },
-	{ HTTP_OTHER, NULL, false, NULL },
+	{ "/", get_page, HTTP_GET, false },
+	{ "/v1/status", get_status, HTTP_GET, false },
+	{ "/v1/mesh", get_mesh, HTTP_GET, false },
+	{ "/v1/events", get_events, HTTP_GET, false },
+	{ "/v1/log", get_log, HTTP_GET, false },
+	{ "/v1/releases/*/release.json", get_manifest, HTTP_GET, false },
+	{ "/v1/releases/*/signatures", get_signatures, HTTP_GET, false },
+	{ "/v1/images/*", get_image, HTTP_GET, false },
+	{ "/v1/images/*/chunks", get_chunks, HTTP_GET, false },
+	{ "/v1/probe", get_probe, HTTP_GET, false },
+	{ "/metrics", get_metrics, HTTP_GET, false },
+	{ "/v1/orders", post_order, HTTP_POST, false },
+	{ "/v1/directory", post_directory, HTTP_POST, true },
+	{ 0 },
 };

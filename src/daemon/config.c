@@ -27,6 +27,7 @@ static const struct config defaults = {
 	.config_directory = "/etc/lockstep",
 	.state_directory = "/etc/lockstep",
 	.work_directory = "/tmp/lockstep",
+	.web_directory = "/usr/share/lockstep/web",
 	.threshold = 1,
 	.limeapp_projection = true,
 };
@@ -56,6 +57,7 @@ static const struct {
 	STRING(DIRECTORIES, "config", config_directory),
 	STRING(DIRECTORIES, "state", state_directory),
 	STRING(DIRECTORIES, "work", work_directory),
+	STRING(DIRECTORIES, "web", web_directory),
 };
 
 static_assert(sizeof(struct config) <= UINT16_MAX, "a string's place needs more bits");

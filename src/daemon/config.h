@@ -40,6 +40,7 @@ struct config {
 	char config_directory[FILES_PATH_SIZE + 1];
 	char state_directory[FILES_PATH_SIZE + 1];
 	char work_directory[FILES_PATH_SIZE + 1];
+	char web_directory[FILES_PATH_SIZE + 1]; /* where the page is installed */
 	char interfaces[NEIGHBOURS_INTERFACES_MAX][16];
 	char neighbours[LIMITS_NEIGHBOURS_MAX][LIMITS_ADDRESS_SIZE + 1];
 	char environment[COMMAND_ENVIRONMENT_MAX][CONFIG_ENVIRONMENT_SIZE + 1];

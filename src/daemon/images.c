@@ -119,7 +119,7 @@ static enum event_image_error error_of(int result)
 
 static bool is_open(const struct images *images, const uint8_t sha256[static BYTES_HASH_SIZE])
 {
-	return images->file.fd >= 0 && memcmp(images->image.sha256, sha256, BYTES_HASH_SIZE) == 0;
+	return images->file.fd >= 0 && bytes_same_32(images->image.sha256, sha256);
 }
 
 /* The newest directory that has the image; NULL if there is none. */
@@ -253,7 +253,7 @@ static void hash_step(struct images *images)
 	}
 	end_work(images);
 	/* A foreign file's trailer is nobody's business. */
-	if (result == 1 && memcmp(sha256, images->image.sha256, BYTES_HASH_SIZE) == 0)
+	if (result == 1 && bytes_same_32(sha256, images->image.sha256))
 		trailer = look_at_trailer(images);
 	answer_hashed(images, result < 0 ? result : 0, sha256, trailer);
 }

@@ -1,10 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 #include "daemon/measure.h"
 
-#include <fcntl.h>
 #include <stdio.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "io/clock.h"
 
@@ -46,19 +43,4 @@ void measure_run(struct node *node, const struct action *action, const char *bas
 	}
 	event.measured.neighbour = neighbour;
 	node_step_later(node, &event);
-}
-
-/* Bytes that lie in memory anyway and that no radio can compress to nothing: our own program's. */
-void measure_serve(struct http_request *request)
-{
-	int fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
-	struct stat file;
-
-	if (fd < 0 || fstat(fd, &file) != 0 || file.st_size < MEASURE_SIZE) {
-		if (fd >= 0)
-			close(fd);
-		http_reply_error(request, 503, "internal", "This node has nothing to send.");
-		return;
-	}
-	http_reply_file(request, 200, "application/octet-stream", fd, 0, MEASURE_SIZE);
 }

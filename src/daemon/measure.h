@@ -15,7 +15,4 @@ enum {
 /* Performs ACTION_MEASURE. `base` is the neighbour's http://HOST:PORT; NULL if it is gone. */
 void measure_run(struct node *node, const struct action *action, const char *base);
 
-/* GET /v1/probe */
-void measure_serve(struct http_request *request);
-
 #endif

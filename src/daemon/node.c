@@ -23,6 +23,7 @@
 #include "io/clock.h"
 #include "io/command.h"
 #include "io/files.h"
+#include "io/timer.h"
 
 static_assert((int)FLASHER_PROBE == FLASHER_VERB_PROBE &&
 		      (int)FLASHER_REMAINING == FLASHER_VERB_REMAINING,
@@ -647,20 +648,6 @@ static bool make_parts(struct node *node)
 	return node->releases != NULL || fail(node, node->config->work_directory, -ENOMEM);
 }
 
-/* With times to the microsecond, for all nodes are to flash at once. */
-static struct event_base *new_base(void)
-{
-	struct event_config *event_config = event_config_new();
-	struct event_base *base = NULL;
-
-	if (event_config == NULL)
-		return NULL;
-	(void)event_config_set_flag(event_config, EVENT_BASE_FLAG_PRECISE_TIMER);
-	base = event_base_new_with_config(event_config);
-	event_config_free(event_config);
-	return base;
-}
-
 bool node_open(struct node *node, const struct config *config, struct log *log)
 {
 	static const struct event tick = { .kind = EVENT_TICK };
@@ -671,7 +658,7 @@ bool node_open(struct node *node, const struct config *config, struct log *log)
 	node->started_ms = clock_now_ms();
 	board_read(&node->board, "");
 	node->name = first_of(config->name, node->board.hostname, "node");
-	node->base = new_base();
+	node->base = timer_new_base();
 	if (node->base == NULL)
 		return fail(node, "event loop", -ENOMEM);
 	if (!make_directories(node))

@@ -145,7 +145,7 @@ static void keep(struct fetch *fetch)
 	struct text text;
 
 	for (uint32_t i = 0; i < releases->kept_count; i++) {
-		if (memcmp(releases->kept[i], fetch->id, BYTES_HASH_SIZE) == 0)
+		if (bytes_same_32(releases->kept[i], fetch->id))
 			return;
 	}
 	text_init(&text, signatures, sizeof(signatures));
@@ -170,7 +170,7 @@ static void succeed(struct fetch *fetch)
 	uint8_t hash[BYTES_HASH_SIZE];
 
 	bytes_sha256(hash, fetch->manifest, fetch->manifest_size);
-	if (memcmp(hash, fetch->id, sizeof(hash)) == 0 && fetch->signature_count > 0)
+	if (bytes_same_32(hash, fetch->id) && fetch->signature_count > 0)
 		keep(fetch);
 	event.release.peer = fetch->source.peer;
 	memcpy(event.release.release_id, fetch->id, BYTES_HASH_SIZE);
