@@ -119,15 +119,15 @@ static void get_events(void *context, struct http_request *request)
 }
 
 static const struct http_route routes[] = {
-	{ HTTP_GET, "/text", false, get_text },
-	{ HTTP_GET, "/v1/*/x/*", false, get_parameters },
-	{ HTTP_GET, "/file", false, get_file },
-	{ HTTP_GET, "/later", false, get_later },
-	{ HTTP_POST, "/echo", false, post_echo },
-	{ HTTP_GET, "/who", false, get_who },
-	{ HTTP_GET, "/secret", true, get_text },
-	{ HTTP_GET, "/events", false, get_events },
-	{ 0, NULL, false, NULL },
+	{ "/text", get_text, HTTP_GET, false },
+	{ "/v1/*/x/*", get_parameters, HTTP_GET, false },
+	{ "/file", get_file, HTTP_GET, false },
+	{ "/later", get_later, HTTP_GET, false },
+	{ "/echo", post_echo, HTTP_POST, false },
+	{ "/who", get_who, HTTP_GET, false },
+	{ "/secret", get_text, HTTP_GET, true },
+	{ "/events", get_events, HTTP_GET, false },
+	{ 0 },
 };
 
 static int set_up(void **state)

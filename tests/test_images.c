@@ -102,11 +102,11 @@ static void serve_ranged(void *context, struct http_request *request)
 }
 
 static const struct http_route routes[] = {
-	{ HTTP_GET, "/v1/images/*", false, serve },
-	{ HTTP_GET, "/v1/images/*/chunks", false, serve_chunks },
-	{ HTTP_GET, "/plain/images/alpha.bin", false, serve_plain },
-	{ HTTP_GET, "/release/images/alpha.bin", false, serve_ranged },
-	{ 0, NULL, false, NULL },
+	{ "/v1/images/*", serve, HTTP_GET, false },
+	{ "/v1/images/*/chunks", serve_chunks, HTTP_GET, false },
+	{ "/plain/images/alpha.bin", serve_plain, HTTP_GET, false },
+	{ "/release/images/alpha.bin", serve_ranged, HTTP_GET, false },
+	{ 0 },
 };
 
 static void make_image(void)

@@ -15,7 +15,7 @@ enum {
 struct graph {
 	struct topology topology;
 	struct topology_link links[LINKS_MAX];
-	uint32_t groups[NODES_MAX], parents[NODES_MAX];
+	struct topology_node nodes[NODES_MAX];
 };
 
 /* "01 12 23" is a chain; all links have 1000 kbit/s, or, as in "01=250", what they say. */
@@ -25,8 +25,7 @@ static void draw(struct graph *graph, uint32_t node_count, const char *links)
 	graph->topology.node_count = node_count;
 	graph->topology.link_capacity = LINKS_MAX;
 	graph->topology.links = graph->links;
-	graph->topology.groups = graph->groups;
-	graph->topology.parents = graph->parents;
+	graph->topology.nodes = graph->nodes;
 	while (*links != '\0') {
 		uint32_t a = (uint32_t)(links[0] - '0'), b = (uint32_t)(links[1] - '0'),
 			 kbit = 1000;

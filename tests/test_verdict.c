@@ -91,7 +91,9 @@ static void test_verdict(void **state)
 	struct keyring ring = { 0 };
 	struct usign_signature signatures[4];
 	char detail[LIMITS_MESSAGE_SIZE + 1] = "";
+	uint8_t release_id[BYTES_HASH_SIZE];
 	struct verdict_question question = {
+		.release_id = release_id,
 		.manifest_bytes = c->document,
 		.manifest_size = strlen(c->document),
 		.signatures = signatures,
@@ -117,8 +119,8 @@ static void test_verdict(void **state)
 		usign_sign(&signatures[question.signature_count], &secret, c->document,
 			strlen(c->document));
 	}
-	bytes_sha256(question.release_id, c->document, strlen(c->document));
-	question.release_id[0] ^= c->other_id;
+	bytes_sha256(release_id, c->document, strlen(c->document));
+	release_id[0] ^= c->other_id;
 	memset(&manifest_before, 0x5a, sizeof(manifest_before));
 	memset(&image_before, 0x5a, sizeof(image_before));
 	manifest = manifest_before;

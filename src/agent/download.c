@@ -138,6 +138,7 @@ static void judge_release(struct agent *agent, const struct event *event)
 	const struct order_start *start = sources_start(agent);
 	struct download *download = &agent->download;
 	struct verdict_question question = {
+		.release_id = start->release_id,
 		.manifest_bytes = event->release.manifest,
 		.manifest_size = event->release.manifest_size,
 		.signatures = event->release.signatures,
@@ -153,7 +154,6 @@ static void judge_release(struct agent *agent, const struct event *event)
 	enum reason reason;
 
 	detail[0] = '\0';
-	memcpy(question.release_id, start->release_id, BYTES_HASH_SIZE);
 	reason = verdict_give(
 		&question, &download->manifest, &download->image, detail, sizeof(detail));
 	if (reason == REASON_RELEASE_MISMATCH || reason == REASON_TOO_FEW_SIGNATURES) {

@@ -188,7 +188,7 @@ bool json_get_optional_bool(
 	if (!json_has(object, member))
 		return fallback;
 	value = get(reader, object, member, json_type_boolean);
-	return value != NULL ? json_object_get_boolean(value) : fallback;
+	return value != NULL ? json_object_get_uint64(value) != 0 : fallback;
 }
 
 void json_get_bytes(struct json_reader *reader, struct json_object *object, const char *member,

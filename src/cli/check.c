@@ -102,9 +102,7 @@ static void read_topology(struct check *check)
 	topology->link_capacity = topology->node_count * LIMITS_NEIGHBOURS_MAX;
 	topology->links =
 		options_allocate((topology->link_capacity + 1) * sizeof(*topology->links));
-	topology->groups = options_allocate((topology->node_count + 1) * sizeof(*topology->groups));
-	topology->parents =
-		options_allocate((topology->node_count + 1) * sizeof(*topology->parents));
+	topology->nodes = options_allocate((topology->node_count + 1) * sizeof(*topology->nodes));
 	for (uint32_t i = 0; i < topology->node_count; i++) {
 		struct json_object *node = client_at(check->nodes, i);
 		struct json_object *links = client_member(node, "links");
@@ -221,8 +219,7 @@ const struct command command_check = {
 	"Looks at the mesh before an upgrade: who was not seen lately, who cannot go back to the\n"
 	"old firmware, who is in an error, which links are slow, whose loss would cut others off;\n"
 	"and, if a release is given, which boards it has no image for, who runs a newer one, and\n"
-	"how long the download should take. Nodes measure their links when they meet, and every\n"
-	"hour. Ends with 1 if something should be mended first.\n",
+	"how long the download should take. Ends with 1 if something should be mended first.\n",
 	OPTIONS_OF_CHECK,
 	1,
 	run,

@@ -11,6 +11,7 @@
 #include "base/json.h"
 #include "base/text.h"
 #include "io/http_client.h"
+#include "io/timer.h"
 
 enum {
 	DEADLINE_MS = 15000,
@@ -43,7 +44,7 @@ static void on_done(void *context, uint64_t token, const struct http_result *res
 
 static void fetch(struct waiting *waiting)
 {
-	struct event_base *base = event_base_new();
+	struct event_base *base = timer_new_base();
 	struct http_client *client = base != NULL ? http_client_new(base) : NULL;
 
 	waiting->request.deadline_ms = DEADLINE_MS;
@@ -165,7 +166,7 @@ uint64_t client_u64(struct json_object *object, const char *member, uint64_t fal
 
 bool client_bool(struct json_object *object, const char *member)
 {
-	return json_object_get_boolean(client_member(object, member));
+	return json_object_get_uint64(client_member(object, member)) != 0;
 }
 
 size_t client_count(struct json_object *array)

@@ -96,21 +96,27 @@ bool options_duration(const char *text, uint64_t *ms)
 	return true;
 }
 
+/* One or two digits, and what ends them, which is passed over. */
+static bool read_digits(const char **text, char end, int most, int *value)
+{
+	size_t count = strspn(*text, "0123456789");
+
+	*value = 0;
+	for (size_t i = 0; i < count && count <= 2; i++)
+		*value = *value * 10 + *(*text)++ - '0';
+	return count > 0 && *(*text)++ == end && *value <= most;
+}
+
 bool options_time_of_day(const char *text, uint64_t *ms)
 {
-	unsigned hours, minutes;
-	char rest;
+	int hours, minutes, seconds;
 	time_t now = time(NULL);
 	struct tm then;
-	int seconds;
 
-	/* sscanf() would let blanks and signs through. */
-	if (text[strspn(text, "0123456789:")] != '\0' ||
-		sscanf(text, "%2u:%2u%c", &hours, &minutes, &rest) != 2 || hours > 23 ||
-		minutes > 59 || localtime_r(&now, &then) == NULL)
+	if (!read_digits(&text, ':', 23, &hours) || !read_digits(&text, '\0', 59, &minutes) ||
+		localtime_r(&now, &then) == NULL)
 		return false;
-	seconds = ((int)hours - then.tm_hour) * 3600 + ((int)minutes - then.tm_min) * 60 -
-		  then.tm_sec;
+	seconds = (hours - then.tm_hour) * 3600 + (minutes - then.tm_min) * 60 - then.tm_sec;
 	if (seconds <= 0)
 		seconds += DAY_S;
 	*ms = (uint64_t)seconds * 1000;
@@ -240,7 +246,7 @@ void options_print_safe(const char *text)
 	for (const unsigned char *c = (const unsigned char *)text; *c != '\0'; c++) {
 		bool control = *c < 0x20 || *c == 0x7f || (*c == 0xc2 && c[1] < 0xa0);
 
-		fputc(control ? '?' : *c, stdout);
+		fputs((const char[]){ control ? '?' : (char)*c, '\0' }, stdout);
 	}
 }
 

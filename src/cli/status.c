@@ -4,6 +4,7 @@
 #include <locale.h>
 #include <stdio.h>
 #include <string.h>
+#include <termios.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -110,7 +111,7 @@ static void print_cell(struct json_object *node, const char *member, size_t widt
 {
 	print_member("", node, member);
 	for (size_t i = strlen(client_string(node, member)); i < width + 2; i++)
-		fputc(' ', stdout);
+		fputs(" ", stdout);
 }
 
 static void print_row(const struct table *table, struct json_object *node)
@@ -159,10 +160,11 @@ static void print_mesh(struct table *table, struct json_object *mesh)
 static void print_once(const struct options *options, struct table *table)
 {
 	struct json_object *mesh = client_look(options, "/v1/mesh");
+	struct termios terminal;
 
 	if (mesh == NULL)
 		return;
-	if (options->watch && isatty(STDOUT_FILENO) == 1)
+	if (options->watch && tcgetattr(STDOUT_FILENO, &terminal) == 0)
 		printf("\033[H\033[J");
 	print_mesh(table, mesh);
 	json_free(mesh);

@@ -33,18 +33,18 @@ void topology_add_link(struct topology *topology, uint32_t a, uint32_t b, uint32
 static void part(struct topology *topology)
 {
 	for (uint32_t i = 0; i < topology->node_count; i++)
-		topology->groups[i] = i;
+		topology->nodes[i].group = i;
 }
 
 /* Every group is named by one of its nodes, whose own entry is itself. */
 static uint32_t group_of(struct topology *topology, uint32_t node)
 {
-	uint32_t *groups = topology->groups;
+	struct topology_node *nodes = topology->nodes;
 
 	ensure(node < topology->node_count);
-	while (groups[node] != node) {
-		groups[node] = groups[groups[node]];
-		node = groups[node];
+	while (nodes[node].group != node) {
+		nodes[node].group = nodes[nodes[node].group].group;
+		node = nodes[node].group;
 	}
 	return node;
 }
@@ -54,7 +54,7 @@ static bool join(struct topology *topology, const struct topology_link *link)
 {
 	uint32_t a = group_of(topology, link->a), b = group_of(topology, link->b);
 
-	topology->groups[a] = b;
+	topology->nodes[a].group = b;
 	return a != b;
 }
 
@@ -99,17 +99,17 @@ static void hang_from(struct topology *topology, uint32_t source)
 	bool more = true;
 
 	for (uint32_t i = 0; i < topology->node_count; i++)
-		topology->parents[i] = NONE;
+		topology->nodes[i].parent = NONE;
 	while (more) {
 		more = false;
 		for (uint32_t i = 0; i < topology->link_count; i++) {
 			const struct topology_link *link = &topology->links[i];
-			bool a_hangs = link->a == source || topology->parents[link->a] != NONE;
-			bool b_hangs = link->b == source || topology->parents[link->b] != NONE;
+			bool a_hangs = link->a == source || topology->nodes[link->a].parent != NONE;
+			bool b_hangs = link->b == source || topology->nodes[link->b].parent != NONE;
 
 			if (link->load_bytes == 0 || a_hangs == b_hangs)
 				continue;
-			topology->parents[a_hangs ? link->b : link->a] = i;
+			topology->nodes[a_hangs ? link->b : link->a].parent = i;
 			more = true;
 		}
 	}
@@ -143,14 +143,15 @@ uint32_t topology_carry(struct topology *topology, uint32_t source, uint64_t byt
 
 		if (!wants(context, i))
 			continue;
-		while (topology->groups[node] != source && topology->parents[node] != NONE) {
-			struct topology_link *link = &topology->links[topology->parents[node]];
+		while (topology->nodes[node].group != source &&
+			topology->nodes[node].parent != NONE) {
+			struct topology_link *link = &topology->links[topology->nodes[node].parent];
 
 			link->load_bytes += bytes;
-			topology->groups[node] = source;
+			topology->nodes[node].group = source;
 			node = link->a == node ? link->b : link->a;
 		}
-		unreached += topology->groups[node] != source;
+		unreached += topology->nodes[node].group != source;
 	}
 	return unreached;
 }

@@ -17,14 +17,18 @@ struct topology_link {
 	uint64_t load_bytes; /* what topology_spread() sends over it */
 };
 
-/* Memory of the caller's, which fills node_count, the pointers and link_capacity. */
+struct topology_node {
+	uint32_t group;  /* which nodes hang together */
+	uint32_t parent; /* the link towards the source; UINT32_MAX if there is none */
+};
+
+/* Memory of the caller's, which fills all but link_count. */
 struct topology {
 	uint32_t node_count;
 	uint32_t link_count;
 	uint32_t link_capacity;
 	struct topology_link *links; /* link_capacity of them */
-	uint32_t *groups;            /* node_count of them: which nodes hang together */
-	uint32_t *parents;           /* … and the link towards the source; UINT32_MAX if none */
+	struct topology_node *nodes; /* node_count of them */
 };
 
 /* A link that both ends measured counts once, with what the slower of them saw. Left out if it

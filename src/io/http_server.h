@@ -40,10 +40,10 @@ struct http_request;
 
 /* Tables of routes are const and end with a path of NULL. A GET route answers HEAD too. */
 struct http_route {
-	enum http_method method;
-	const char *path;  /* "/v1/images/x": a component "*" stands for any one, not empty */
-	bool control_only; /* 403 for everybody who does not come over the control socket */
+	const char *path; /* "/v1/images/x": a component "*" stands for any one, not empty */
 	void (*handle)(void *context, struct http_request *request);
+	uint8_t method;    /* enum http_method */
+	bool control_only; /* 403 for everybody who does not come over the control socket */
 };
 
 /* `routes` and `context` live as long as the server. NULL without memory. */

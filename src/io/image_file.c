@@ -105,8 +105,7 @@ static void drop_other(void *context, const char *name)
 	char path[FILES_PATH_SIZE + 1];
 	uint8_t hash[BYTES_HASH_SIZE];
 
-	if (bytes_from_hex(hash, sizeof(hash), name) &&
-		memcmp(hash, dropping->kept, sizeof(hash)) != 0 &&
+	if (bytes_from_hex(hash, sizeof(hash), name) && !bytes_same_32(hash, dropping->kept) &&
 		files_join(path, dropping->directory, name))
 		unlink(path);
 }

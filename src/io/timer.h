@@ -7,6 +7,11 @@
 #include <stdint.h>
 
 struct event;
+struct event_base;
+
+/* A loop whose times go to the microsecond, for all nodes are to flash at once. NULL without
+ * memory. */
+struct event_base *timer_new_base(void);
 
 /* Runs out after so long, anew if it runs already. False without memory. */
 bool timer_start(struct event *timer, uint32_t ms);

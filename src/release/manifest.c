@@ -231,5 +231,5 @@ bool image_chunk_is(const struct image *image, uint32_t index, const uint8_t *by
 	if (index >= image->chunk_count || size != image_chunk_bytes(image, index))
 		return false;
 	bytes_sha256(hash, bytes, size);
-	return memcmp(hash, image->chunk_sha256[index], BYTES_HASH_SIZE) == 0;
+	return bytes_same_32(hash, image->chunk_sha256[index]);
 }

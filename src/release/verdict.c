@@ -59,7 +59,7 @@ enum reason verdict_give(const struct verdict_question *question, struct manifes
 
 	text_init(&detail, detail_buffer, detail_capacity);
 	bytes_sha256(hash, question->manifest_bytes, question->manifest_size);
-	if (memcmp(hash, question->release_id, sizeof(hash)) != 0)
+	if (!bytes_same_32(hash, question->release_id))
 		return REASON_RELEASE_MISMATCH;
 	signers = keyring_count_signers(question->trusted, question->signatures,
 		question->signature_count, question->manifest_bytes, question->manifest_size);

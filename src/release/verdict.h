@@ -16,8 +16,8 @@ struct verdict_question {
 	const struct usign_signature *signatures;
 	size_t signature_count;
 	const struct keyring *trusted;
-	uint32_t threshold;                  /* distinct keys, at least 1 */
-	uint8_t release_id[BYTES_HASH_SIZE]; /* what the start order names */
+	uint32_t threshold;        /* distinct keys, at least 1 */
+	const uint8_t *release_id; /* BYTES_HASH_SIZE bytes: what the start order names */
 	const char *board;
 	uint64_t sequence_floor; /* of what runs here; 0 if not known */
 	bool allow_downgrade;

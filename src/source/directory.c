@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/bytes.h"
@@ -90,6 +91,7 @@ int directory_open(
 {
 	const char *wrong = path;
 	char below[PATH_SIZE + 1];
+	struct stat status;
 	int result;
 
 	memset(directory, 0, sizeof(*directory));
@@ -99,7 +101,7 @@ int directory_open(
 	}
 	problem[0] = '\0';
 	join(below, directory, ".");
-	result = access(below, F_OK) == 0 ? 0 : -errno;
+	result = lstat(below, &status) == 0 ? 0 : -errno;
 	if (result == 0) {
 		wrong = "release.json";
 		result = read_manifest(directory);
@@ -128,7 +130,7 @@ const struct directory_image *directory_find(
 	const struct directory *directory, const uint8_t sha256[static BYTES_HASH_SIZE])
 {
 	for (uint32_t i = 0; i < directory->image_count; i++)
-		if (memcmp(directory->images[i].sha256, sha256, BYTES_HASH_SIZE) == 0)
+		if (bytes_same_32(directory->images[i].sha256, sha256))
 			return &directory->images[i];
 	return NULL;
 }
