@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""Builds twice (plain, and with the address and undefined-behaviour sanitizers) and runs every test:
-checks of the tree, unit tests in both builds, and tests in the lab. What ./test runs."""
+"""Builds three times (plain, as small as routers get it, and with the address and undefined-behaviour
+sanitizers) and runs every test: checks of the tree, unit tests in all builds, and tests in the lab. What
+./test runs."""
 import argparse
 import concurrent.futures
 import os
@@ -147,6 +148,8 @@ def main():
     print("Building ...", flush=True)
     if not build("build"):
         tally.add("build", 0, 1)
+    elif not arguments.fast and not build("build-small", "-DCMAKE_BUILD_TYPE=MinSizeRel"):
+        tally.add("build as routers get it", 0, 1)
     elif not arguments.fast and not build("build-sanitized", "-DLOCKSTEP_SANITIZE=ON", "-DCMAKE_BUILD_TYPE=Debug"):
         tally.add("build with sanitizers", 0, 1)
     else:
@@ -155,6 +158,8 @@ def main():
             run_check(tally, check.name.removeprefix("check-"), command, arguments.pattern)
         run_unit(tally, "build", "unit", arguments.pattern)
         if not arguments.fast:
+            run_check(tally, "size", [str(ROOT / "bench/size")], arguments.pattern)
+            run_unit(tally, "build-small", "small", arguments.pattern)
             run_unit(tally, "build-sanitized", "sanitized", arguments.pattern)
         for path in sorted((ROOT / "tests").glob("*/test_*.py")):
             if path.parent.name == "lab":
