@@ -697,6 +697,67 @@ static void test_forged_record_changes_nothing(void **state)
 	world_free(world);
 }
 
+/* Whoever has the same gets an empty answer, everybody else the whole state. */
+static void test_answers_only_what_is_news(void **state)
+{
+	static const char empty[] = "{\"stateSlice\":[]}";
+	static const char plain[] = "{\"stateSlice\":[]}";
+	static const char type[] = "lockstep_nodes";
+	struct world *world = chain(3, 28);
+	char *whole = malloc(65536), *answer = malloc(65536), message[256];
+	struct text text;
+
+	(void)state;
+	/* Long enough for the links to be measured, and told to all. */
+	world_run(world, 60000);
+	text_init(&text, message, sizeof(message));
+	agent_slice_for(world_agent(world, 0), world_now(world), 1, type, &text);
+	assert_non_null(strstr(message, "[],\"lockstep\":\""));
+	text_init(&text, whole, 65536);
+	agent_slice(world_agent(world, 1), world_now(world), type, &text);
+	assert_true(text.size > 500);
+
+	text_init(&text, answer, 65536);
+	agent_answer(
+		world_agent(world, 1), world_now(world), type, message, strlen(message), &text);
+	assert_string_equal(answer, empty);
+	/* One digit is another: they differ. */
+	message[strlen(message) - 3] = message[strlen(message) - 3] == '0' ? '1' : '0';
+	text_init(&text, answer, 65536);
+	agent_answer(
+		world_agent(world, 1), world_now(world), type, message, strlen(message), &text);
+	assert_string_equal(answer, whole);
+	/* A plain peer says nothing of it. */
+	text_init(&text, answer, 65536);
+	agent_answer(world_agent(world, 1), world_now(world), type, plain, strlen(plain), &text);
+	assert_string_equal(answer, whole);
+	free(whole);
+	free(answer);
+	world_free(world);
+}
+
+/* While a countdown runs, nobody is told that there is nothing new. */
+static void test_countdown_is_always_answered(void **state)
+{
+	struct world *world = chain(2, 29);
+	char *message = malloc(65536);
+	struct text text;
+
+	(void)state;
+	start(world, &(struct world_start){ .release = 2, .confirm = ORDER_CONFIRM_AUTO });
+	assert_true(world_until_state(world, STATE_UPGRADE_READY, PATIENCE_MS));
+	text_init(&text, message, 65536);
+	agent_slice_for(world_agent(world, 0), world_now(world), 1, "lockstep_orders", &text);
+	assert_non_null(strstr(message, "\"lockstep\":"));
+	assert_int_equal(world_schedule(world, 0, 0, 30000, WINDOW_S), REASON_NONE);
+	world_run(world, 2000);
+	text_init(&text, message, 65536);
+	agent_slice_for(world_agent(world, 0), world_now(world), 1, "lockstep_orders", &text);
+	assert_null(strstr(message, "],\"lockstep\":"));
+	free(message);
+	world_free(world);
+}
+
 static void test_single_slot_must_be_allowed(void **state)
 {
 	struct world *world = world_new(3, 28);
@@ -840,6 +901,8 @@ int main(void)
 		cmocka_unit_test(test_two_operators_at_once),
 		cmocka_unit_test(test_scheduled_one_beats_the_lower_id),
 		cmocka_unit_test(test_forged_record_changes_nothing),
+		cmocka_unit_test(test_answers_only_what_is_news),
+		cmocka_unit_test(test_countdown_is_always_answered),
 		cmocka_unit_test(test_single_slot_must_be_allowed),
 		cmocka_unit_test(test_journal_that_cannot_be_written),
 		cmocka_unit_test(test_links_are_measured_and_told),

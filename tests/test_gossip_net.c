@@ -79,11 +79,13 @@ static void merge(void *context, const char *type, const char *data, size_t data
 	side->merge_count++;
 }
 
-static void answer(void *context, const char *type, struct text *text)
+static void answer(
+	void *context, const char *type, const char *data, size_t data_size, struct text *text)
 {
 	struct side *side = context;
 
 	assert_string_equal(type, TYPE);
+	assert_true(data != NULL && data_size >= 2);
 	for (size_t i = 0; i < side->answer_size; i++)
 		text_add(text, " ");
 	if (side->answer_size == 0)

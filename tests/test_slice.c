@@ -248,6 +248,33 @@ static void test_half_a_million_brackets(void **state)
 	free(text);
 }
 
+/* A message, and the digest that is read beside its list. */
+static void test_digest(void **state)
+{
+	static const struct {
+		const char *message, *digest;
+	} cases[] = {
+		{ "{\"stateSlice\":[]}", "" },
+		{ "{\"stateSlice\":[],\"lockstep\":\"0123456789abcdef\"}", "0123456789abcdef" },
+		{ "{\"lockstep\":\"0123456789abcdef\",\"stateSlice\":[" GOOD "]}",
+			"0123456789abcdef" },
+		{ "{\"stateSlice\":[],\"lockstep\":\"0123456789abcdef0\"}", "" },
+		{ "{\"stateSlice\":[],\"lockstep\":\"\"}", "" },
+		{ "{\"stateSlice\":[],\"lockstep\":12}", "" },
+		{ "{\"stateSlice\":[],\"lockstep\":null}", "" },
+		{ "{\"stateSlice\":7,\"lockstep\":\"0123456789abcdef\"}", "" },
+		{ "{\"stateSlice\":[],\"lockstep\":\"0123456789abcdef\"", "" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		struct slice_reader reader;
+
+		slice_reader_init(&reader, cases[i].message, strlen(cases[i].message));
+		assert_string_equal(reader.digest, cases[i].digest);
+	}
+}
+
 static void test_entries_are_counted(void **state)
 {
 	enum { ENTRIES = LIMITS_SLICE_ENTRIES_MAX + 1 };
@@ -314,17 +341,18 @@ static void test_written_is_compact_and_reads_the_same(void **state)
 
 int main(void)
 {
-	static struct CMUnitTest tests[COUNT(read_cases) + 6] = {
+	static struct CMUnitTest tests[COUNT(read_cases) + 7] = {
 		cmocka_unit_test(test_a_key_that_is_too_long_is_passed_over),
 		cmocka_unit_test(test_an_author_that_is_too_long_is_passed_over),
 		cmocka_unit_test(test_an_entry_that_is_too_deep_is_passed_over),
 		cmocka_unit_test(test_half_a_million_brackets),
+		cmocka_unit_test(test_digest),
 		cmocka_unit_test(test_entries_are_counted),
 		cmocka_unit_test(test_written_is_compact_and_reads_the_same),
 	};
 
 	for (size_t i = 0; i < COUNT(read_cases); i++)
-		tests[6 + i] = (struct CMUnitTest){ .name = read_cases[i].name,
+		tests[7 + i] = (struct CMUnitTest){ .name = read_cases[i].name,
 			.test_func = test_read,
 			.initial_state = (void *)(uintptr_t)&read_cases[i] };
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -657,7 +657,8 @@ static void finish_exchange(struct world *world, const struct item *push)
 	answer = malloc(SLICE_CAPACITY);
 	assert(answer != NULL);
 	text_init(&text, answer, SLICE_CAPACITY);
-	agent_slice(world->nodes[push->node].agent, world->now_ms, push->type, &text);
+	agent_answer(world->nodes[push->node].agent, world->now_ms, push->type, push->data,
+		push->data_size, &text);
 	assert(!text_cut(&text));
 	item = add_item(world, WORLD_LATENCY_MS, ITEM_EVENT, push->peer);
 	item->data = answer;

@@ -334,6 +334,11 @@ bool agent_speaks(const struct agent *agent, const char *type);
 /* The node's whole state of a type, as a message's data. text->size tells how much it needs. */
 void agent_slice(const struct agent *agent, uint64_t now_ms, const char *type, struct text *text);
 
+/* The answer to a peer's message, once it was merged: our whole state, or an empty one if the
+ * message says that its sender has the same by now (docs/gossip.md). */
+void agent_answer(const struct agent *agent, uint64_t now_ms, const char *type, const char *data,
+	size_t data_size, struct text *text);
+
 /* The same for an exchange that we open with a neighbour: only what it has not had from us. */
 void agent_slice_for(const struct agent *agent, uint64_t now_ms, uint32_t neighbour,
 	const char *type, struct text *text);

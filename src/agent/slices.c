@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "agent/node.h"
@@ -119,10 +120,30 @@ static void write_orders(const struct agent *agent, uint64_t now_ms, uint64_t af
 		write_order(agent, sorted[i], now_ms, text);
 }
 
+/* Who has the same digest needs no answer. False while a countdown runs: it is always news. */
+static bool write_digest(const struct agent *agent, uint64_t now_ms, enum agent_type type,
+	char digest[static SLICE_DIGEST_SIZE + 1])
+{
+	uint64_t value = roster_digest(&agent->roster);
+
+	if (type == TYPE_ORDERS) {
+		value = book_digest(&agent->book);
+		for (const struct book_order *slot = agent->book.start; slot != NULL;
+			slot = slot->next) {
+			if (slot->order.kind == ORDER_SCHEDULE &&
+				(!slot->countdown_known || slot->deadline_ms > now_ms))
+				return false;
+		}
+	}
+	snprintf(digest, SLICE_DIGEST_SIZE + 1, "%016" PRIx64, value);
+	return type == TYPE_NODES || type == TYPE_ORDERS;
+}
+
 void agent_slice_for(const struct agent *agent, uint64_t now_ms, uint32_t neighbour,
 	const char *type, struct text *text)
 {
 	enum agent_type found = slices_find_type(type);
+	char digest[SLICE_DIGEST_SIZE + 1];
 	uint64_t after_change = 0;
 
 	ensure(neighbour < LIMITS_NEIGHBOURS_MAX || neighbour == AGENT_PEER_NONE);
@@ -138,12 +159,31 @@ void agent_slice_for(const struct agent *agent, uint64_t now_ms, uint32_t neighb
 		write_nodes(agent, now_ms, after_change, neighbour, text);
 	else if (found == TYPE_ORDERS)
 		write_orders(agent, now_ms, after_change, neighbour, text);
-	slice_write_end(text);
+	text_end_list(text);
+	if (neighbour != AGENT_PEER_NONE && write_digest(agent, now_ms, found, digest))
+		text_add_member_string(text, "lockstep", digest);
+	text_end_object(text);
 }
 
 void agent_slice(const struct agent *agent, uint64_t now_ms, const char *type, struct text *text)
 {
 	agent_slice_for(agent, now_ms, AGENT_PEER_NONE, type, text);
+}
+
+void agent_answer(const struct agent *agent, uint64_t now_ms, const char *type, const char *data,
+	size_t data_size, struct text *text)
+{
+	struct slice_reader reader;
+	char digest[SLICE_DIGEST_SIZE + 1];
+
+	slice_reader_init(&reader, data, data_size);
+	if (write_digest(agent, now_ms, slices_find_type(type), digest) &&
+		strcmp(reader.digest, digest) == 0) {
+		slice_write_begin(text);
+		slice_write_end(text);
+		return;
+	}
+	agent_slice(agent, now_ms, type, text);
 }
 
 /* ---- slices in: records ---- */

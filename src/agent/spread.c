@@ -167,15 +167,14 @@ static void write_own_record(const struct agent *agent, struct record *record)
 	const struct book_order *start = book_start(&agent->book);
 	const struct book_order *schedule = book_schedule(&agent->book, agent->wave);
 
-	*record = (struct record){
-		.incarnation = agent->journal.incarnation,
-		.state = agent->journal.state,
-		.reason = agent->journal.reason,
-		.highest_epoch = agent->journal.highest_epoch,
-		.release_sequence = agent->journal.release_sequence,
-		.slots = agent->setup.flasher.slots,
-	};
-
+	/* Padding too: records are compared as bytes. */
+	memset(record, 0, sizeof(*record));
+	record->incarnation = agent->journal.incarnation;
+	record->state = agent->journal.state;
+	record->reason = agent->journal.reason;
+	record->highest_epoch = agent->journal.highest_epoch;
+	record->release_sequence = agent->journal.release_sequence;
+	record->slots = agent->setup.flasher.slots;
 	text_set(record->name, sizeof(record->name), agent->setup.name);
 	text_set(record->version, sizeof(record->version), agent->setup.version);
 	text_set(record->board, sizeof(record->board), agent->setup.board);
@@ -209,20 +208,18 @@ enum difference {
 	DIFFERENCE_NEWS,
 };
 
-/* From what we published last. Compared as they are written: a struct's padding has no say. */
-static enum difference compare_published(struct agent *agent, const struct record *now)
+/* From what we published last. This is asked in every step. */
+static enum difference compare_published(const struct agent *agent, struct record *now)
 {
-	char now_text[LIMITS_RECORD_SIZE + 1], before_text[LIMITS_RECORD_SIZE + 1];
-	struct record *before = &agent->published;
-	uint64_t held_bytes = before->held_bytes;
+	uint64_t held_bytes = now->held_bytes;
+	bool same;
 
-	before->held_bytes = now->held_bytes;
-	(void)record_encode(now, agent->setup.mesh, now_text);
-	(void)record_encode(before, agent->setup.mesh, before_text);
-	before->held_bytes = held_bytes;
-	if (strcmp(now_text, before_text) != 0)
+	now->held_bytes = agent->published.held_bytes;
+	same = memcmp(now, &agent->published, sizeof(*now)) == 0;
+	now->held_bytes = held_bytes;
+	if (!same)
 		return DIFFERENCE_NEWS;
-	return now->held_bytes != held_bytes ? DIFFERENCE_PROGRESS : DIFFERENCE_NONE;
+	return held_bytes != agent->published.held_bytes ? DIFFERENCE_PROGRESS : DIFFERENCE_NONE;
 }
 
 static void publish_projection(struct agent *agent)
@@ -262,7 +259,7 @@ void spread_publish(struct agent *agent)
 		agent_wake_at(agent, agent->now_ms + AGENT_RETRY_MS);
 		return;
 	}
-	agent->published = record;
+	memcpy(&agent->published, &record, sizeof(record));
 	agent->published_ever = true;
 	agent->published_ms = agent->now_ms;
 	agent->heartbeat_ms = roughly_in(

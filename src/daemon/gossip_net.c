@@ -179,12 +179,17 @@ static bool merge(struct link *link)
 	return true;
 }
 
-/* Our state of the type in the scratch buffer. False without memory. */
-static bool write_answer(struct gossip_net *net, const char *type, struct text *text)
+/* Our answer in the scratch buffer. False without memory. */
+static bool write_answer(struct link *link, struct text *text)
 {
+	struct gossip_net *net = link->net;
+	const char *type = session_type(&link->session);
+	size_t size;
+	const char *data = session_data(&link->session, &size);
+
 	for (;;) {
 		text_init(text, net->answer, net->answer_capacity);
-		net->callbacks->answer(net->context, type, text);
+		net->callbacks->answer(net->context, type, data, size, text);
 		if (net->answer != NULL && !text_cut(text))
 			return true;
 
@@ -209,7 +214,7 @@ static void serve(struct link *link)
 		(void)merge(link);
 		session_taken(&link->session);
 	} else if (session_wants(&link->session) == SESSION_ANSWER) {
-		if (!merge(link) || !write_answer(net, session_type(&link->session), &text)) {
+		if (!merge(link) || !write_answer(link, &text)) {
 			session_refuse(&link->session);
 			return;
 		}

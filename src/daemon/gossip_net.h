@@ -34,9 +34,10 @@ struct gossip_net_callbacks {
 	 * connections. `rtt_ms` is rounded up, at least 1. The pointers live for the call. */
 	void (*merge)(void *context, const char *type, const char *data, size_t data_size,
 		const struct sockaddr *from, uint32_t neighbour, uint32_t rtt_ms);
-	/* After merge(), on accepted connections: writes our state of the type. Called again with
-	 * a larger buffer if the text was cut. */
-	void (*answer)(void *context, const char *type, struct text *text);
+	/* After merge(), on accepted connections: writes our answer to the same data. Called again
+	 * with a larger buffer if the text was cut. */
+	void (*answer)(void *context, const char *type, const char *data, size_t data_size,
+		struct text *text);
 	/* Exactly once for every exchange that gossip_net_exchange() took on, never within it.
 	 * `why` is a phrase for people, "done" if ok; both strings live for the call. */
 	void (*over)(void *context, uint32_t neighbour, const char *type, bool ok, const char *why);

@@ -392,9 +392,10 @@ static void on_merge(void *context, const char *type, const char *data, size_t d
 	node_step(node, &event);
 }
 
-static void on_answer(void *context, const char *type, struct text *text)
+static void on_answer(
+	void *context, const char *type, const char *data, size_t data_size, struct text *text)
 {
-	agent_slice(((struct node *)context)->agent, clock_now_ms(), type, text);
+	agent_answer(((struct node *)context)->agent, clock_now_ms(), type, data, data_size, text);
 }
 
 static void on_over(void *context, uint32_t neighbour, const char *type, bool ok, const char *why)

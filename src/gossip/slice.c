@@ -59,7 +59,7 @@ static enum outcome read_entry(const struct scan_span *element, struct slice_ent
 
 void slice_reader_init(struct slice_reader *reader, const char *bytes, size_t size)
 {
-	struct scan_span document, list;
+	struct scan_span document, found[2];
 	struct scan *scan = &reader->scan;
 	const char *end;
 
@@ -73,10 +73,13 @@ void slice_reader_init(struct slice_reader *reader, const char *bytes, size_t si
 	scan->end = end != NULL ? end : bytes + size;
 	if (!scan_value(scan, &document) || !scan_at_end(scan))
 		return;
-	scan_find(&document, "stateSlice\0", &list, 1);
-	if (list.kind != SCAN_LIST)
+	scan_find(&document, "stateSlice\0lockstep\0", found, 2);
+	if (found[0].kind != SCAN_LIST)
 		return;
-	scan_inside(scan, &list);
+	if (found[1].kind != SCAN_STRING ||
+		!read_name(&found[1], reader->digest, sizeof(reader->digest)))
+		reader->digest[0] = '\0';
+	scan_inside(scan, &found[0]);
 	scan->sound = false; /* each entry by itself tells if it is odd */
 	reader->stopped = reader->bad = false;
 }
