@@ -634,7 +634,7 @@ class Operators(MeshCase):
             return len({node.status()["upgrade"] for node in self.nodes.values()}) == 1
 
         self.wait(agreed, "one upgrade of all")
-        self.wait_ready()
+        self.wait_ready(at=self.last)
         mesh = self.nodes[self.last].get("/v1/mesh")["upgrade"]
         self.schedule(2, 30, at=self.last)
         self.wait_updated(int(mesh["version"].removeprefix("Demo ")[0]))
