@@ -324,6 +324,7 @@ class Server:
         self.extra_config = json.loads(arguments.config)
         self.daemon_options = ["--debug"] if arguments.debug else []
         self.preload = arguments.preload
+        self.leashed = arguments.leashed
         self.lock = threading.RLock()
         names, links, settings = parse_topology(arguments.topology)
         self.links_down = set()
@@ -454,6 +455,12 @@ class Server:
     def end(self):
         os._exit(0)  # process 1 of the PID namespace: the kernel ends everything else
 
+    def end_with_input(self):
+        """Whoever started the lab holds the other end, and lets go of it however he dies."""
+        while sys.stdin.buffer.read(1):
+            pass
+        self.end()
+
     def serve_one(self, connection):
         with connection, connection.makefile("rw") as stream:
             for line in stream:
@@ -488,6 +495,8 @@ class Server:
         threading.Thread(target=look, daemon=True).start()
         signal.signal(signal.SIGTERM, lambda *_: self.end())
         signal.signal(signal.SIGINT, lambda *_: self.end())
+        if self.leashed:
+            threading.Thread(target=self.end_with_input, daemon=True).start()
         print("ready", flush=True)
         while True:
             connection, _ = listener.accept()
@@ -612,8 +621,8 @@ class Lab:
     def start(self):
         self.directory.mkdir(parents=True, exist_ok=True)
         self.process = subprocess.Popen(
-            unshare_command() + [sys.executable, __file__, "serve", *self.arguments],
-            stdout=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True)
+            unshare_command() + [sys.executable, __file__, "serve", "--leashed", *self.arguments],
+            stdout=subprocess.PIPE, stdin=subprocess.PIPE, text=True)
         if self.process.stdout.readline().strip() != "ready":
             self.process.wait()
             raise LabError("the lab did not start; see the messages above")
@@ -636,6 +645,7 @@ class Lab:
                 self.process.kill()
                 self.process.wait()
             self.process.stdout.close()
+            self.process.stdin.close()
             self.process = None
         if self.own_directory and not os.environ.get("LAB_KEEP"):
             shutil.rmtree(self.directory, ignore_errors=True)
@@ -728,6 +738,7 @@ def add_setup(parser):
                         help="what is flashed at first")
     parser.add_argument("--config", default="{}", help="more members for every lockstep.json")
     parser.add_argument("--debug", action="store_true")
+    parser.add_argument("--leashed", action="store_true", help="end when standard input ends")
     parser.add_argument("--preload", default="", help="a library to preload into every daemon")
 
 

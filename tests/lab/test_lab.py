@@ -139,6 +139,29 @@ class CleanUp(unittest.TestCase):
         prepare()
         self.leaves_nothing(lambda lab: (lab.process.send_signal(signal.SIGKILL), lab.process.wait()))
 
+    def test_nothing_is_left_when_its_user_dies(self):
+        prepare()
+        directory = pathlib.Path(tempfile.mkdtemp(prefix="lockstep-lab-"))
+        self.addCleanup(shutil.rmtree, directory, True)
+        script = (f"import sys; sys.path.insert(0, {str(ROOT / 'lab')!r}); from lab import Lab\n"
+                  f"lab = Lab('chain:2', directory={str(directory)!r}, boot_s=0.2); lab.start()\n"
+                  "lab.wait_state('UPDATED', 60); print('up', flush=True); sys.stdin.read()\n")
+        user = subprocess.Popen([sys.executable, "-c", script], stdin=subprocess.PIPE,
+                                stdout=subprocess.PIPE, text=True)
+        self.assertEqual(user.stdout.readline(), "up\n")
+        self.assertGreaterEqual(len(lab_processes(directory)), 3)
+        user.kill()
+        user.wait()
+        user.stdin.close()
+        user.stdout.close()
+        self.wait_gone(directory)
+
+    def wait_gone(self, directory):
+        deadline = time.monotonic() + 20
+        while lab_processes(directory) and time.monotonic() < deadline:
+            time.sleep(0.1)
+        self.assertEqual(lab_processes(directory), [])
+
     def leaves_nothing(self, end):
         interfaces = sorted(os.listdir("/sys/class/net"))
         lab = Lab("chain:3", boards=(ALPHA,), keys=DATA / "keys",
@@ -148,10 +171,7 @@ class CleanUp(unittest.TestCase):
         lab.wait_state("UPDATED", 60)
         self.assertGreaterEqual(len(lab_processes(lab.directory)), 4)
         end(lab)
-        deadline = time.monotonic() + 20
-        while lab_processes(lab.directory) and time.monotonic() < deadline:
-            time.sleep(0.1)
-        self.assertEqual(lab_processes(lab.directory), [])
+        self.wait_gone(lab.directory)
         self.assertEqual(sorted(os.listdir("/sys/class/net")), interfaces)
 
     @unittest.skipUnless(os.geteuid() == 0, "is not root already")
