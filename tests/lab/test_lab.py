@@ -144,7 +144,8 @@ class CleanUp(unittest.TestCase):
         directory = pathlib.Path(tempfile.mkdtemp(prefix="lockstep-lab-"))
         self.addCleanup(shutil.rmtree, directory, True)
         script = (f"import sys; sys.path.insert(0, {str(ROOT / 'lab')!r}); from lab import Lab\n"
-                  f"lab = Lab('chain:2', directory={str(directory)!r}, boot_s=0.2); lab.start()\n"
+                  f"lab = Lab('chain:2', directory={str(directory)!r}, keys={str(DATA / 'keys')!r},"
+                  f" images={{{ALPHA!r}: {str(DATA / 'demo_alpha-1.bin')!r}}}, boot_s=0.2); lab.start()\n"
                   "lab.wait_state('UPDATED', 60); print('up', flush=True); sys.stdin.read()\n")
         user = subprocess.Popen([sys.executable, "-c", script], stdin=subprocess.PIPE,
                                 stdout=subprocess.PIPE, text=True)
