@@ -376,6 +376,52 @@ static void test_dead_node_within_the_quorum(void **state)
 	world_free(world);
 }
 
+/* One is back although others have confirmed: a latecomer follows those, and does not waver. */
+static void test_latecomer_follows_who_confirmed(void **state)
+{
+	struct world *world = grid9(34);
+	uint32_t writes;
+
+	(void)state;
+	world_faults(world, 5)->forgets_confirm = true;
+	start(world, &(struct world_start){
+			     .release = 2, .confirm = ORDER_CONFIRM_AUTO, .quorum_percent = 60 });
+	assert_true(world_until_state(world, STATE_UPGRADE_READY, PATIENCE_MS));
+	world_power(world, 8, false);
+	assert_int_equal(world_schedule(world, 0, 0, COUNTDOWN_MS, WINDOW_S), REASON_NONE);
+	world_run(world, COUNTDOWN_MS + WINDOW_S * 1000 + 20000);
+	assert_int_equal(world_state(world, 5), STATE_REVERTED);
+	writes = world_journal_writes(world, 8);
+	world_power(world, 8, true);
+	world_run(world, 120000);
+	assert_int_equal(world_state(world, 8), STATE_UPDATED);
+	assert_string_equal(world_version(world, 8), "Demo 2.0");
+	assert_in_range(world_journal_writes(world, 8) - writes, 1, 12);
+	assert_next_upgrade_works(world, 9);
+	world_free(world);
+}
+
+/* Who was named away stays where he is: to flash what he may not keep would be in vain. */
+static void test_latecomer_that_was_named_away_stays(void **state)
+{
+	struct world *world = grid9(35);
+
+	(void)state;
+	start(world, &(struct world_start){ .release = 2, .quorum_percent = 60 });
+	assert_true(world_until_state(world, STATE_UPGRADE_READY, PATIENCE_MS));
+	world_power(world, 8, false);
+	assert_int_equal(world_schedule(world, 0, 0, COUNTDOWN_MS, WINDOW_S), REASON_NONE);
+	world_run(world, COUNTDOWN_MS + 20000);
+	assert_int_equal(world_confirm(world, 0, 0, "node9"), REASON_NONE);
+	world_run(world, 10000);
+	world_power(world, 8, true);
+	world_run(world, 120000);
+	assert_int_equal(world_flash_count(world, 8), 0);
+	assert_int_equal(world_state(world, 8), STATE_ABORTED);
+	assert_next_upgrade_works(world, 9);
+	world_free(world);
+}
+
 static void test_link_cut_in_the_countdown(void **state)
 {
 	struct world *world = chain(5, 16);
@@ -887,6 +933,8 @@ int main(void)
 		cmocka_unit_test(test_flasher_refuses_the_image),
 		cmocka_unit_test(test_dead_node_at_schedule),
 		cmocka_unit_test(test_dead_node_within_the_quorum),
+		cmocka_unit_test(test_latecomer_follows_who_confirmed),
+		cmocka_unit_test(test_latecomer_that_was_named_away_stays),
 		cmocka_unit_test(test_link_cut_in_the_countdown),
 		cmocka_unit_test(test_cut_after_everyone_was_scheduled),
 		cmocka_unit_test(test_one_that_never_boots_brings_all_back),

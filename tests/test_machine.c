@@ -175,6 +175,9 @@ static const struct guard_case {
 		{ .confirmed_seen = true, .catch_up = true }, REASON_NONE },
 	{ "rejoin: not allowed", STATE_ABORTED, SIGNAL_REJOIN, { .confirmed_seen = true },
 		REASON_WRONG_STATE },
+	{ "rejoin: named away", STATE_ABORTED, SIGNAL_REJOIN,
+		{ .catch_up = true, .confirmed_seen = true, .named_without = true },
+		REASON_WRONG_STATE },
 	{ "rejoin: nobody confirmed", STATE_ABORTED, SIGNAL_REJOIN, { .catch_up = true },
 		REASON_WRONG_STATE },
 };

@@ -181,14 +181,20 @@ static void find_facts(const struct agent *agent, struct outlook *outlook)
 	const struct upgrade_question *question = &outlook->question;
 	const struct upgrade_count *count = &outlook->count;
 	const struct order_start *start = question->start;
-	bool goes_back = start->policy == ORDER_ATOMIC && count->reverted > 0;
+	/* What somebody confirmed does not go back any more. */
+	bool goes_back =
+		start->policy == ORDER_ATOMIC && count->reverted > 0 && count->confirmed == 0;
+
+	/* Who was named away may not keep what he would flash now. */
+	bool named_without =
+		question->confirm != NULL && order_is_without(question->confirm, agent->setup.name);
 
 	outlook->facts = (struct machine_facts){
-		.committed = upgrade_is_committed(count),
-		.past_flash_seen = count->past > (agent->journal.flashed ? 1u : 0u) && !goes_back,
+		.committed = upgrade_is_committed(count) && !named_without,
+		.past_flash_seen = count->past > (agent->journal.flashed ? 1u : 0u) && !goes_back &&
+				   !named_without,
 		.healthy = agent->healthy,
-		.named_without = question->confirm != NULL &&
-				 order_is_without(question->confirm, agent->setup.name),
+		.named_without = named_without,
 		.confirm_ordered = question->confirm != NULL,
 		.confirm_auto = start->confirm == ORDER_CONFIRM_AUTO,
 		.wave_complete = upgrade_is_complete(count, question),
@@ -294,6 +300,9 @@ static void think_aborted(struct agent *agent, const struct outlook *outlook)
 	if (agent->journal.reason != REASON_NOT_EVERYONE_SCHEDULED &&
 		agent->journal.reason != REASON_COUNTDOWN_LOST)
 		return;
+	/* An abort that came after it had given up counts all the same. */
+	if (book_abort(&agent->book) != NULL)
+		return;
 	if (life_ask(agent, SIGNAL_REJOIN, &outlook->facts, REASON_NONE, "") == REASON_NONE)
 		download_start(agent);
 }
@@ -326,7 +335,10 @@ bool life_runs_wrong_version(const struct agent *agent, const struct order_start
 
 static void judge_health(struct agent *agent, struct outlook *outlook)
 {
-	bool healthy = agent->hooks_ok && outlook->count.running >= outlook->count.needed &&
+	/* Once somebody has confirmed, those that went back since do not take others along. */
+	bool wave_runs =
+		outlook->count.running >= outlook->count.needed || outlook->count.confirmed > 0;
+	bool healthy = agent->hooks_ok && wave_runs &&
 		       !life_runs_wrong_version(agent, outlook->question.start) &&
 		       sees_other_waves(agent, outlook);
 

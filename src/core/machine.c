@@ -42,7 +42,9 @@ static enum reason object(enum machine_guard guard, const struct machine_facts *
 	case GUARD_CONFIRM:
 		return may_confirm(facts);
 	case GUARD_REJOIN:
-		return facts->catch_up && facts->confirmed_seen ? REASON_NONE : REASON_WRONG_STATE;
+		return facts->catch_up && facts->confirmed_seen && !facts->named_without
+			       ? REASON_NONE
+			       : REASON_WRONG_STATE;
 	}
 	return REASON_NONE;
 }

@@ -67,7 +67,7 @@ struct machine_facts {
 	X(COMMIT, "every participant of the wave (or the quorum) was seen scheduled for this very order, or one of them is past the flash") \
 	X(NOBODY_PAST, "nobody of the wave is past the flash") \
 	X(CONFIRM, "ordered and every participant that was not named away runs the new firmware; or healthy and another one confirmed; or automatic and the whole wave is healthy") \
-	X(REJOIN, "the policy says catch_up, and a participant of the wave has confirmed")
+	X(REJOIN, "the policy says catch_up, a participant of the wave has confirmed, and no confirm order names this node away")
 /* clang-format on */
 
 enum machine_guard {
