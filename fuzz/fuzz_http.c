@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <ftw.h>
 #include <netinet/in.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -87,6 +88,8 @@ static void open_once(void)
 	if (opened)
 		return;
 	opened = true;
+	/* As the daemon does. */
+	(void)signal(SIGPIPE, SIG_IGN);
 	ok = mkdtemp(directory) != NULL;
 	assert(ok);
 	(void)atexit(clean_up);

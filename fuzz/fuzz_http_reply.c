@@ -7,6 +7,7 @@
  * the reply, and a NUL in it closes the connection, so that the next one gets what follows.
  */
 #include <assert.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -40,6 +41,8 @@ static void listen_once(void)
 
 	if (listener >= 0)
 		return;
+	/* As the daemon does. */
+	(void)signal(SIGPIPE, SIG_IGN);
 	ok = mkdtemp(directory) != NULL;
 	assert(ok);
 	snprintf(path, sizeof(path), "%s/socket", directory);

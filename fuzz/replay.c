@@ -6,7 +6,6 @@
  */
 #include <assert.h>
 #include <dirent.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -51,8 +50,6 @@ int main(int argc, char **argv)
 	struct dirent **entries;
 	int count = argc - 1;
 
-	/* As the daemon does. */
-	(void)signal(SIGPIPE, SIG_IGN);
 	for (int i = 1; i < argc; i++)
 		feed(argv[i]);
 	if (argc == 1) {
