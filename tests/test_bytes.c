@@ -34,6 +34,8 @@ static struct base64_case {
 	{ "base64: a blank", "Zm 9", -1 },
 	{ "base64: a line end", "Zm9v\n", -1 },
 	{ "base64: the alphabet of URLs", "-_-_", -1 },
+	{ "base64: not ASCII", "Zm9\xb7", -1 },
+	{ "base64: only what is not ASCII", "\xc4\xb7\xc4\xb7", -1 },
 	{ "base64: more than fits", "Zm9vYmFyZm9vYmFy", -1 },
 };
 

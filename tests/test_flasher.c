@@ -154,6 +154,18 @@ static void test_a_failed_probe_says_nothing(void **state)
 	assert_false(answer.trial);
 }
 
+static void test_an_unsound_probe_says_nothing(void **state)
+{
+	struct flasher_answer answer = read_answer(
+		PROBE, 0, "{\"slots\":2,\"board\":\"a\\nb\",\"version\":\"1\",\"boot_id\":\"b\"}");
+
+	(void)state;
+	assert_false(answer.ok);
+	assert_string_equal(answer.board, "");
+	assert_string_equal(answer.version, "");
+	assert_string_equal(answer.boot_id, "");
+}
+
 static void test_other_verbs_do_not_probe(void **state)
 {
 	struct flasher_answer answer =
@@ -184,6 +196,7 @@ int main(void)
 	static const struct CMUnitTest others[] = {
 		cmocka_unit_test(test_all_that_a_probe_says),
 		cmocka_unit_test(test_a_failed_probe_says_nothing),
+		cmocka_unit_test(test_an_unsound_probe_says_nothing),
 		cmocka_unit_test(test_other_verbs_do_not_probe),
 		cmocka_unit_test(test_words_and_deadlines),
 	};

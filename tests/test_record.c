@@ -66,6 +66,8 @@ static struct refusal_case {
 	{ "refused: negative highest epoch", ":8,", ":-8,", "highest_epoch" },
 	{ "refused: epoch 0", ":7,", ":0,", "epoch" },
 	{ "refused: epoch without upgrade", "\"upgrade\"", "\"x\"", "upgrade is missing" },
+	{ "refused: epoch with an upgrade of zeros", "0011223344556677", "0000000000000000",
+		"upgrade is missing" },
 	{ "refused: upgrade too long", "0011223344556677", "001122334455667788", "upgrade" },
 	{ "refused: upgrade in capitals", "0011223344556677", "001122334455667A", "upgrade" },
 	{ "refused: order too short", HASH, "00112233445566778899aabbccddeeff", "order" },

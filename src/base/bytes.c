@@ -81,6 +81,11 @@ bool bytes_from_base64(uint8_t *bytes, size_t size, const char *text, size_t tex
 	size_t decoded;
 	const char *end;
 
+	/* Where char is signed, libsodium 1.0.18 takes what is not ASCII for a slash. */
+	for (size_t i = 0; i < text_size; i++) {
+		if ((text[i] & 0x80) != 0)
+			return false;
+	}
 	return sodium_base642bin(bytes, size, text, text_size, NULL, &decoded, &end,
 		       sodium_base64_VARIANT_ORIGINAL) == 0 &&
 	       decoded == size && end == text + text_size;

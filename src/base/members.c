@@ -68,9 +68,9 @@ static void read_member(struct json_reader *reader, struct json_object *object,
 }
 
 void members_read(struct json_reader *reader, struct json_object *object,
-	const struct member *members, size_t count, void *into)
+	const struct member *member, size_t count, void *into)
 {
-	for (const struct member *member = members; member < members + count; member++) {
+	for (; count > 0; count--, member++) {
 		if (member->flags == 0 || json_has(object, member->name))
 			read_member(reader, object, member, (char *)into + member->offset);
 	}
@@ -114,9 +114,9 @@ static void write_member(
 }
 
 void members_write(
-	struct text *text, const struct member *members, size_t count, const void *from, bool whole)
+	struct text *text, const struct member *member, size_t count, const void *from, bool whole)
 {
-	for (const struct member *member = members; member < members + count; member++) {
+	for (; count > 0; count--, member++) {
 		const uint8_t *at = (const uint8_t *)from + member->offset;
 		bool is_zero = bytes_are_zero(at, member->kind >= MEMBER_STRING ? 1 : member->size);
 

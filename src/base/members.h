@@ -54,13 +54,13 @@ struct member {
 		.size = sizeof(((type *)0)->field), .kind = MEMBER_##member_kind, __VA_ARGS__      \
 	}
 
-/* Reads `count` members of `object` into the struct at `into`. */
+/* Reads `count` members of `object`, from `member` on, into the struct at `into`. */
 void members_read(struct json_reader *reader, struct json_object *object,
-	const struct member *members, size_t count, void *into);
+	const struct member *member, size_t count, void *into);
 
 /* Writes them from the struct at `from`. `whole`: what is sparse is written too, zero bytes as "".
  */
-void members_write(struct text *text, const struct member *members, size_t count, const void *from,
-	bool whole);
+void members_write(
+	struct text *text, const struct member *member, size_t count, const void *from, bool whole);
 
 #endif

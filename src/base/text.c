@@ -58,11 +58,13 @@ void text_add(struct text *text, const char *string)
 void text_add_format(struct text *text, const char *format, ...)
 {
 	size_t used = text_cut(text) ? text->capacity : text->size;
+	/* Nothing may be added to NULL, not even 0. */
+	char *end = used > 0 ? text->buffer + used : text->buffer;
 	va_list arguments;
 	int size;
 
 	va_start(arguments, format);
-	size = vsnprintf(text->buffer + used, text->capacity - used, format, arguments);
+	size = vsnprintf(end, text->capacity - used, format, arguments);
 	va_end(arguments);
 	ensure(size >= 0);
 	text->size += (size_t)size;

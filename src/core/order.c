@@ -340,7 +340,7 @@ size_t order_encode(const struct order *order, char *buffer, size_t capacity)
 	if (order->kind == ORDER_START)
 		write_start(&text, &order->start);
 	else if (order->kind == ORDER_CONFIRM)
-		text_add_member_strings(&text, "without", order->confirm.without[0],
+		text_add_member_strings(&text, "without", (const char *)order->confirm.without,
 			sizeof(order->confirm.without[0]), order->confirm.without_count);
 	text_end_object(&text);
 	return text_cut(&text) || text.size > LIMITS_ORDER_SIZE ? 0 : text.size;

@@ -98,7 +98,7 @@ bool record_decode(struct record *record, const char *bytes, size_t size, const 
 		json_fail(&reader, "mesh", "is another mesh");
 	members_read(&reader, object, members, MEMBER_COUNT, &decoded);
 	read_links(&reader, object, &decoded);
-	if (decoded.epoch != 0 && !json_has(object, "upgrade"))
+	if (decoded.epoch != 0 && bytes_are_zero(decoded.upgrade, ORDER_UPGRADE_SIZE))
 		json_fail(&reader, "upgrade", "is missing");
 
 	ok = json_ok(&reader);

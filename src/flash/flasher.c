@@ -79,8 +79,10 @@ void flasher_read(struct flasher_answer *answer, enum flasher_verb verb, int sta
 			read_probe(&reader, object, answer);
 		answer->remaining_ms = read_remaining(object);
 	}
-	if (needs_json && !json_ok(&reader))
+	if (needs_json && !json_ok(&reader)) {
 		answer->ok = false;
+		answer->board[0] = answer->version[0] = answer->boot_id[0] = '\0';
+	}
 	if (!text_is_printable(answer->message, LIMITS_MESSAGE_SIZE))
 		answer->message[0] = '\0';
 	if (!answer->ok && answer->message[0] == '\0') {
