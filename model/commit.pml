@@ -18,8 +18,8 @@
  *   CUTS=1           power cuts
  *   BAD=1            node 0's new firmware may not boot, or may be sick
  *   TWO=0            two operators schedule, with two different orders
- *   TIMELY=0         a window does not end while a message that matters is under way
- *   CLAIMS=255       which properties are asserted (below), added up
+ *   TIMELY=0         that a window ends, and that a node is back, is not ahead of other messages
+ *   CLAIMS=511       which properties are asserted (below), added up
  *   MEND_…           what src/ does not do (docs/model.md)
  *   PLANT_…          faults that model/check must find
  */
@@ -51,7 +51,7 @@
 #define TIMELY 0
 #endif
 #ifndef CLAIMS
-#define CLAIMS 255
+#define CLAIMS 511
 #endif
 
 /* ---- the properties ---- */
@@ -64,6 +64,7 @@
 #define CLAIM_SPLIT 32   /* the end: not one confirmed and another one old, but for good reason */
 #define CLAIM_END 64     /* the end: nobody is in trial, or waits */
 #define CLAIM_NAMED 128  /* flash: not by a node that cannot confirm, since the order names it away */
+#define CLAIM_LOOP 256   /* rejoin: once, and once more for each power cut */
 
 /* ---- what a node is, and what it says ---- */
 
@@ -88,7 +89,7 @@
 
 #define NOBODY N
 
-mtype = { COMMIT_RULE, START_AND_SCHEDULE, STOPPED_STAYS, ABORT_IN_THE_BOOK, NO_VAIN_FLASH,
+mtype = { COMMIT_RULE, START_AND_SCHEDULE, STOPPED_STAYS, ABORT_IN_THE_BOOK, NO_VAIN_FLASH, NO_LOOP,
 	CONFIRMED_BY_THE_WAVE, NOT_WHEN_ONE_IS_BACK, ONE_RELEASE, EVERYBODY_ENDS };
 
 byte st[N];
@@ -103,7 +104,8 @@ bool sick[N];      /* its health checks will never pass */
 
 /* Known to no node; for the claims. */
 bool stopped[N];   /* an abort stopped it */
-bool excused[N];   /* never booted the new firmware, or a power cut took its trial away */
+byte rejoins[N];
+bool excused[N];   /* never booted, or is sick, or a power cut took its trial away */
 
 byte cuts = CUTS;
 bool confirm_posted;
@@ -114,7 +116,7 @@ byte seen[N];
 byte c_saw, c_scheduled, c_past, c_running, c_healthy, c_new, c_back, c_asked, c_asked_running;
 bool f_committed, f_past, f_healthy, f_complete, f_may;
 byte k, n;
-bool settled;
+bool settled, quiet, one_is_new, one_is_old;
 
 #define QUOTA ((N * QUORUM + 99) / 100)
 #if (N * QUORUM + 99) / 100 > N / 2 + 1
@@ -203,6 +205,9 @@ inline count()
 	}
 }
 
+/* With TIMELY, whoever is back is heard at once. */
+#define MUST_HEAR(who) (TIMELY && st[who] == BACK)
+
 /* Any record that each of the others ever published, or none; of itself, the newest. What makes no
  * difference before the flash, or after it, is not told apart. */
 inline look()
@@ -212,12 +217,12 @@ inline look()
 	:: n == me -> seen[n] = NOW(me); n++
 	:: n < N && n != me ->
 		if
-		:: seen[n] = SAYS_NOTHING
-		:: st[me] < TRIAL && EVER_SAID(n, SAYS_SCHEDULED) -> seen[n] = SAYS_SCHEDULED
-		:: st[me] < TRIAL && EVER_SAID(n, SAYS_PAST) -> seen[n] = SAYS_PAST
-		:: (st[me] == TRIAL || st[me] == NEW) && EVER_SAID(n, SAYS_RUNNING) ->
+		:: !MUST_HEAR(n) -> seen[n] = SAYS_NOTHING
+		:: !MUST_HEAR(n) && st[me] < TRIAL && EVER_SAID(n, SAYS_SCHEDULED) -> seen[n] = SAYS_SCHEDULED
+		:: !MUST_HEAR(n) && st[me] < TRIAL && EVER_SAID(n, SAYS_PAST) -> seen[n] = SAYS_PAST
+		:: !MUST_HEAR(n) && (st[me] == TRIAL || st[me] == NEW) && EVER_SAID(n, SAYS_RUNNING) ->
 			seen[n] = SAYS_RUNNING
-		:: st[me] == TRIAL && EVER_SAID(n, SAYS_HEALTHY) -> seen[n] = SAYS_HEALTHY
+		:: !MUST_HEAR(n) && st[me] == TRIAL && EVER_SAID(n, SAYS_HEALTHY) -> seen[n] = SAYS_HEALTHY
 		:: EVER_SAID(n, SAYS_NEW) -> seen[n] = SAYS_NEW
 		:: EVER_SAID(n, SAYS_BACK) -> seen[n] = SAYS_BACK
 		fi;
@@ -296,12 +301,29 @@ inline claim_at_confirm()
 }
 
 
+inline claim_at_end()
+{
+	do
+	:: me == N -> break
+	:: else ->
+		claim(CLAIM_END, EVERYBODY_ENDS, st[me] >= NEW);
+		one_is_new = (one_is_new || st[me] == NEW);
+		one_is_old = (one_is_old || (st[me] != NEW && !excused[me] && without != me));
+		me++
+	od;
+	me = 0;
+	claim(CLAIM_SPLIT, ONE_RELEASE, !(one_is_new && one_is_old));
+	one_is_new = false;
+	one_is_old = false
+}
+
 /* ---- the steps; each is what agent_step() does at once, the journal first ---- */
 
 /* accept.c, apply_start() */
 inline take_start()
 {
-	st[me] = LOADING
+	st[me] = LOADING;
+	printf("node %d: hears of the start\n", me)
 }
 
 /* accept.c, may_schedule(); think_before() makes it scheduled when the image is there. */
@@ -312,12 +334,14 @@ inline take_schedule()
 #if TWO
 	:: schedule[me] = 2
 #endif
-	fi
+	fi;
+	printf("node %d: hears of schedule %d\n", me, schedule[me])
 }
 
 /* accept.c, apply_abort(). Past the flash it is only kept, and passed on. */
 inline take_abort()
 {
+	printf("node %d: hears of the abort\n", me);
 	aborted[me] = true;
 	if
 	:: st[me] == LOADING || st[me] == SCHEDULED ->
@@ -337,9 +361,17 @@ inline post_confirm()
 	fi;
 	look();
 	if
-	:: f_complete -> confirm_posted = true
+	:: f_complete ->
+		confirm_posted = true;
+		printf("node %d: takes the operator's confirm order without %d\n", me, without)
 	:: else -> without = NOBODY
 	fi
+}
+
+inline take_confirm()
+{
+	printf("node %d: hears of the confirm order\n", me);
+	ordered[me] = true
 }
 
 /* life.c, think_before(), think_scheduled(), begin_flash(), give_up() */
@@ -354,11 +386,13 @@ inline think_before()
 #endif
 	:: st[me] == SCHEDULED && (clock[me] || f_past) && (f_committed || f_past) ->
 		claim_at_flash();
+		printf("node %d: flashes: %d scheduled, %d past\n", me, c_scheduled, c_past);
 		st[me] = FLASHING;
 		remembers[me] = false;
 		say(me, SAYS_PAST)
 #ifndef PLANT_HOLD
 	:: schedule[me] != 0 && !f_past && !(st[me] == SCHEDULED && clock[me] && f_committed) ->
+		printf("node %d: gives up\n", me);
 		st[me] = GIVEN_UP;
 		remembers[me] = false
 #endif
@@ -371,7 +405,18 @@ inline think_aborted()
 {
 	look();
 	if
+#ifdef MEND_ABORT
+	:: c_new > 0 && !aborted[me] ->
+#else
 	:: c_new > 0 ->
+#endif
+		printf("node %d: rejoins\n", me);
+		if
+		:: (CLAIM_LOOP & CLAIMS) != 0 ->
+			claim(CLAIM_LOOP, NO_LOOP, rejoins[me] <= CUTS);
+			rejoins[me]++
+		:: else
+		fi;
 		st[me] = LOADING;
 		remembers[me] = true
 	:: else
@@ -383,16 +428,20 @@ inline boot()
 {
 	if
 	:: st[me] = TRIAL;
-		say(me, SAYS_RUNNING)
+		say(me, SAYS_RUNNING);
+		printf("node %d: boots the new firmware\n", me)
 #if BAD
 	:: me == 0 -> /* it did not come up, and the boot loader took the old slot again */
 		st[me] = BACK;
 		excused[me] = true;
-		say(me, SAYS_BACK)
+		say(me, SAYS_BACK);
+		printf("node %d: does not boot, and is back\n", me)
 	:: me == 0 ->
 		st[me] = TRIAL;
 		sick[me] = true;
-		say(me, SAYS_RUNNING)
+		excused[me] = true;
+		say(me, SAYS_RUNNING);
+		printf("node %d: boots the new firmware, and is sick\n", me)
 #endif
 	fi
 }
@@ -404,11 +453,14 @@ inline think_trial()
 	if
 	:: f_healthy && !healthy[me] ->
 		healthy[me] = true;
-		say(me, SAYS_HEALTHY)
+		say(me, SAYS_HEALTHY);
+		printf("node %d: is healthy\n", me)
 	:: f_may ->
 		claim_at_confirm();
 		st[me] = NEW;
-		say(me, SAYS_NEW)
+		say(me, SAYS_NEW);
+		printf("node %d: confirms: sees %d healthy, %d confirmed, %d back\n", me,
+			c_healthy, c_new, c_back)
 	:: else
 	fi
 }
@@ -428,7 +480,7 @@ inline settle()
 		me++
 	:: me < N && st[me] != TRIAL -> me++
 	od;
-	me = _pid - 1
+	me = _pid - 1 /* init is process 0 */
 }
 
 /* life.c, go_back(); or the board's own window. */
@@ -442,7 +494,8 @@ inline window_over()
 	if
 	:: settled ->
 		st[me] = BACK;
-		say(me, SAYS_BACK)
+		say(me, SAYS_BACK);
+		printf("node %d: its window is over, and it is back\n", me)
 	:: else
 	fi;
 	settled = false
@@ -459,13 +512,22 @@ inline power_cut()
 	:: st[me] == TRIAL ->
 		healthy[me] = false;
 		if
-		:: true /* the daemon, or the board, begins again in the trial */
+		:: true -> /* the daemon, or the board, begins again in the trial */
+			printf("node %d: begins again in the trial\n", me)
 		:: true -> /* the boot loader takes the old slot */
 			st[me] = BACK;
 			excused[me] = true;
-			say(me, SAYS_BACK)
+			say(me, SAYS_BACK);
+			printf("node %d: power cut in the trial, and it is back\n", me)
 		fi
-	:: else -> st[me] = LOADING
+#ifdef MEND_ABORT
+	:: st[me] != TRIAL && aborted[me] -> st[me] = STOPPED
+	:: st[me] != TRIAL && !aborted[me] ->
+#else
+	:: st[me] != TRIAL ->
+#endif
+		printf("node %d: power cut before the new firmware was armed\n", me);
+		st[me] = LOADING
 	fi
 }
 
@@ -489,7 +551,6 @@ inline tidy()
 
 proctype node(byte me)
 {
-end_wait:
 	do
 	:: atomic { st[me] == OLD -> take_start() }
 	:: atomic { st[me] == LOADING && schedule[me] == 0 && !aborted[me] -> take_schedule() }
@@ -518,7 +579,7 @@ end_wait:
 #if CONFIRM
 	:: atomic { !confirm_posted && (st[me] == TRIAL || st[me] == NEW) -> post_confirm(); tidy() }
 	:: atomic { confirm_posted && !ordered[me] &&
-		(st[me] == TRIAL || (st[me] == GIVEN_UP && without == me)) -> ordered[me] = true }
+		(st[me] == TRIAL || (st[me] == GIVEN_UP && without == me)) -> take_confirm() }
 #endif
 #if CUTS
 	:: atomic { cuts > 0 && (BEFORE || st[me] == FLASHING || st[me] == TRIAL) -> power_cut(); tidy() }
@@ -526,33 +587,62 @@ end_wait:
 	od
 }
 
+#define CLAIM_ENDS (CLAIM_SPLIT + CLAIM_END)
+
+/* The end: the faults are over, all messages have arrived, and no node has anything left to do. */
+inline ask_end()
+{
+	quiet = true;
+	do
+	:: me == N -> break
+	:: else ->
+		look_at_all();
+		if
+		:: st[me] == OLD || st[me] == LOADING || st[me] == FLASHING -> quiet = false
+		:: st[me] == SCHEDULED ->
+#ifdef PLANT_HOLD
+			quiet = (quiet && clock[me] && !f_committed && !f_past)
+#else
+			quiet = false
+#endif
+		:: st[me] == TRIAL ->
+#ifdef PLANT_REVERT
+			quiet = (quiet && !f_may && (healthy[me] || !f_healthy) &&
+				(ordered[me] || !confirm_posted))
+#else
+			quiet = false
+#endif
+		:: st[me] == GIVEN_UP -> quiet = (quiet && c_new == 0)
+		:: else
+		fi;
+		forget();
+		me++
+	od;
+	me = 0;
+	if
+	:: quiet -> claim_at_end()
+	:: else
+	fi;
+	quiet = false
+}
+
 init
 {
-	byte i;
-	bool one_is_new, one_is_old;
+	byte me;
 
 	/* All but the last have the start at first. */
 	atomic {
 		do
-		:: i == N -> break
+		:: me == N -> break
 		:: else ->
-			st[i] = (i == N - 1 -> OLD : LOADING);
-			run node(i);
-			i++
+			st[me] = (me == N - 1 -> OLD : LOADING);
+			run node(me);
+			me++
 		od;
-		i = 0
+		me = 0
 	}
-	/* Nothing can happen any more: all orders arrived, all windows ended. */
-	atomic {
-		timeout ->
-		do
-		:: i == N -> break
-		:: else ->
-			claim(CLAIM_END, EVERYBODY_ENDS, st[i] >= NEW);
-			one_is_new = (one_is_new || st[i] == NEW);
-			one_is_old = (one_is_old || (st[i] != NEW && !excused[i] && without != i));
-			i++
-		od;
-		claim(CLAIM_SPLIT, ONE_RELEASE, !(one_is_new && one_is_old))
-	}
+	/* Has it all come to an end? */
+	do
+	:: atomic { (CLAIM_ENDS & CLAIMS) != 0 -> ask_end() }
+	od
 }
