@@ -110,6 +110,7 @@ bool excused[N];   /* never booted, or is sick, or a power cut took its trial aw
 byte cuts = CUTS;
 bool confirm_posted;
 byte without = NOBODY; /* whom the confirm order names away */
+#define NAMED_AWAY (ordered[me] && without == me)
 
 /* One look. Zero between two steps. */
 byte seen[N];
@@ -176,13 +177,18 @@ inline count()
 #else
 		f_past = (c_past > 0 || remembers[me]);
 #endif
-#ifdef MEND_REJOIN
-		f_past = (f_past && (c_back == 0 || c_new > 0 || remembers[me]));
-#else
+#ifdef PLANT_WAVER
 		f_past = (f_past && c_back == 0);
+#else
+		f_past = (f_past && (c_back == 0 || c_new > 0 || remembers[me]));
 #endif
+#ifndef PLANT_VAIN
+		f_committed = (f_committed && !NAMED_AWAY);
+		f_past = (f_past && !NAMED_AWAY);
+#endif
+#ifdef PLANT_TAKEN_ALONG
 		f_healthy = (!sick[me] && c_running >= NEEDED);
-#ifdef MEND_FOLLOW
+#else
 		f_healthy = (!sick[me] && (c_running >= NEEDED || c_new > 0));
 #endif
 #ifdef PLANT_COMPLETE
@@ -191,7 +197,7 @@ inline count()
 		f_complete = (c_asked_running == c_asked || (c_running >= NEEDED && c_back == 0));
 #endif
 		/* may_confirm() of core/machine.c */
-		f_may = (!(ordered[me] && without == me) &&
+		f_may = (!NAMED_AWAY &&
 			((ordered[me] && f_complete) || (c_new > 0 && f_healthy) ||
 #ifdef PLANT_WAVE
 			(!ordered[me] && AUTO && f_healthy)));
@@ -405,10 +411,10 @@ inline think_aborted()
 {
 	look();
 	if
-#ifdef MEND_ABORT
-	:: c_new > 0 && !aborted[me] ->
-#else
+#ifdef PLANT_REJOIN
 	:: c_new > 0 ->
+#else
+	:: c_new > 0 && !aborted[me] && !NAMED_AWAY ->
 #endif
 		printf("node %d: rejoins\n", me);
 		if
@@ -579,7 +585,8 @@ proctype node(byte me)
 #if CONFIRM
 	:: atomic { !confirm_posted && (st[me] == TRIAL || st[me] == NEW) -> post_confirm(); tidy() }
 	:: atomic { confirm_posted && !ordered[me] &&
-		(st[me] == TRIAL || (st[me] == GIVEN_UP && without == me)) -> take_confirm() }
+		(st[me] == TRIAL || (without == me && (st[me] == GIVEN_UP || st[me] == LOADING ||
+			st[me] == SCHEDULED))) -> take_confirm() }
 #endif
 #if CUTS
 	:: atomic { cuts > 0 && (BEFORE || st[me] == FLASHING || st[me] == TRIAL) -> power_cut(); tidy() }
