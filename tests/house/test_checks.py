@@ -90,6 +90,10 @@ class Checks(unittest.TestCase):
         self.replace("docs/architecture.md", "| `io` | `base` |", "| `io` | |")
         self.assert_fails(["layers"], "io may not include base")
 
+    def test_layers_name_a_simulator_that_touches_the_world(self):
+        self.append("sim/world.c", '#include "io/clock.h"\n')
+        self.assert_fails(["layers"], "sim/world.c", "sim may not include io")
+
     def test_layers_miss_the_table(self):
         self.replace("docs/architecture.md", "## Who may include whom", "## Something else")
         self.assert_fails(["layers"], "no table")

@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "sim/world.h"
+
+static const char usage[] =
+	"Usage: lockstep-sim [--seed N] [--count N] [--trace] [--json] [--OPTION N ...]\n"
+	"\n"
+	"Upgrades pretended meshes of real agents while everything breaks, and checks what must "
+	"hold.\n"
+	"A seed makes the mesh, its faults and the run; the same seed gives the same run.\n"
+	"  --seed N    the first seed (1)\n"
+	"  --count N   so many seeds from there (1)\n"
+	"  --quiet     nothing breaks but what the options say\n"
+	"  --trace     tell everything that happens\n"
+	"  --json      as JSON, one document a line\n"
+	"\n"
+	"Options; chances are in 1/1000:\n";
+
+struct run {
+	uint64_t seed, count;
+	bool trace, json, quiet;
+	uint32_t set_count;
+	struct {
+		const char *name;
+		uint32_t value;
+	} set[64];
+};
+
+static _Noreturn void wrong(const char *what, const char *word)
+{
+	fprintf(stderr, "lockstep-sim: %s %s; see lockstep-sim --help\n", what, word);
+	exit(2);
+}
+
+static void help(void)
+{
+	const char *name;
+	uint32_t most;
+
+	fputs(usage, stdout);
+	for (uint32_t i = 0; (name = options_name(i, &most)) != NULL; i++)
+		printf("  --%-18s %s\n", name, options_sentence(i));
+	exit(0);
+}
+
+static void read_arguments(struct run *run, int argc, char **argv)
+{
+	struct options any;
+
+	for (int i = 1; i < argc; i++) {
+		const char *name = argv[i] + (strncmp(argv[i], "--", 2) == 0 ? 2 : 0);
+		uint64_t value;
+
+		if (strcmp(name, "help") == 0 || strcmp(argv[i], "-h") == 0)
+			help();
+		run->trace |= strcmp(name, "trace") == 0;
+		run->json |= strcmp(name, "json") == 0;
+		run->quiet |= strcmp(name, "quiet") == 0;
+		if (strcmp(name, "trace") == 0 || strcmp(name, "json") == 0 ||
+			strcmp(name, "quiet") == 0)
+			continue;
+		if (i + 1 == argc || !text_parse_u64(&value, argv[i + 1]))
+			wrong("a number is missing after", argv[i]);
+		i++;
+		if (strcmp(name, "seed") == 0) {
+			run->seed = value;
+		} else if (strcmp(name, "count") == 0) {
+			run->count = value;
+		} else if (options_find(&any, name) != NULL && run->set_count < 64) {
+			run->set[run->set_count].name = name;
+			run->set[run->set_count++].value = (uint32_t)value;
+		} else {
+			wrong("there is no option", argv[i - 1]);
+		}
+	}
+}
+
+static void make_options(const struct run *run, uint64_t seed, struct options *options)
+{
+	if (run->quiet)
+		options_quiet(options, seed, 9);
+	else
+		options_from_seed(options, seed);
+	for (uint32_t i = 0; i < run->set_count; i++)
+		*options_find(options, run->set[i].name) = run->set[i].value;
+	if (options->nodes < 2 || options->boards < 1 || options->boards > WORLD_BOARDS_MAX ||
+		options->shape >= SHAPE_COUNT || options->operators > WORLD_OPERATORS_MAX ||
+		options->waves < 1 || options->drift_ppm > 100000)
+		wrong("one of the options is out of range for seed", "");
+}
+
+static bool run_seed(const struct run *run, uint64_t seed)
+{
+	struct world *world = malloc(sizeof(*world));
+	struct options options;
+	bool good;
+
+	if (world == NULL)
+		wrong("there is no memory for", "it");
+	make_options(run, seed, &options);
+	world_open(world, &options);
+	world->log = run->trace ? stdout : NULL;
+	world->json = run->json;
+	good = world_run(world);
+	if (!good) {
+		printf("seed %" PRIu64 ": %s\n  replay: lockstep-sim ", seed, world->breach);
+		options_print(&options, stdout);
+		trace_print(world, stdout);
+	} else if (run->trace || run->count == 1) {
+		printf("seed %" PRIu64 ": nothing broken in %.0f s, %" PRIu64
+		       " events; the last flash within %.1f ms\n",
+			seed, (double)world->now_us / 1000000.0, world->events,
+			(double)(world->flash_last_us - world->flash_first_us) / 1000.0);
+		trace_print(world, stdout);
+	}
+	world_close(world);
+	free(world);
+	return good;
+}
+
+int main(int argc, char **argv)
+{
+	static struct run run = { .seed = 1, .count = 1 };
+	uint64_t broken = 0;
+
+	(void)setvbuf(stdout, NULL, _IOLBF, 0);
+	read_arguments(&run, argc, argv);
+	for (uint64_t i = 0; i < run.count; i++)
+		broken += !run_seed(&run, run.seed + i);
+	if (run.count > 1)
+		printf("%" PRIu64 " seeds, %" PRIu64 " broken\n", run.count, broken);
+	return broken > 0;
+}

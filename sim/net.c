@@ -1,0 +1,427 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/ensure.h"
+#include "base/text.h"
+#include "sim/world.h"
+
+enum {
+	HELLO_ACTIVE_MS = 1000,
+	HELLO_IDLE_MS = 5000,
+	HELLOS_MISSED = 4,
+	EXCHANGE_DEADLINE_MS = 5000,
+	RETRANSMIT_MS = 200, /* TCP's first timeout; it doubles */
+	RETRANSMITS_MAX = 6,
+	CHUNK_MS = 20,
+	FETCH_DEADLINE_MS = 10000,
+	FAR_HOPS_MAX = 64,
+	LOCAL_US = 1000,
+};
+
+/* ---- who reaches whom ---- */
+
+static bool radio_is_on(const struct node *node)
+{
+	return node->powered && !(node->trial && !node->fate.meshes);
+}
+
+/* Firmware that cannot speak to that of others splits the mesh while both are about. */
+static bool speak_alike(const struct world *world, const struct node *a, const struct node *b)
+{
+	return world->releases[a->running].foreign == world->releases[b->running].foreign;
+}
+
+bool net_can_talk(const struct world *world, const struct node *from, const struct peer *to)
+{
+	const struct node *other = &world->nodes[to->node];
+	const struct link *link = &world->links[to->link];
+
+	return link->up[link->a != from->number] && radio_is_on(from) && radio_is_on(other) &&
+	       speak_alike(world, from, other) &&
+	       (!world->partitioned || world->side[from->number] == world->side[other->number]);
+}
+
+/* A connection needs both directions. */
+static bool can_connect(const struct world *world, const struct node *node, const struct peer *peer)
+{
+	const struct node *other = &world->nodes[peer->node];
+
+	return other->agent != NULL && net_can_talk(world, node, peer) &&
+	       net_can_talk(world, other, &other->peers[peer->number]);
+}
+
+/* How many hops to a node over links that are up; 0 if there is no way. */
+static uint32_t hops_to(const struct world *world, const struct node *from, uint32_t to)
+{
+	uint8_t *hops = calloc(world->node_count, 1);
+	uint32_t found = 0;
+	bool more = true;
+
+	ensure(hops != NULL);
+	hops[from->number] = 1;
+	for (uint32_t round = 1; more && round < FAR_HOPS_MAX && hops[to] == 0; round++) {
+		more = false;
+		for (uint32_t i = 0; i < world->node_count; i++) {
+			for (uint32_t j = 0; hops[i] == round && j < world->nodes[i].peer_count;
+				j++) {
+				const struct peer *peer = &world->nodes[i].peers[j];
+
+				if (hops[peer->node] != 0 ||
+					!can_connect(world, &world->nodes[i], peer))
+					continue;
+				hops[peer->node] = (uint8_t)(round + 1);
+				more = true;
+			}
+		}
+	}
+	if (hops[to] > 1)
+		found = hops[to] - 1u;
+	free(hops);
+	return found;
+}
+
+/* One way, with what may hold a packet up. */
+static uint64_t one_way_us(struct world *world)
+{
+	uint64_t us = world->options.latency_ms * WORLD_US;
+
+	us = us * (50 + prng_below(&world->prng, 101)) / 100 + 20;
+	if (world_strikes(world, world->options.delay))
+		us += prng_below(&world->prng, 800) * WORLD_US;
+	return us;
+}
+
+/* TCP hides losses as delays, until it gives up. */
+static bool transfer_us(struct world *world, uint32_t packets, uint64_t *us)
+{
+	uint64_t wait_us = RETRANSMIT_MS * WORLD_US;
+
+	*us = 0;
+	for (uint32_t i = 0; i < packets; i++) {
+		*us += one_way_us(world);
+		for (uint32_t tries = 0; world_strikes(world, world->options.loss); tries++) {
+			if (tries == RETRANSMITS_MAX)
+				return false;
+			*us += wait_us;
+			wait_us *= 2;
+		}
+	}
+	return *us < EXCHANGE_DEADLINE_MS * WORLD_US;
+}
+
+/* ---- hellos ---- */
+
+static void deliver_hello(struct world *world, struct node *node, struct peer *peer)
+{
+	uint32_t copies = 1 + world_strikes(world, world->options.duplicate);
+
+	if (!net_can_talk(world, node, peer) || world_strikes(world, world->options.loss))
+		return;
+	while (copies-- > 0) {
+		struct happening *hello =
+			world_plan(world, one_way_us(world), HAPPENS_EVENT, peer->node);
+
+		hello->event.kind = EVENT_NEIGHBOUR_UP;
+		hello->event.neighbour_up.neighbour = peer->number;
+		text_set(hello->event.neighbour_up.name, sizeof(hello->event.neighbour_up.name),
+			node->name);
+		hello->event.neighbour_up.has_digest = true;
+		hello->event.neighbour_up.digest = agent_digest(node->agent);
+	}
+}
+
+static void miss_hellos(struct world *world, struct node *node)
+{
+	for (uint32_t i = 0; i < node->peer_count && node->agent != NULL; i++) {
+		struct event event = { .kind = EVENT_NEIGHBOUR_DOWN };
+		struct heard *heard = &node->peers[i].heard;
+
+		if (!heard->now ||
+			world->now_us < heard->at_us + HELLOS_MISSED * HELLO_IDLE_MS * WORLD_US)
+			continue;
+		heard->now = false;
+		event.neighbour_down.neighbour = i;
+		node_step(world, node, &event);
+	}
+}
+
+void net_hello(struct world *world, struct node *node)
+{
+	uint64_t pause_ms = agent_active(node->agent) ? HELLO_ACTIVE_MS : HELLO_IDLE_MS;
+
+	(void)world_plan(world, (pause_ms - 50 + prng_below(&world->prng, 100)) * WORLD_US,
+		HAPPENS_HELLO, node->number);
+	for (uint32_t i = 0; i < node->peer_count; i++)
+		deliver_hello(world, node, &node->peers[i]);
+	miss_hellos(world, node);
+}
+
+/* ---- exchanges ---- */
+
+static void exchange_over(struct world *world, uint64_t after_us, struct node *node, uint32_t peer,
+	const char *type, bool ok)
+{
+	struct happening *over = world_plan(world, after_us, HAPPENS_EVENT, node->number);
+
+	over->event.kind = EVENT_EXCHANGE_OVER;
+	over->event.exchange_over.neighbour = peer;
+	over->event.exchange_over.type = type;
+	over->event.exchange_over.ok = ok;
+}
+
+/* What goes to a peer: an opening, or the answer to what it sent. */
+static char *slice_of(struct world *world, struct node *node, uint32_t peer, const char *type,
+	const struct happening *push, size_t *size)
+{
+	uint64_t now_ms = node_clock_ms(world, node);
+	struct text text;
+	char *data;
+
+	for (unsigned pass = 0; pass < 2; pass++) {
+		data = pass == 0 ? NULL : malloc(*size + 1);
+		ensure(pass == 0 || data != NULL);
+		text_init(&text, data, pass == 0 ? 0 : *size + 1);
+		if (push != NULL)
+			agent_answer(node->agent, now_ms, type, push->data, push->data_size, &text);
+		else
+			agent_slice_for(node->agent, now_ms, peer, type, &text);
+		*size = text.size;
+	}
+	return data;
+}
+
+void net_exchange(struct world *world, struct node *node, const struct action *action)
+{
+	uint32_t number = action->exchange.neighbour;
+	struct peer *peer = &node->peers[number];
+	uint64_t handshake_us, data_us;
+	struct happening *push;
+
+	ensure(number < node->peer_count);
+	if (!can_connect(world, node, peer) || !transfer_us(world, 2, &handshake_us) ||
+		!transfer_us(world, 3, &data_us)) {
+		exchange_over(world, EXCHANGE_DEADLINE_MS * WORLD_US, node, number,
+			action->exchange.type, false);
+		return;
+	}
+	push = world_plan(world, handshake_us + data_us, HAPPENS_PUSH, peer->node);
+	push->boot = 0;
+	push->peer = peer->number;
+	push->peer_boot = node->boot;
+	push->rtt_ms = (uint32_t)(handshake_us / WORLD_US);
+	push->type = action->exchange.type;
+	push->data = slice_of(world, node, number, push->type, NULL, &push->data_size);
+}
+
+static void merge(
+	struct world *world, struct node *node, uint32_t peer, const struct happening *push)
+{
+	struct event event = { .kind = EVENT_SLICE };
+
+	event.slice.type = push->type;
+	event.slice.data = push->data;
+	event.slice.data_size = push->data_size;
+	event.slice.neighbour = peer;
+	event.slice.remote = true;
+	event.slice.rtt_ms = push->rtt_ms;
+	node_step(world, node, &event);
+}
+
+/* An old message comes once more, later, as if from the same peer. */
+static void replay_later(struct world *world, const struct happening *push)
+{
+	struct happening *again = world_plan(
+		world, (1 + prng_below(&world->prng, 120)) * WORLD_S, HAPPENS_PUSH, push->node);
+
+	again->boot = 0;
+	again->peer = push->peer;
+	again->peer_boot = 0;
+	again->rtt_ms = push->rtt_ms;
+	again->type = push->type;
+	again->data = malloc(push->data_size + 1);
+	ensure(again->data != NULL);
+	memcpy(again->data, push->data, push->data_size + 1);
+	again->data_size = push->data_size;
+}
+
+void net_pushed(struct world *world, const struct happening *push)
+{
+	struct node *node = &world->nodes[push->node];
+	struct peer *peer = &node->peers[push->peer];
+	struct node *asker = &world->nodes[peer->node];
+	struct happening *answer;
+	uint64_t back_us;
+	size_t size;
+	char *data;
+
+	if (node->agent == NULL)
+		return;
+	if (push->peer_boot == 0) { /* a replay: nobody waits for an answer */
+		merge(world, node, push->peer, push);
+		return;
+	}
+	if (world_strikes(world, world->options.replay))
+		replay_later(world, push);
+	if (!can_connect(world, asker, &asker->peers[peer->number])) {
+		if (asker->boot == push->peer_boot)
+			exchange_over(world, EXCHANGE_DEADLINE_MS * WORLD_US, asker, peer->number,
+				push->type, false);
+		return;
+	}
+	merge(world, node, push->peer, push);
+	if (asker->agent == NULL || asker->boot != push->peer_boot)
+		return;
+	if (node->agent == NULL || !transfer_us(world, 1, &back_us)) {
+		exchange_over(world, EXCHANGE_DEADLINE_MS * WORLD_US, asker, peer->number,
+			push->type, false);
+		return;
+	}
+	data = slice_of(world, node, WORLD_NONE, push->type, push, &size);
+	answer = world_plan(world, back_us, HAPPENS_EVENT, asker->number);
+	answer->data = data;
+	answer->event.kind = EVENT_SLICE;
+	answer->event.slice.type = push->type;
+	answer->event.slice.data = data;
+	answer->event.slice.data_size = size;
+	answer->event.slice.neighbour = peer->number;
+	answer->event.slice.remote = true;
+	answer->event.slice.answer = true;
+	answer->event.slice.rtt_ms = push->rtt_ms;
+	exchange_over(world, back_us, asker, peer->number, push->type, true);
+}
+
+/* ---- fetches ---- */
+
+/* The node that a source means, and how long one message there takes; NULL if it is out of reach.
+ */
+static struct node *resolve(
+	struct world *world, struct node *node, const struct agent_source *source, uint64_t *us)
+{
+	uint32_t hops = 1, number;
+
+	*us = LOCAL_US;
+	if (source->peer == AGENT_PEER_LOCAL)
+		return node;
+	if (source->peer < LIMITS_NEIGHBOURS_MAX) {
+		if (source->peer >= node->peer_count ||
+			!can_connect(world, node, &node->peers[source->peer]))
+			return NULL;
+		number = node->peers[source->peer].node;
+	} else {
+		if (sscanf(source->url, "http://node-%u:8430", &number) != 1 ||
+			number >= world->node_count || world->nodes[number].agent == NULL)
+			return NULL;
+		hops = hops_to(world, node, number);
+		if (hops == 0)
+			return NULL;
+	}
+	if (!transfer_us(world, 2 * hops, us))
+		return NULL;
+	return &world->nodes[number];
+}
+
+void net_fetch_release(struct world *world, struct node *node, const struct action *action)
+{
+	uint64_t us;
+	struct node *peer = resolve(world, node, &action->fetch_release.source, &us);
+	uint32_t number = releases_find(world, action->fetch_release.release_id);
+	const struct world_release *release = &world->releases[number];
+	bool has =
+		peer != NULL && number != 0 && (peer->offers[number] || peer->has_release[number]);
+	struct happening *happening = world_plan(world,
+		peer != NULL ? us : FETCH_DEADLINE_MS * WORLD_US, HAPPENS_EVENT, node->number);
+	struct event *event = &happening->event;
+
+	if (!has) {
+		event->kind = EVENT_RELEASE_FAILED;
+		event->release_failed.peer = action->fetch_release.source.peer;
+		memcpy(event->release_failed.release_id, action->fetch_release.release_id,
+			BYTES_HASH_SIZE);
+		return;
+	}
+	node->has_release[number] = true;
+	event->kind = EVENT_RELEASE;
+	event->release.peer = action->fetch_release.source.peer;
+	memcpy(event->release.release_id, release->id, BYTES_HASH_SIZE);
+	event->release.manifest = release->manifest;
+	event->release.manifest_size = release->manifest_size;
+	event->release.signatures = release->signatures;
+	event->release.signature_count = release->signature_count;
+}
+
+static bool holds(const struct node *peer, const uint8_t *sha256, uint32_t release, uint32_t chunk)
+{
+	return (release != 0 && peer->offers[release]) ||
+	       (peer->disk.open && peer->disk.held[chunk] &&
+		       memcmp(peer->disk.sha256, sha256, BYTES_HASH_SIZE) == 0);
+}
+
+void net_fetch_chunkmap(struct world *world, struct node *node, const struct action *action)
+{
+	uint64_t us;
+	struct node *peer = resolve(world, node, &action->fetch_chunkmap.source, &us);
+	struct happening *happening = world_plan(world,
+		peer != NULL ? us : FETCH_DEADLINE_MS * WORLD_US, HAPPENS_EVENT, node->number);
+	uint8_t wire[(WORLD_CHUNKS + 7) / 8] = { 0 };
+	uint32_t release, board;
+
+	happening->event.kind = EVENT_CHUNKMAP;
+	happening->event.chunkmap.peer = action->fetch_chunkmap.source.peer;
+	if (peer == NULL)
+		return;
+	(void)releases_find_image(world, action->fetch_chunkmap.sha256, &release, &board);
+	for (uint32_t i = 0; i < WORLD_CHUNKS; i++)
+		wire[i / 8] |= (uint8_t)(holds(peer, action->fetch_chunkmap.sha256, release, i)
+					 << (i % 8));
+	happening->data = malloc(sizeof(wire));
+	ensure(happening->data != NULL);
+	memcpy(happening->data, wire, sizeof(wire));
+	happening->event.chunkmap.wire = (const uint8_t *)happening->data;
+	happening->event.chunkmap.wire_size = sizeof(wire);
+}
+
+void net_fetch_chunk(struct world *world, struct node *node, const struct action *action)
+{
+	uint64_t us;
+	struct node *peer = resolve(world, node, &action->fetch_chunk.source, &us);
+	struct happening *happening = world_plan(world,
+		peer != NULL ? us + CHUNK_MS * WORLD_US : FETCH_DEADLINE_MS * WORLD_US,
+		HAPPENS_EVENT, node->number);
+	struct event *event = &happening->event;
+	uint32_t release, board, chunk = action->fetch_chunk.chunk;
+
+	event->kind = EVENT_CHUNK;
+	event->chunk.peer = action->fetch_chunk.source.peer;
+	event->chunk.chunk = chunk;
+	event->chunk.outcome = EVENT_CHUNK_FAILED;
+	if (peer == NULL)
+		return;
+	event->chunk.outcome = EVENT_CHUNK_NOT_HELD;
+	if (!releases_find_image(world, action->fetch_chunk.sha256, &release, &board) ||
+		!holds(peer, action->fetch_chunk.sha256, release, chunk))
+		return;
+	happening->data = malloc(action->fetch_chunk.size);
+	ensure(happening->data != NULL);
+	memcpy(happening->data, world->releases[release].images[board] + action->fetch_chunk.offset,
+		action->fetch_chunk.size);
+	if (peer->serves_wrong_chunks && world->chaos)
+		happening->data[prng_below(&world->prng, action->fetch_chunk.size)] ^= 0x10;
+	event->chunk.outcome = EVENT_CHUNK_CAME;
+	event->chunk.bytes = (const uint8_t *)happening->data;
+	event->chunk.size = action->fetch_chunk.size;
+}
+
+/* They are still in the queue: only the order of things tells them from what is asked later. */
+void net_stop_fetches(struct world *world, struct node *node)
+{
+	for (size_t i = 0; i < world->queue.count; i++) {
+		struct happening *happening = world->queue.items[i].what;
+
+		if (happening->kind == HAPPENS_EVENT && happening->node == node->number &&
+			(happening->event.kind == EVENT_CHUNK ||
+				happening->event.kind == EVENT_CHUNKMAP))
+			happening->boot = WORLD_NONE;
+	}
+}

@@ -1,0 +1,262 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/ensure.h"
+#include "base/text.h"
+#include "core/state.h"
+#include "sim/world.h"
+
+enum {
+	STATUS_CAPACITY = 8192,
+	HEALTH_US = 20000,
+	MEASURE_US = 30000,
+};
+
+/* ---- clocks ---- */
+
+uint64_t node_clock_ms(const struct world *world, const struct node *node)
+{
+	uint64_t passed_us = world->now_us - node->clock_since_us;
+
+	return node->clock_base_ms +
+	       passed_us * (uint64_t)(1000000 + node->clock_ppm) / (1000000 * WORLD_US);
+}
+
+/* When the node's clock will show that. */
+static uint64_t when_us(const struct node *node, uint64_t clock_ms)
+{
+	uint64_t rate = (uint64_t)(1000000 + node->clock_ppm);
+
+	if (clock_ms <= node->clock_base_ms)
+		return node->clock_since_us;
+	return node->clock_since_us +
+	       ((clock_ms - node->clock_base_ms) * WORLD_US * 1000000 + rate - 1) / rate;
+}
+
+/* ---- what happened to it, as others see it ---- */
+
+static const char *find_member(
+	struct world *world, struct node *node, const char *member, char *status)
+{
+	char name[64];
+	struct text text;
+	const char *at;
+
+	text_init(&text, status, STATUS_CAPACITY);
+	agent_view_status(node->agent, node_clock_ms(world, node), &text);
+	snprintf(name, sizeof(name), "\"%s\":", member);
+	at = strstr(status, name);
+	return at != NULL ? at + strlen(name) : NULL;
+}
+
+bool node_status(
+	struct world *world, struct node *node, const char *member, char *text, size_t size)
+{
+	char status[STATUS_CAPACITY];
+	const char *at = find_member(world, node, member, status);
+	size_t length;
+
+	if (at == NULL || *at != '"')
+		return false;
+	at++;
+	length = strcspn(at, "\"");
+	snprintf(text, size, "%.*s", (int)length, at);
+	return true;
+}
+
+uint64_t node_status_number(struct world *world, struct node *node, const char *member)
+{
+	char status[STATUS_CAPACITY];
+	const char *at = find_member(world, node, member, status);
+
+	return at != NULL ? strtoull(at, NULL, 10) : 0;
+}
+
+/* ---- a daemon's life ---- */
+
+void node_stop_daemon(struct node *node)
+{
+	if (node->agent != NULL) {
+		agent_close(node->agent);
+		free(node->agent);
+	}
+	node->agent = NULL;
+	node->boot++;
+	node->wake_us = UINT64_MAX;
+	for (uint32_t i = 0; i < node->peer_count; i++)
+		node->peers[i].heard.now = false;
+}
+
+static void offer_directories(struct world *world, struct node *node)
+{
+	for (uint32_t i = 1; i <= world->release_count && node->agent != NULL; i++) {
+		struct event event = { .kind = EVENT_LOCAL_RELEASE };
+
+		if (!node->offers[i])
+			continue;
+		memcpy(event.local_release.release_id, world->releases[i].id, BYTES_HASH_SIZE);
+		node_step(world, node, &event);
+	}
+}
+
+void node_start_daemon(struct world *world, struct node *node)
+{
+	const struct event tick = { .kind = EVENT_TICK };
+	struct agent_setup *setup = malloc(sizeof(*setup));
+	uint64_t now_ms = node_clock_ms(world, node);
+	uint64_t window_end_us = node->window_end_us;
+
+	ensure(node->agent == NULL && setup != NULL);
+	*setup = node->setup;
+	text_set(setup->version, sizeof(setup->version), world->releases[node->running].version);
+	snprintf(setup->boot_id, sizeof(setup->boot_id), "boot-%u", (unsigned)node->board_boots);
+	setup->flasher.slots = node->slots;
+	setup->flasher.trial = node->trial;
+	setup->flasher.fell_back = node->fell_back;
+	setup->flasher.remaining_ms =
+		!node->trial ? -1
+			     : (int64_t)(window_end_us > world->now_us
+						 ? (window_end_us - world->now_us) / WORLD_US
+						 : 0);
+	setup->journal = node->journal;
+	setup->journal_size = node->journal_size;
+	setup->seed = prng_next(&world->prng);
+	node->agent = calloc(1, agent_size());
+	ensure(node->agent != NULL);
+	agent_init(node->agent, setup, now_ms);
+	free(setup);
+	node->state = STATE_COUNT;
+	node_step(world, node, &tick);
+	check_boot(world, node);
+	offer_directories(world, node);
+	if (node->agent != NULL)
+		(void)world_plan(world, prng_below(&world->prng, 500) * WORLD_US, HAPPENS_HELLO,
+			node->number);
+}
+
+/* ---- steps ---- */
+
+static void note_state(struct world *world, struct node *node)
+{
+	static const char symbols[] = "uadrsFcRAexI";
+	enum node_state state = agent_state(node->agent);
+
+	if (state == node->state)
+		return;
+	node->state = state;
+	trace_symbol(node, symbols[state]);
+	(void)world;
+}
+
+static void perform_health(struct world *world, struct node *node)
+{
+	struct happening *happening = world_plan(world, HEALTH_US, HAPPENS_EVENT, node->number);
+
+	happening->event.kind = EVENT_HEALTH;
+	happening->event.health.ok = !node->trial || node->fate.is_healthy;
+	happening->event.health.gateway_ok = true;
+}
+
+static void perform_measure(struct world *world, struct node *node, const struct action *action)
+{
+	struct happening *happening = world_plan(world, MEASURE_US, HAPPENS_EVENT, node->number);
+
+	happening->event.kind = EVENT_MEASURED;
+	happening->event.measured.neighbour = action->measure.neighbour;
+	happening->event.measured.kbit = 10000 + action->measure.neighbour;
+}
+
+/* False if what follows must not be done. */
+static bool perform(struct world *world, struct node *node, const struct action *action)
+{
+	switch (action->kind) {
+	case ACTION_JOURNAL:
+		return board_write_journal(world, node, action);
+	case ACTION_EXCHANGE:
+		net_exchange(world, node, action);
+		break;
+	case ACTION_ANSWER:
+		world->answer = action->answer.reason;
+		break;
+	case ACTION_FETCH_RELEASE:
+		net_fetch_release(world, node, action);
+		break;
+	case ACTION_IMAGE_OPEN:
+		board_open_image(world, node, action);
+		break;
+	case ACTION_FETCH_CHUNKMAP:
+		net_fetch_chunkmap(world, node, action);
+		break;
+	case ACTION_FETCH_CHUNK:
+		net_fetch_chunk(world, node, action);
+		break;
+	case ACTION_FETCH_STOP:
+		net_stop_fetches(world, node);
+		break;
+	case ACTION_IMAGE_WRITE:
+		board_write_chunk(world, node, action);
+		break;
+	case ACTION_IMAGE_HASH:
+		board_hash_image(world, node);
+		break;
+	case ACTION_IMAGE_DROP:
+		memset(&node->disk, 0, sizeof(node->disk));
+		break;
+	case ACTION_FLASHER:
+		board_perform_flasher(world, node, action);
+		break;
+	case ACTION_HEALTH:
+		perform_health(world, node);
+		break;
+	case ACTION_MEASURE:
+		perform_measure(world, node, action);
+		break;
+	case ACTION_CHANGED:
+		break;
+	case ACTION_LOG:
+		trace_say(world, node, action->log.code, "%s", action->log.text);
+		break;
+	}
+	return node->agent != NULL;
+}
+
+void node_step(struct world *world, struct node *node, const struct event *event)
+{
+	struct actions *actions = world->actions;
+	uint64_t wake_ms;
+
+	if (node->agent == NULL)
+		return;
+	wake_ms = agent_step(node->agent, node_clock_ms(world, node), event, actions);
+	note_state(world, node);
+	for (uint32_t i = 0; i < actions->count; i++) {
+		/* Power may go between any two actions. */
+		if (i > 0 && world_strikes(world, world->options.power_cut / 8)) {
+			trace_symbol(node, '!');
+			board_reboot(world, node, (2 + prng_below(&world->prng, 20)) * WORLD_S);
+		}
+		if (node->agent == NULL || !perform(world, node, &actions->list[i]))
+			break;
+	}
+	if (node->agent == NULL)
+		return;
+	node->wake_us = wake_ms == UINT64_MAX ? UINT64_MAX : when_us(node, wake_ms);
+	if (node->wake_us != UINT64_MAX)
+		node_wake(world, node);
+}
+
+/* Old ones are left in the queue and find that it is not their time. */
+void node_wake(struct world *world, struct node *node)
+{
+	uint64_t after_us = node->wake_us > world->now_us ? node->wake_us - world->now_us : 0;
+
+	/* An agent that wants to be called at once gets a little time first, as from a real loop.
+	 */
+	if (after_us == 0) {
+		after_us = 50;
+		node->wake_us = world->now_us + after_us;
+	}
+	(void)world_plan(world, after_us, HAPPENS_WAKE, node->number);
+}

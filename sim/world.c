@@ -1,0 +1,306 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+#include "sim/world.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/ensure.h"
+#include "base/text.h"
+
+enum {
+	PEACE_S = 900, /* windows and holds end, everybody hears of everybody */
+	LAST_PATIENCE_S = 1800,
+	LATE_S_MAX = 300,
+};
+
+/* ---- time ---- */
+
+struct happening *world_plan(
+	struct world *world, uint64_t after_us, enum happening_kind kind, uint32_t node)
+{
+	struct happening *happening = calloc(1, sizeof(*happening));
+
+	ensure(happening != NULL);
+	happening->kind = kind;
+	happening->node = node;
+	happening->boot = node < world->node_count ? world->nodes[node].boot : 0;
+	queue_put(&world->queue, world->now_us + after_us, happening);
+	return happening;
+}
+
+bool world_strikes(struct world *world, uint32_t chance)
+{
+	return world->chaos && chance > 0 && prng_below(&world->prng, 1000) < chance;
+}
+
+static void wake(struct world *world, struct node *node)
+{
+	const struct event tick = { .kind = EVENT_TICK };
+
+	if (node->wake_us <= world->now_us)
+		node_step(world, node, &tick);
+}
+
+static void happen(struct world *world, const struct happening *happening)
+{
+	struct node *node = &world->nodes[happening->node];
+
+	if (happening->boot != 0 && happening->boot != node->boot)
+		return;
+	switch (happening->kind) {
+	case HAPPENS_EVENT:
+		if (happening->event.kind == EVENT_NEIGHBOUR_UP && node->agent != NULL) {
+			struct peer *peer = &node->peers[happening->event.neighbour_up.neighbour];
+
+			peer->heard = (struct heard){ true, world->now_us };
+		}
+		node_step(world, node, &happening->event);
+		break;
+	case HAPPENS_WAKE:
+		wake(world, node);
+		break;
+	case HAPPENS_HELLO:
+		if (node->agent != NULL)
+			net_hello(world, node);
+		break;
+	case HAPPENS_PUSH:
+		net_pushed(world, happening);
+		break;
+	case HAPPENS_BOOT:
+		if (node->powered && node->agent == NULL && !node->gone)
+			board_boot(world, node);
+		break;
+	case HAPPENS_REBOOT:
+		board_flashed(world, node);
+		break;
+	case HAPPENS_WINDOW:
+		board_window_over(world, node, happening->peer_boot);
+		break;
+	case HAPPENS_CHAOS:
+		if (!world->chaos)
+			break;
+		chaos_second(world);
+		world_plan(world, WORLD_S, HAPPENS_CHAOS, 0)->boot = 0;
+		break;
+	case HAPPENS_OPERATOR:
+		operator_look(world, happening->node);
+		break;
+	}
+}
+
+void world_pass(struct world *world, uint64_t us)
+{
+	uint64_t end_us = world->now_us + us;
+	const struct queue_item *first;
+
+	while (world->breach[0] == '\0' && (first = queue_first(&world->queue)) != NULL &&
+		first->at_us <= end_us) {
+		struct happening *happening;
+
+		world->now_us = first->at_us;
+		happening = queue_take(&world->queue);
+		world->events++;
+		happen(world, happening);
+		free(happening->data);
+		free(happening);
+	}
+	if (world->breach[0] == '\0')
+		world->now_us = end_us;
+}
+
+/* ---- setting up ---- */
+
+static void key_from(struct usign_secret *key, uint8_t kind, uint64_t seed, uint32_t number)
+{
+	uint8_t bytes[USIGN_SEED_SIZE] = { kind };
+
+	memcpy(bytes + 4, &number, sizeof(number));
+	memcpy(bytes + 8, &seed, sizeof(seed));
+	usign_from_seed(key, bytes);
+}
+
+static void trust(struct keyring *ring, const struct usign_secret *secret)
+{
+	struct usign_public key;
+
+	usign_public_of(&key, secret);
+	ensure(keyring_add(ring, &key));
+}
+
+static void make_node(struct world *world, uint32_t number)
+{
+	const struct options *options = &world->options;
+	struct node *node = &world->nodes[number];
+	struct agent_setup *setup = &node->setup;
+
+	node->number = number;
+	snprintf(node->name, sizeof(node->name), "node-%" PRIu32, number);
+	text_set(setup->name, sizeof(setup->name), node->name);
+	text_set(setup->mesh, sizeof(setup->mesh), "sim");
+	snprintf(setup->address, sizeof(setup->address), "%s:8430", node->name);
+	node->board = prng_below(&world->prng, options->boards);
+	snprintf(setup->board, sizeof(setup->board), "board,%" PRIu32, node->board);
+	text_set(setup->compat_version, sizeof(setup->compat_version), "1.0");
+	key_from(&setup->node_key, 9, options->seed, number);
+	for (uint32_t i = 0; i < 2; i++) {
+		trust(&setup->release_keys, &world->release_keys[i]);
+		trust(&setup->operator_keys, &world->operator_keys[i]);
+	}
+	setup->release_threshold = 2;
+	node->boot = 1;
+	node->wake_us = UINT64_MAX;
+	node->slots = world_strikes(world, options->single_slot) ? 1 : 2;
+	node->running = node->stable = 1;
+	node->fate = (struct firmware_fate){ true, true, true, true };
+	node->serves_wrong_chunks = world_strikes(world, options->wrong_chunks);
+	node->refuses_images = world_strikes(world, options->check_fails);
+	node->late = world_strikes(world, options->late);
+	if (options->drift_ppm > 0)
+		node->clock_ppm = (int32_t)prng_below(&world->prng, 2 * options->drift_ppm + 1) -
+				  (int32_t)options->drift_ppm;
+}
+
+static uint32_t add_peer(struct node *node, uint32_t other, uint32_t link)
+{
+	node->peers = realloc(node->peers, (node->peer_count + 1) * sizeof(*node->peers));
+	ensure(node->peers != NULL);
+	node->peers[node->peer_count] = (struct peer){ .node = other, .link = link };
+	return node->peer_count++;
+}
+
+static void make_links(struct world *world)
+{
+	const struct graph *graph = &world->graph;
+
+	world->links = calloc(graph->link_count + 1, sizeof(*world->links));
+	ensure(world->links != NULL);
+	for (uint32_t i = 0; i < graph->link_count; i++) {
+		uint32_t a = graph->links[i].a, b = graph->links[i].b;
+		uint32_t at_a = add_peer(&world->nodes[a], b, i);
+		uint32_t at_b = add_peer(&world->nodes[b], a, i);
+
+		world->nodes[a].peers[at_a].number = at_b;
+		world->nodes[b].peers[at_b].number = at_a;
+		world->links[i] = (struct link){ .a = a, .b = b, .up = { true, true } };
+	}
+}
+
+void world_open(struct world *world, const struct options *options)
+{
+	memset(world, 0, sizeof(*world));
+	world->options = *options;
+	prng_init(&world->prng, options->seed ^ UINT64_C(0x10c5));
+	world->chaos = true;
+	world->node_count = options->nodes;
+	world->nodes = calloc(options->nodes, sizeof(*world->nodes));
+	world->side = calloc(options->nodes, sizeof(*world->side));
+	world->actions = malloc(sizeof(*world->actions));
+	world->releases = calloc(WORLD_RELEASES_MAX, sizeof(*world->releases));
+	world->orders = calloc(WORLD_ORDERS_MAX, sizeof(*world->orders));
+	ensure(world->nodes != NULL && world->side != NULL && world->actions != NULL &&
+		world->releases != NULL && world->orders != NULL);
+	queue_init(&world->queue);
+	for (uint32_t i = 0; i < 2; i++) {
+		key_from(&world->release_keys[i], 1, options->seed, i);
+		key_from(&world->operator_keys[i], 2, options->seed, i);
+	}
+	key_from(&world->stranger_key, 3, options->seed, 0);
+	(void)releases_make(world, true);
+	graph_make(&world->graph, (enum options_shape)options->shape, options->nodes, &world->prng);
+	for (uint32_t i = 0; i < options->nodes; i++)
+		make_node(world, i);
+	make_links(world);
+	for (uint32_t i = 0; i < options->nodes; i++) {
+		struct node *node = &world->nodes[i];
+		uint64_t after_us = prng_below(&world->prng, 2000) * WORLD_US;
+
+		if (node->late)
+			after_us += prng_below(&world->prng, LATE_S_MAX) * WORLD_S;
+		node->powered = true;
+		(void)world_plan(world, after_us, HAPPENS_BOOT, i);
+	}
+	world_plan(world, WORLD_S, HAPPENS_CHAOS, 0)->boot = 0;
+	world->operator_count = options->operators;
+	for (uint32_t i = 0; i < options->operators; i++)
+		operator_begin(world, i, prng_below(&world->prng, options->nodes), 8);
+}
+
+void world_close(struct world *world)
+{
+	while (queue_first(&world->queue) != NULL) {
+		struct happening *happening = queue_take(&world->queue);
+
+		free(happening->data);
+		free(happening);
+	}
+	queue_free(&world->queue);
+	for (uint32_t i = 0; i < world->node_count; i++) {
+		node_stop_daemon(&world->nodes[i]);
+		free(world->nodes[i].journal);
+		free(world->nodes[i].peers);
+		free(world->nodes[i].symbols);
+	}
+	for (uint32_t i = 0; i < world->order_count; i++) {
+		order_free(&world->orders[i].order);
+		free(world->orders[i].text);
+	}
+	for (uint32_t i = 0; i < WORLD_RELEASES_MAX; i++)
+		free(world->releases[i].manifest);
+	free(world->nodes);
+	free(world->side);
+	free(world->actions);
+	free(world->releases);
+	free(world->orders);
+	free(world->links);
+	graph_free(&world->graph);
+}
+
+/* ---- a run ---- */
+
+/* Two halves that cannot hear each other cannot be upgraded as one. */
+static bool is_split(const struct world *world)
+{
+	for (uint32_t i = 1; i < world->node_count; i++) {
+		if (world->releases[world->nodes[i].running].foreign !=
+			world->releases[world->nodes[0].running].foreign)
+			return true;
+	}
+	return false;
+}
+
+static void run_next_upgrade(struct world *world)
+{
+	uint32_t node = 0;
+
+	while (node < world->node_count && world->nodes[node].gone)
+		node++;
+	if (node == world->node_count || is_split(world))
+		return;
+	world->options.waves = 1;
+	world->options.auto_confirm = 1;
+	world->options.quorum = 100;
+	world->options.best_effort = 0;
+	operator_begin(world, 0, node, 1);
+	for (uint32_t i = 0; i < LAST_PATIENCE_S && !operator_is_done(&world->operators[0]); i++)
+		world_pass(world, WORLD_S);
+	world_pass(world, 30 * WORLD_S);
+	if (world->breach[0] == '\0')
+		check_next(world, world->operators[0].release);
+}
+
+bool world_run(struct world *world)
+{
+	world_pass(world, world->options.chaos_s * WORLD_S);
+	chaos_end(world);
+	for (uint32_t i = 0; i < world->operator_count; i++)
+		world->operators[i].upgrades = 1;
+	world_pass(world, (PEACE_S + world->options.window_s) * WORLD_S);
+	for (uint32_t i = 0; i < world->operator_count; i++)
+		operator_stop(&world->operators[i]);
+	if (world->breach[0] == '\0')
+		check_peace(world);
+	if (world->breach[0] == '\0')
+		run_next_upgrade(world);
+	return world->breach[0] == '\0';
+}

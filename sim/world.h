@@ -1,0 +1,315 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+#ifndef SIM_WORLD_H
+#define SIM_WORLD_H
+
+/*
+ * A mesh of real agents in a pretend world: time, clocks, links, disks, boards, operators. The
+ * agents are the daemon's own; all that they ask for is answered here, one thread, no clock, no
+ * chance but the seed's: the same options give the same run to the byte.
+ *
+ *   world.c      setting up, the loop
+ *   node.c       a daemon's life: start, steps, actions
+ *   board.c      power, boots, slots, the flasher, the disk
+ *   net.c        hellos, exchanges, fetches
+ *   chaos.c      what breaks, and when
+ *   operator.c   what operators do
+ *   check.c      what must always hold
+ *   releases.c   firmware and images
+ *   trace.c      what a person reads afterwards
+ */
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "agent/agent.h"
+#include "base/prng.h"
+#include "core/order.h"
+#include "sim/graph.h"
+#include "sim/options.h"
+#include "sim/queue.h"
+
+enum {
+	WORLD_BOARDS_MAX = 3,
+	WORLD_RELEASES_MAX = 16, /* number 0 is none, 1 is what runs at first */
+	WORLD_CHUNKS = 6,
+	WORLD_CHUNK_SIZE = 1024,
+	WORLD_IMAGE_SIZE = WORLD_CHUNKS * WORLD_CHUNK_SIZE - 100,
+	WORLD_OPERATORS_MAX = 2,
+	WORLD_ORDERS_MAX = 512,
+	WORLD_NONE = UINT32_MAX,
+};
+
+#define WORLD_US UINT64_C(1000)   /* in a millisecond */
+#define WORLD_S UINT64_C(1000000) /* in a second, microseconds */
+
+/* ---- releases ---- */
+
+struct world_release {
+	bool trusted; /* enough release keys signed it */
+	bool foreign; /* its firmware cannot speak to that of others */
+	char version[32];
+	uint8_t id[BYTES_HASH_SIZE];
+	char *manifest;
+	size_t manifest_size;
+	uint32_t signature_count;
+	struct usign_signature signatures[2];
+	uint8_t sha256[WORLD_BOARDS_MAX][BYTES_HASH_SIZE];
+	uint8_t images[WORLD_BOARDS_MAX][WORLD_IMAGE_SIZE];
+};
+
+/* ---- nodes ---- */
+
+/* What new firmware will do on a board; drawn when it is flashed. */
+struct firmware_fate {
+	bool boots, meshes, runs_daemon, is_healthy;
+};
+
+struct disk {
+	bool open;
+	uint8_t sha256[BYTES_HASH_SIZE];
+	uint32_t release, board; /* whose image that is; release 0: nobody's */
+	bool held[WORLD_CHUNKS];
+	bool bad; /* something that was written is not what the release names */
+};
+
+struct heard {
+	bool now;
+	uint64_t at_us;
+};
+
+struct peer {
+	uint32_t node;
+	uint32_t link;
+	uint32_t number; /* which peer we are of that node */
+	struct heard heard;
+};
+
+struct node {
+	uint32_t number;
+	char name[16];
+	struct agent_setup setup;
+	struct agent *agent; /* NULL while no daemon runs */
+	uint32_t boot;       /* counts daemons; what belongs to an older one is dropped */
+	uint64_t wake_us;
+
+	uint32_t peer_count;
+	struct peer *peers; /* owned */
+
+	/* The board */
+	bool powered;
+	bool gone; /* for ever */
+	bool late; /* it was not there at the start */
+	uint32_t board, slots, board_boots;
+	uint32_t running, stable, armed; /* release numbers; armed 0: none */
+	bool trial, fell_back;
+	uint32_t window_s;
+	uint64_t window_end_us;
+	struct firmware_fate fate; /* of what is armed or on trial */
+	bool forgets_confirm, serves_wrong_chunks, refuses_images;
+	struct disk disk;
+	bool has_release[WORLD_RELEASES_MAX];
+	bool offers[WORLD_RELEASES_MAX]; /* an operator's directory lies here */
+	char *journal;
+	size_t journal_size;
+	bool journal_was_lost; /* what it promised before does not bind it any more */
+
+	/* The clock: it may be wrong, but it never goes back while a daemon runs */
+	uint64_t clock_base_ms, clock_since_us;
+	int32_t clock_ppm;
+
+	/* What is checked and told */
+	uint64_t epoch_kept; /* the highest that its journal ever held */
+	uint32_t flashes;
+	uint64_t flashed_us;
+	enum node_state state;
+	char *symbols; /* owned; the trace's line */
+	size_t symbol_count, symbol_capacity;
+};
+
+/* ---- orders ---- */
+
+struct world_order {
+	uint8_t id[BYTES_HASH_SIZE];
+	struct order order; /* as it was decoded; owned */
+	char *text;         /* owned */
+	size_t size;
+	char blob[USIGN_SIGNATURE_BLOB_TEXT_SIZE + 1];
+	bool trusted;
+	uint32_t release;   /* of a start */
+	uint64_t posted_us; /* for the first time */
+};
+
+struct operator_state {
+	uint32_t number;
+	uint32_t node; /* at which he works */
+	uint32_t phase;
+	uint32_t release, wave;
+	uint64_t until_us; /* then he loses his patience */
+	uint8_t start_id[BYTES_HASH_SIZE];
+	uint8_t upgrade[ORDER_UPGRADE_SIZE];
+	uint64_t epoch;
+	bool will_abort, will_leave;
+	uint32_t upgrades; /* that he still wants to do */
+};
+
+/* ---- the world ---- */
+
+struct link {
+	uint32_t a, b;
+	bool up[2]; /* from a to b, from b to a */
+};
+
+struct world {
+	struct options options;
+	struct prng prng;
+	uint64_t now_us;
+	uint64_t events;
+	struct queue queue;
+	struct graph graph;
+	struct link *links; /* owned; graph.link_count of them */
+	uint32_t node_count;
+	struct node *nodes; /* owned */
+	struct actions *actions;
+	bool chaos;         /* things may break now */
+	uint64_t jumped_us; /* when a clock last jumped */
+	bool partitioned;
+	bool *side; /* owned; of each node, while partitioned */
+	struct usign_secret release_keys[2], operator_keys[2], stranger_key;
+	uint32_t release_count;
+	struct world_release *releases; /* owned; WORLD_RELEASES_MAX of them */
+	uint32_t order_count;
+	struct world_order *orders; /* owned; WORLD_ORDERS_MAX of them */
+	uint32_t operator_count;
+	struct operator_state operators[WORLD_OPERATORS_MAX];
+	enum reason answer; /* to the order that was posted last */
+	struct {
+		uint64_t epoch;
+		uint32_t release;
+	} flashed[WORLD_ORDERS_MAX]; /* which release was flashed in which epoch */
+	uint32_t flashed_count;
+	uint64_t flash_first_us, flash_last_us; /* of the last wave */
+	FILE *log;                              /* NULL: nobody reads along */
+	bool json;
+	char breach[512]; /* what was broken first; "" while all is well */
+};
+
+/* ---- world.c ---- */
+
+void world_open(struct world *world, const struct options *options);
+void world_close(struct world *world);
+/* Chaos, then peace, then one more upgrade. True if nothing was broken. */
+bool world_run(struct world *world);
+/* Lets so much time pass, or less if something breaks. */
+void world_pass(struct world *world, uint64_t us);
+
+/* True with this chance, in 1/1000, while things may break. */
+bool world_strikes(struct world *world, uint32_t chance);
+
+enum happening_kind {
+	HAPPENS_EVENT = 0, /* a step with `event` */
+	HAPPENS_WAKE,
+	HAPPENS_HELLO,
+	HAPPENS_PUSH, /* an exchange arrives */
+	HAPPENS_BOOT,
+	HAPPENS_REBOOT, /* the flasher is done */
+	HAPPENS_WINDOW, /* the board's own confirm window is over */
+	HAPPENS_CHAOS,
+	HAPPENS_OPERATOR,
+};
+
+struct happening {
+	enum happening_kind kind;
+	uint32_t node;
+	uint32_t boot; /* of the node when this was made; 0: any */
+	uint32_t peer, peer_boot;
+	uint32_t rtt_ms;
+	const char *type;
+	char *data; /* owned */
+	size_t data_size;
+	struct event event;
+};
+
+/* Something that will happen after so long. It belongs to the node's present daemon. */
+struct happening *world_plan(
+	struct world *world, uint64_t after_us, enum happening_kind kind, uint32_t node);
+
+/* ---- node.c ---- */
+
+uint64_t node_clock_ms(const struct world *world, const struct node *node);
+void node_start_daemon(struct world *world, struct node *node);
+void node_stop_daemon(struct node *node);
+void node_step(struct world *world, struct node *node, const struct event *event);
+void node_wake(struct world *world, struct node *node);
+/* A member of the node's status, as text or number. */
+bool node_status(
+	struct world *world, struct node *node, const char *member, char *text, size_t size);
+uint64_t node_status_number(struct world *world, struct node *node, const char *member);
+
+/* ---- board.c ---- */
+
+void board_power_off(struct world *world, struct node *node);
+void board_reboot(struct world *world, struct node *node, uint64_t after_us);
+void board_boot(struct world *world, struct node *node);
+void board_flashed(struct world *world, struct node *node);
+void board_window_over(struct world *world, struct node *node, uint32_t board_boots);
+void board_perform_flasher(struct world *world, struct node *node, const struct action *action);
+/* False if what follows in the list must not be done. */
+bool board_write_journal(struct world *world, struct node *node, const struct action *action);
+void board_open_image(struct world *world, struct node *node, const struct action *action);
+void board_write_chunk(struct world *world, struct node *node, const struct action *action);
+void board_hash_image(struct world *world, struct node *node);
+
+/* ---- net.c ---- */
+
+bool net_can_talk(const struct world *world, const struct node *from, const struct peer *to);
+void net_hello(struct world *world, struct node *node);
+void net_exchange(struct world *world, struct node *node, const struct action *action);
+void net_pushed(struct world *world, const struct happening *push);
+void net_fetch_release(struct world *world, struct node *node, const struct action *action);
+void net_fetch_chunkmap(struct world *world, struct node *node, const struct action *action);
+void net_fetch_chunk(struct world *world, struct node *node, const struct action *action);
+void net_stop_fetches(struct world *world, struct node *node);
+
+/* ---- chaos.c ---- */
+
+void chaos_second(struct world *world);
+void chaos_end(struct world *world);
+
+/* ---- operator.c ---- */
+
+void operator_begin(struct world *world, uint32_t number, uint32_t node, uint32_t upgrades);
+void operator_look(struct world *world, uint32_t number);
+bool operator_is_done(const struct operator_state *state);
+void operator_stop(struct operator_state *state);
+enum reason operator_post(struct world *world, struct node *node, const struct world_order *order);
+/* A forged or replayed order for somebody. */
+void operator_forge(struct world *world);
+
+/* ---- releases.c ---- */
+
+uint32_t releases_make(struct world *world, bool trusted);
+uint32_t releases_find(const struct world *world, const uint8_t id[static BYTES_HASH_SIZE]);
+bool releases_find_image(const struct world *world, const uint8_t sha256[static BYTES_HASH_SIZE],
+	uint32_t *release, uint32_t *board);
+
+/* ---- check.c ---- */
+
+void check_flash(struct world *world, struct node *node, uint32_t window_s);
+void check_journal(struct world *world, struct node *node, const struct action *action);
+void check_confirm(struct world *world, struct node *node);
+void check_boot(struct world *world, struct node *node);
+/* After peace: everybody in one release, or named with a reason. */
+void check_peace(struct world *world);
+/* After one more upgrade in peace: everybody took part and runs the new release. */
+void check_next(struct world *world, uint32_t release);
+__attribute__((format(printf, 3, 4))) void check_breach(
+	struct world *world, const char *invariant, const char *format, ...);
+
+/* ---- trace.c ---- */
+
+void trace_symbol(struct node *node, char symbol);
+__attribute__((format(printf, 4, 5))) void trace_say(
+	struct world *world, const struct node *node, const char *code, const char *format, ...);
+void trace_print(const struct world *world, FILE *file);
+
+#endif
