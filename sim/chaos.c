@@ -94,6 +94,31 @@ void chaos_second(struct world *world)
 		operator_forge(world);
 }
 
+/* Who is gone may have been the only way to others: those are a mesh of their own now. */
+void chaos_find_apart(struct world *world)
+{
+	uint32_t first = 0;
+	bool more = true;
+
+	for (uint32_t i = 0; i < world->node_count; i++)
+		world->nodes[i].apart = true;
+	while (first + 1 < world->node_count && world->nodes[first].gone)
+		first++;
+	world->nodes[first].apart = false;
+	while (more) {
+		more = false;
+		for (uint32_t i = 0; i < world->graph.link_count; i++) {
+			struct node *a = &world->nodes[world->links[i].a];
+			struct node *b = &world->nodes[world->links[i].b];
+
+			if (a->gone || b->gone || a->apart == b->apart)
+				continue;
+			a->apart = b->apart = false;
+			more = true;
+		}
+	}
+}
+
 void chaos_end(struct world *world)
 {
 	world->chaos = false;

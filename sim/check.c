@@ -289,7 +289,7 @@ void check_peace(struct world *world)
 		check_reason(world, node);
 		if (viewer == NULL)
 			viewer = node;
-		if (!is_mixed(world) || world->options.split_firmware == 0)
+		if (!node->apart && (!is_mixed(world) || world->options.split_firmware == 0))
 			check_told(world, viewer, node);
 	}
 }
@@ -299,7 +299,7 @@ void check_next(struct world *world, uint32_t release)
 	for (uint32_t i = 0; i < world->node_count && world->breach[0] == '\0'; i++) {
 		struct node *node = &world->nodes[i];
 
-		if (node->gone)
+		if (node->gone || node->apart)
 			continue;
 		if (node->agent == NULL || node->running != release || node->trial ||
 			agent_state(node->agent) != STATE_UPDATED)

@@ -160,7 +160,7 @@ static bool is_known_gone(const struct world *world, const char *name)
 {
 	for (uint32_t i = 0; i < world->node_count && !world->chaos; i++) {
 		if (strcmp(world->nodes[i].name, name) == 0)
-			return world->nodes[i].gone;
+			return world->nodes[i].gone || world->nodes[i].apart;
 	}
 	return false;
 }

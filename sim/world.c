@@ -298,6 +298,7 @@ bool world_run(struct world *world)
 	world_pass(world, (PEACE_S + world->options.window_s) * WORLD_S);
 	for (uint32_t i = 0; i < world->operator_count; i++)
 		operator_stop(&world->operators[i]);
+	chaos_find_apart(world);
 	if (world->breach[0] == '\0')
 		check_peace(world);
 	if (world->breach[0] == '\0')

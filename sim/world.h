@@ -97,8 +97,9 @@ struct node {
 
 	/* The board */
 	bool powered;
-	bool gone; /* for ever */
-	bool late; /* it was not there at the start */
+	bool gone;  /* for ever */
+	bool apart; /* in peace: those that are gone cut it off from the rest */
+	bool late;  /* it was not there at the start */
 	uint32_t board, slots, board_boots;
 	uint32_t running, stable, armed; /* release numbers; armed 0: none */
 	bool trial, fell_back;
@@ -274,6 +275,7 @@ void net_stop_fetches(struct world *world, struct node *node);
 
 void chaos_second(struct world *world);
 void chaos_end(struct world *world);
+void chaos_find_apart(struct world *world);
 
 /* ---- operator.c ---- */
 
