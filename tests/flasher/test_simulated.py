@@ -428,7 +428,8 @@ class Busybox(Verbs, unittest.TestCase):
         if not folder.exists():
             folder.mkdir()
             busybox = shutil.which("busybox")
-            for name in ["busybox", *subprocess.check_output([busybox, "--list"], text=True).split()]:
+            # Debian's list has busybox itself, others' do not.
+            for name in {"busybox", *subprocess.check_output([busybox, "--list"], text=True).split()}:
                 (folder / name).symlink_to(busybox)
         return str(folder)
 
