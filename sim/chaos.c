@@ -74,6 +74,7 @@ static void shake_node(struct world *world, struct node *node)
 		trace_symbol(node, 'j');
 		world->jumped_us = world->now_us;
 		node->clock_base_ms += any(world, JUMP_MS_MAX);
+		node->wake_us = world->now_us; /* what was due is due now */
 		node_wake(world, node);
 	} else if (world_strikes(world, options->leaves) && any(world, 200) == 0) {
 		trace_symbol(node, '.');

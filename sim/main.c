@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "sim/codec.h"
 #include "sim/world.h"
 
 static const char usage[] =
@@ -16,6 +17,8 @@ static const char usage[] =
 	"  --seed N    the first seed (1)\n"
 	"  --count N   so many seeds from there (1)\n"
 	"  --quiet     nothing breaks but what the options say\n"
+	"  --once      one upgrade and no more, timed\n"
+	"  --shared    nodes read records by reference: for large meshes without forgers\n"
 	"  --trace     tell everything that happens\n"
 	"  --json      as JSON, one document a line\n"
 	"\n"
@@ -23,7 +26,7 @@ static const char usage[] =
 
 struct run {
 	uint64_t seed, count;
-	bool trace, json, quiet;
+	bool trace, json, quiet, once, shared;
 	uint32_t set_count;
 	struct {
 		const char *name;
@@ -48,6 +51,21 @@ static void help(void)
 	exit(0);
 }
 
+static bool read_flag(struct run *run, const char *name)
+{
+	const struct {
+		const char *name;
+		bool *flag;
+	} flags[] = { { "trace", &run->trace }, { "json", &run->json }, { "quiet", &run->quiet },
+		{ "once", &run->once }, { "shared", &run->shared } };
+
+	for (size_t i = 0; i < sizeof(flags) / sizeof(flags[0]); i++) {
+		if (strcmp(flags[i].name, name) == 0)
+			return *flags[i].flag = true;
+	}
+	return false;
+}
+
 static void read_arguments(struct run *run, int argc, char **argv)
 {
 	struct options any;
@@ -58,11 +76,7 @@ static void read_arguments(struct run *run, int argc, char **argv)
 
 		if (strcmp(name, "help") == 0 || strcmp(argv[i], "-h") == 0)
 			help();
-		run->trace |= strcmp(name, "trace") == 0;
-		run->json |= strcmp(name, "json") == 0;
-		run->quiet |= strcmp(name, "quiet") == 0;
-		if (strcmp(name, "trace") == 0 || strcmp(name, "json") == 0 ||
-			strcmp(name, "quiet") == 0)
+		if (read_flag(run, name))
 			continue;
 		if (i + 1 == argc || !text_parse_u64(&value, argv[i + 1]))
 			wrong("a number is missing after", argv[i]);
@@ -103,10 +117,13 @@ static bool run_seed(const struct run *run, uint64_t seed)
 	if (world == NULL)
 		wrong("there is no memory for", "it");
 	make_options(run, seed, &options);
+	if (run->shared && options.forger > 0)
+		wrong("nothing can be forged with --shared, but there is", "--forger");
+	codec_share(run->shared);
 	world_open(world, &options);
 	world->log = run->trace ? stdout : NULL;
 	world->json = run->json;
-	good = world_run(world);
+	good = run->once ? world_run_once(world) : world_run(world);
 	if (!good) {
 		printf("seed %" PRIu64 ": %s\n  replay: lockstep-sim ", seed, world->breach);
 		options_print(&options, stdout);
@@ -120,6 +137,7 @@ static bool run_seed(const struct run *run, uint64_t seed)
 	}
 	world_close(world);
 	free(world);
+	codec_share(false);
 	return good;
 }
 

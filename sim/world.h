@@ -16,6 +16,8 @@
  *   check.c      what must always hold
  *   releases.c   firmware and images
  *   trace.c      what a person reads afterwards
+ *   crypto.c     signatures, each verified once
+ *   codec.c      records, each read once, if so wanted
  */
 #include <stdarg.h>
 #include <stdbool.h>
@@ -36,6 +38,7 @@ enum {
 	WORLD_IMAGE_SIZE = WORLD_CHUNKS * WORLD_CHUNK_SIZE - 100,
 	WORLD_OPERATORS_MAX = 2,
 	WORLD_ORDERS_MAX = 512,
+	WORLD_SLICE_CAPACITY = LIMITS_SLICE_SIZE + 1,
 	WORLD_NONE = UINT32_MAX,
 };
 
@@ -90,7 +93,7 @@ struct node {
 	struct agent_setup setup;
 	struct agent *agent; /* NULL while no daemon runs */
 	uint32_t boot;       /* counts daemons; what belongs to an older one is dropped */
-	uint64_t wake_us;
+	uint64_t wake_us, planned_us; /* when it wants to be called, and when it will be */
 
 	uint32_t peer_count;
 	struct peer *peers; /* owned */
@@ -171,6 +174,7 @@ struct world {
 	uint32_t node_count;
 	struct node *nodes; /* owned */
 	struct actions *actions;
+	char *scratch; /* owned; a slice is written here */
 	bool chaos;         /* things may break now */
 	uint64_t jumped_us; /* when a clock last jumped */
 	bool partitioned;
@@ -200,6 +204,9 @@ void world_open(struct world *world, const struct options *options);
 void world_close(struct world *world);
 /* Chaos, then peace, then one more upgrade. True if nothing was broken. */
 bool world_run(struct world *world);
+/* One upgrade of a mesh in which only what the options say breaks, from the first boot until
+ * everybody has kept the new firmware. True if nothing was broken. */
+bool world_run_once(struct world *world);
 /* Lets so much time pass, or less if something breaks. */
 void world_pass(struct world *world, uint64_t us);
 

@@ -79,12 +79,12 @@ static bool walk_string(struct scan *scan)
 		unsigned char c = (unsigned char)*scan->at++;
 		uint32_t code;
 
+		if (c >= 0x20 && c != '"' && c != '\\')
+			continue;
 		if (c == '"')
 			return true;
 		if (c < 0x20)
 			return false;
-		if (c != '\\')
-			continue;
 		if (take(scan, 'u')) {
 			if (!take_code_point(scan, &code))
 				return false;
