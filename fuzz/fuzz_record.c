@@ -67,7 +67,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 	roster_init(&roster);
 	news = roster_take(&roster, roster_find(&roster, offer.name), &offer, problem, sizeof(problem));
 	if (news == ROSTER_NEWS) {
-		check_record(&roster.oldest->notice->record);
+		check_record(&roster_newest(&roster)->notice->record);
 		give_to_agent(exact, offer.envelope_size);
 		/* Once more is no news, and no other key takes the name. */
 		assert(roster_take(&roster, roster_find(&roster, offer.name), &offer, problem, sizeof(problem)) == ROSTER_SAME);

@@ -14,8 +14,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/book.h"
 #include "agent/notice.h"
 #include "base/ensure.h"
+#include "base/json.h"
 #include "core/order.h"
 #include "gossip/slice.h"
 
@@ -31,6 +33,14 @@ enum reason __wrap_order_decode(struct order *order, const char *bytes, size_t s
 	const char *mesh, char *problem, size_t problem_capacity);
 void __real_order_free(struct order *order);
 void __wrap_order_free(struct order *order);
+void __real_book_write_order(const struct book_order *slot, struct text *text);
+void __wrap_book_write_order(const struct book_order *slot, struct text *text);
+const char *__real_json_get_string_view(
+	struct json_reader *reader, struct json_object *object, const char *member, size_t *size);
+const char *__wrap_json_get_string_view(
+	struct json_reader *reader, struct json_object *object, const char *member, size_t *size);
+
+#define START "start " /* before the number of a start order; no order begins so */
 
 struct reference {
 	const struct notice *notice;
@@ -153,6 +163,38 @@ void __wrap_order_free(struct order *order)
 			return;
 	}
 	__real_order_free(order);
+}
+
+/* Where it is written, its number is enough. */
+void __wrap_book_write_order(const struct book_order *slot, struct text *text)
+{
+	char blob[USIGN_SIGNATURE_BLOB_TEXT_SIZE + 1];
+
+	for (uint32_t i = 0; i < shared.start_count; i++) {
+		if (slot->text_size != shared.starts[i].size ||
+			memcmp(slot->text, shared.starts[i].text, slot->text_size) != 0)
+			continue;
+		text_begin_object(text);
+		text_add_member(text, "order");
+		text_add_format(text, "\"" START "%u\"", (unsigned)i);
+		usign_signature_to_blob(blob, &slot->signature);
+		text_add_member_string(text, "signature", blob);
+		return;
+	}
+	__real_book_write_order(slot, text);
+}
+
+const char *__wrap_json_get_string_view(
+	struct json_reader *reader, struct json_object *object, const char *member, size_t *size)
+{
+	const char *text = __real_json_get_string_view(reader, object, member, size);
+	const struct start *start;
+
+	if (!shared.on || text == NULL || strncmp(text, START, sizeof(START) - 1) != 0)
+		return text;
+	start = &shared.starts[strtoul(text + sizeof(START) - 1, NULL, 10)];
+	*size = start->size;
+	return start->text;
 }
 
 /* ---- slices ---- */

@@ -515,7 +515,7 @@ void download_neighbour_down(struct agent *agent, uint32_t neighbour)
 
 void download_record_news(struct agent *agent)
 {
-	const struct record *record = &agent->roster.newest->notice->record;
+	const struct record *record = &roster_newest(&agent->roster)->notice->record;
 	uint32_t neighbour;
 
 	if (agent->download_phase != DOWNLOAD_CHUNKS)

@@ -137,7 +137,7 @@ static void count_all(struct agent *agent)
 
 		if (entry == NULL)
 			continue;
-		entry->seat = i;
+		entry->seat = (uint16_t)i;
 		entry->marks = 0;
 		count_entry(agent, entry);
 	}
@@ -170,8 +170,8 @@ void life_look(struct agent *agent)
 	outlook->book_change = agent->book.change;
 	outlook->roster_change = agent->roster.change;
 	outlook->confirms = 0;
-	for (struct roster_entry *entry = agent->roster.oldest; entry != NULL; entry = entry->newer)
-		entry->seat = UINT32_MAX;
+	for (uint32_t i = 0; i < agent->roster.size; i++)
+		agent->roster.places[i].seat = ROSTER_NO_SEAT;
 	outlook->known = life_question(agent, agent->wave, &outlook->question);
 	outlook->schedule = book_schedule(&agent->book, agent->wave);
 	if (outlook->known)
@@ -179,24 +179,24 @@ void life_look(struct agent *agent)
 	outlook->known &= agent->participant;
 }
 
-const uint8_t *life_seat_key(const struct agent *agent, uint32_t seat)
+const uint8_t *life_seat_key(const struct agent *agent, uint16_t seat)
 {
-	return seat != UINT32_MAX ? book_start(&agent->book)->order.start.participants[seat].key
+	return seat != ROSTER_NO_SEAT ? book_start(&agent->book)->order.start.participants[seat].key
 				  : NULL;
 }
 
 void life_record_news(struct agent *agent)
 {
-	struct roster_entry *entry = agent->roster.newest;
+	struct roster_entry *entry = roster_newest(&agent->roster);
 	const struct book_order *start = book_start(&agent->book);
 
 	/* If the book has changed since, all are counted anew anyway. */
 	if (start == NULL || agent->outlook.book_change != agent->book.change)
 		return;
-	if (entry->seat == UINT32_MAX)
-		entry->seat = order_find_participant(
+	if (entry->seat == ROSTER_NO_SEAT)
+		entry->seat = (uint16_t)order_find_participant(
 			&start->order.start, entry->notice->record.name);
-	if (entry->seat != UINT32_MAX)
+	if (entry->seat != ROSTER_NO_SEAT)
 		count_entry(agent, entry);
 }
 

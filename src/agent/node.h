@@ -271,10 +271,10 @@ void life_keep_firmware(struct agent *agent);
 
 /* Counts anew if the book has changed. */
 void life_look(struct agent *agent);
-/* roster.newest is news. */
+/* roster_newest() is news. */
 void life_record_news(struct agent *agent);
 /* The only key that speaks for a participant; NULL if the seat is none. */
-const uint8_t *life_seat_key(const struct agent *agent, uint32_t seat);
+const uint8_t *life_seat_key(const struct agent *agent, uint16_t seat);
 
 /* Everything that time or news made due. */
 void life_think(struct agent *agent);
@@ -303,7 +303,7 @@ void download_event(struct agent *agent, const struct event *event);
 void download_flasher_checked(struct agent *agent, const struct event *event);
 void download_neighbour_up(struct agent *agent, uint32_t neighbour);
 void download_neighbour_down(struct agent *agent, uint32_t neighbour);
-/* roster.newest is news: so may be its chunks. */
+/* roster_newest() is news: so may be its chunks. */
 void download_record_news(struct agent *agent);
 uint64_t download_held_bytes(const struct agent *agent);
 

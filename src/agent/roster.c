@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 #include "agent/roster.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,8 +9,10 @@
 #include "base/text.h"
 
 enum {
-	SLOTS_AT_FIRST = 16,
+	SIZE_AT_FIRST = 16,
 };
+
+static_assert((int)LIMITS_PARTICIPANTS_MAX < (int)ROSTER_NO_SEAT, "a seat has 16 bits");
 
 void roster_init(struct roster *roster)
 {
@@ -18,97 +21,107 @@ void roster_init(struct roster *roster)
 
 void roster_free(struct roster *roster)
 {
-	while (roster->oldest != NULL) {
-		struct roster_entry *entry = roster->oldest;
-
-		roster->oldest = entry->newer;
-		notice_free(entry->notice);
-		free(entry);
-	}
-	free(roster->slots);
+	for (uint32_t i = 0; i < roster->size; i++)
+		notice_free(roster->places[i].notice);
+	free(roster->places);
+	free(roster->log);
 	roster_init(roster);
 }
 
-/* Where the name is, or where it belongs. */
-static struct roster_entry **slot_of(const struct roster *roster, const char *name, uint32_t hash)
-{
-	for (uint32_t at = hash;; at++) {
-		struct roster_entry **slot = &roster->slots[at & (roster->slot_count - 1)];
+/* ---- the table ---- */
 
-		if (*slot == NULL ||
-			((*slot)->notice->hash == hash &&
-				strcmp((*slot)->notice->record.name, name) == 0))
-			return slot;
+/* Where the name is, or where it belongs. */
+static uint32_t place_of(const struct roster *roster, const char *name, uint32_t hash)
+{
+	for (uint32_t place = hash;; place++) {
+		const struct notice *notice;
+
+		place &= roster->size - 1;
+		notice = roster->places[place].notice;
+		if (notice == NULL ||
+			(notice->hash == hash && strcmp(notice->record.name, name) == 0))
+			return place;
 	}
 }
 
 struct roster_entry *roster_find(const struct roster *roster, const char *name)
 {
-	return roster->count > 0 ? *slot_of(roster, name, (uint32_t)notice_hash(name)) : NULL;
-}
-
-static void fill_slots(struct roster *roster)
-{
-	memset(roster->slots, 0, roster->slot_count * sizeof(struct roster_entry *));
-	for (struct roster_entry *entry = roster->oldest; entry != NULL; entry = entry->newer)
-		*slot_of(roster, entry->notice->record.name, entry->notice->hash) = entry;
-}
-
-/* At most half of the slots are taken. False if there is no memory for more. */
-static bool make_slots(struct roster *roster)
-{
-	uint32_t slot_count = roster->slot_count > 0 ? roster->slot_count * 2 : SLOTS_AT_FIRST;
-	struct roster_entry **slots;
-
-	if (roster->count * 2 < roster->slot_count)
-		return true;
-	slots = realloc(roster->slots, slot_count * sizeof(struct roster_entry *));
-	if (slots == NULL)
-		return false;
-	roster->slots = slots;
-	roster->slot_count = slot_count;
-	fill_slots(roster);
-	return true;
-}
-
-static void append(struct roster *roster, struct roster_entry *entry)
-{
-	entry->older = roster->newest;
-	entry->newer = NULL;
-	if (roster->newest != NULL)
-		roster->newest->newer = entry;
-	else
-		roster->oldest = entry;
-	roster->newest = entry;
-}
-
-static void unlink_entry(struct roster *roster, struct roster_entry *entry)
-{
-	if (entry->older != NULL)
-		entry->older->newer = entry->newer;
-	else
-		roster->oldest = entry->newer;
-	if (entry->newer != NULL)
-		entry->newer->older = entry->older;
-	else
-		roster->newest = entry->older;
-}
-
-/* A new entry with this notice. NULL if there is no room for it. */
-static struct roster_entry *add_entry(struct roster *roster, struct notice *notice)
-{
 	struct roster_entry *entry;
 
-	if (roster->count == LIMITS_NODES_MAX || !make_slots(roster))
+	if (roster->count == 0)
 		return NULL;
-	entry = calloc(1, sizeof(*entry));
-	if (entry == NULL)
-		return NULL;
-	entry->notice = notice;
-	entry->seat = UINT32_MAX;
-	*slot_of(roster, notice->record.name, notice->hash) = entry;
-	roster->count++;
-	return entry;
+	entry = &roster->places[place_of(roster, name, (uint32_t)notice_hash(name))];
+	return entry->notice != NULL ? entry : NULL;
+}
+
+struct roster_entry *roster_newest(const struct roster *roster)
+{
+	return &roster->places[roster->newest];
+}
+
+struct roster_entry *roster_next(
+	const struct roster *roster, const struct roster_entry *entry, uint32_t change)
+{
+	uint32_t from = entry != NULL ? entry->change : change;
+
+	if (roster->change - change > roster->size) {
+		/* The log has lost some of them: all are looked at. */
+		uint32_t place = entry != NULL ? (uint32_t)(entry - roster->places) + 1 : 0;
+
+		while (place < roster->size && roster->places[place].notice == NULL)
+			place++;
+		return place < roster->size ? &roster->places[place] : NULL;
+	}
+	while (from != roster->change) {
+		struct roster_entry *next =
+			&roster->places[roster->log[++from & (roster->size - 1)]];
+
+		/* What has changed again since comes later. */
+		if (next->notice != NULL && next->change == from)
+			return next;
+	}
+	return NULL;
+}
+
+/* An entry into its place in a table that has none of this name. */
+static void settle(struct roster *roster, const struct roster_entry *entry)
+{
+	uint32_t place =
+		place_of(roster, entry->notice->record.name, entry->notice->hash);
+
+	roster->places[place] = *entry;
+	if (roster->change - entry->change < roster->size)
+		roster->log[entry->change & (roster->size - 1)] = place;
+	if (roster->change == entry->change)
+		roster->newest = place;
+}
+
+/* Room for one more. False if there is none. */
+static bool make_room(struct roster *roster)
+{
+	struct roster old = *roster;
+	uint32_t size = old.size > 0 ? old.size * 2 : SIZE_AT_FIRST;
+
+	if (old.count == LIMITS_NODES_MAX)
+		return false;
+	if ((old.count + 1) * 4 <= old.size * 3)
+		return true;
+	roster->places = calloc(size, sizeof(struct roster_entry));
+	roster->log = calloc(size, sizeof(uint32_t));
+	if (roster->places == NULL || roster->log == NULL) {
+		free(roster->places);
+		free(roster->log);
+		*roster = old;
+		return false;
+	}
+	roster->size = size;
+	for (uint32_t i = 0; i < old.size; i++) {
+		if (old.places[i].notice != NULL)
+			settle(roster, &old.places[i]);
+	}
+	free(old.places);
+	free(old.log);
+	return true;
 }
 
 uint32_t roster_sender(uint32_t from)
@@ -128,28 +141,31 @@ static void subtract(struct roster *roster, const struct notice *notice)
 }
 
 /* Takes the notice over; false, and it still is the caller's, if there is no room. */
-static bool put(struct roster *roster, struct roster_entry *entry, struct notice *notice)
+static bool put(struct roster *roster, const struct roster_entry *known, struct notice *notice)
 {
-	if (entry == NULL) {
-		entry = add_entry(roster, notice);
-		if (entry == NULL)
-			return false;
+	struct roster_entry entry = { .seat = ROSTER_NO_SEAT };
+
+	if (known == NULL && !make_room(roster))
+		return false;
+	if (known == NULL) {
+		roster->count++;
 	} else {
-		unlink_entry(roster, entry);
-		subtract(roster, entry->notice);
-		notice_free(entry->notice);
-		entry->notice = notice;
+		entry = *known;
+		subtract(roster, entry.notice);
 	}
+	entry.notice = notice;
+	entry.change = ++roster->change;
 	roster->digest += notice->digest;
 	roster->parts[roster_part(notice)] += (uint32_t)notice->digest;
-	append(roster, entry);
-	entry->change = ++roster->change;
+	notice = known != NULL ? known->notice : NULL;
+	settle(roster, &entry);
+	notice_free(notice);
 	return true;
 }
 
 /* ---- what comes ---- */
 
-static uint64_t expiry_of(const struct notice_offer *offer)
+static uint32_t expiry_of(const struct notice_offer *offer)
 {
 	int64_t ttl_s = offer->ttl_s;
 
@@ -157,7 +173,7 @@ static uint64_t expiry_of(const struct notice_offer *offer)
 		ttl_s = 1;
 	if (ttl_s > ROSTER_TTL_MAX_S)
 		ttl_s = ROSTER_TTL_MAX_S;
-	return offer->now_ms + (uint64_t)ttl_s * 1000;
+	return (uint32_t)(offer->now_ms / 1000 + (uint64_t)ttl_s);
 }
 
 bool roster_is_same(const struct roster_entry *entry, const struct notice_offer *offer)
@@ -172,7 +188,7 @@ enum roster_news roster_take(struct roster *roster, struct roster_entry *entry,
 	const struct notice_offer *offer, char *problem, size_t capacity)
 {
 	uint32_t sender = roster_sender(offer->from);
-	uint64_t expires_ms = expiry_of(offer);
+	uint32_t expires_s = expiry_of(offer);
 	enum roster_news news = ROSTER_SAME;
 	struct notice *notice;
 	bool known = entry != NULL, rekeyed;
@@ -180,8 +196,8 @@ enum roster_news roster_take(struct roster *roster, struct roster_entry *entry,
 
 	if (known && roster_is_same(entry, offer)) {
 		entry->had |= sender;
-		if (expires_ms > entry->expires_ms)
-			entry->expires_ms = expires_ms;
+		if (expires_s > entry->expires_s)
+			entry->expires_s = expires_s;
 		return ROSTER_SAME;
 	}
 	notice = notice_open(offer, problem, capacity);
@@ -196,17 +212,17 @@ enum roster_news roster_take(struct roster *roster, struct roster_entry *entry,
 	} else if (age < 0) {
 		/* A plain peer keeps what has the larger TTL: outlive the older copy. */
 		entry->had &= ~sender;
-		if (expires_ms >= entry->expires_ms)
-			entry->expires_ms = expires_ms + 1000;
+		if (expires_s >= entry->expires_s)
+			entry->expires_s = expires_s + 1;
 		news = ROSTER_OLDER;
 	} else if (age > 0 && !put(roster, entry, notice)) {
 		text_set(problem, capacity, "there is no room for more nodes");
 		news = ROSTER_REFUSED;
 	} else if (age > 0) {
-		entry = roster->newest;
+		entry = roster_newest(roster);
 		entry->moved = known && !rekeyed;
-		entry->expires_ms = expires_ms;
-		entry->seen_ms = offer->now_ms;
+		entry->expires_s = expires_s;
+		entry->seen_s = (uint32_t)(offer->now_ms / 1000);
 		entry->had = sender;
 		return ROSTER_NEWS;
 	}
@@ -218,48 +234,60 @@ bool roster_put_own(struct roster *roster, const struct record *record, const ch
 	const struct usign_secret *secret, uint64_t now_ms)
 {
 	struct notice *notice = notice_sign(record, mesh, secret);
+	uint32_t now_s = (uint32_t)(now_ms / 1000);
 	struct roster_entry *entry;
 
 	if (notice == NULL || !put(roster, roster_find(roster, record->name), notice)) {
 		notice_free(notice);
 		return false;
 	}
-	entry = roster->newest;
-	if (entry->expires_ms < now_ms + (uint64_t)ROSTER_TTL_S * 1000)
-		entry->expires_ms = now_ms + (uint64_t)ROSTER_TTL_S * 1000;
-	entry->seen_ms = now_ms;
+	entry = roster_newest(roster);
+	if (entry->expires_s < now_s + ROSTER_TTL_S)
+		entry->expires_s = now_s + ROSTER_TTL_S;
+	entry->seen_s = now_s;
 	entry->had = 0;
 	entry->moved = true;
 	return true;
 }
 
-static void drop(struct roster *roster, struct roster_entry *entry)
+static void drop(struct roster *roster, uint32_t place)
 {
-	unlink_entry(roster, entry);
-	subtract(roster, entry->notice);
+	struct roster_entry entry = roster->places[place];
+
+	subtract(roster, entry.notice);
+	notice_free(entry.notice);
 	roster->count--;
-	notice_free(entry->notice);
-	free(entry);
+	/* Those behind it may belong further to the front. */
+	roster->places[place].notice = NULL;
+	for (;;) {
+		place = (place + 1) & (roster->size - 1);
+		entry = roster->places[place];
+		if (entry.notice == NULL)
+			break;
+		roster->places[place].notice = NULL;
+		settle(roster, &entry);
+	}
 }
 
 uint64_t roster_expire(struct roster *roster, uint64_t now_ms,
 	bool (*keep)(const void *context, const char *name), const void *context)
 {
-	uint64_t next_ms = UINT64_MAX;
-	bool dropped = false;
+	uint32_t next_s = UINT32_MAX;
 
-	for (struct roster_entry *entry = roster->oldest, *newer; entry != NULL; entry = newer) {
-		newer = entry->newer;
-		if (entry->expires_ms > now_ms) {
-			if (entry->expires_ms < next_ms)
-				next_ms = entry->expires_ms;
-		} else if (!keep(context, entry->notice->record.name)) {
-			/* Its slot and those after it are found anew: this is rare. */
-			dropped = true;
-			drop(roster, entry);
+	for (uint32_t place = 0; place < roster->size;) {
+		const struct roster_entry *entry = &roster->places[place];
+
+		if (entry->notice == NULL) {
+			place++;
+		} else if (entry->expires_s > now_ms / 1000) {
+			if (entry->expires_s < next_s)
+				next_s = entry->expires_s;
+			place++;
+		} else if (keep(context, entry->notice->record.name)) {
+			place++;
+		} else {
+			drop(roster, place);
 		}
 	}
-	if (dropped)
-		fill_slots(roster);
-	return next_ms;
+	return next_s < UINT32_MAX ? (uint64_t)next_s * 1000 : UINT64_MAX;
 }

@@ -3,9 +3,9 @@
 #define AGENT_ROSTER_H
 
 /*
- * All records that a node knows, its own among them, in the order in which they came. Owns its
- * memory; bounded by LIMITS_NODES_MAX. Finding one, and what came since, costs the same in a mesh of
- * ten and of a thousand.
+ * All records that a node knows, its own among them. Owns its memory; bounded by LIMITS_NODES_MAX.
+ * Finding one, and what came since, costs the same in a mesh of ten and of a thousand: a hash table
+ * by name, and a log of the places that changed last.
  *
  * A name belongs to the key that was first heard with it, until its record expires, unless a start
  * order pins another one.
@@ -18,30 +18,30 @@
 
 enum {
 	ROSTER_PARTS = 64,
+	ROSTER_NO_SEAT = UINT16_MAX,
 	ROSTER_TTL_S = 2400,     /* of a fresh record, as shared-state's types have it */
 	ROSTER_TTL_MAX_S = 7200, /* what we believe of a peer's TTL */
 };
 
+/* One place of the table. In a large mesh most of the memory goes here: half a cache line each. */
 struct roster_entry {
-	struct roster_entry *older; /* NULL if none came before it */
-	struct roster_entry *newer;
-	struct notice *notice; /* owned */
-	uint64_t expires_ms;
-	uint64_t seen_ms; /* when this record came */
-	uint64_t change;  /* the roster's change counter when it came */
-	uint32_t had;     /* neighbours that sent the same: bit N is neighbour N */
-	uint32_t seat;    /* which participant it is (life.c); UINT32_MAX if none */
-	uint16_t marks;   /* what it counts for there (core/upgrade.h) */
-	bool moved;       /* a newer record came since the name was first heard: it is alive */
+	struct notice *notice; /* owned; NULL in an empty place */
+	uint32_t change;       /* the roster's change counter when it came */
+	uint32_t had;          /* neighbours that sent the same: bit N is neighbour N */
+	uint32_t expires_s;    /* of the agent's clock */
+	uint32_t seen_s;       /* when this record came */
+	uint16_t seat;         /* which participant it is (life.c); ROSTER_NO_SEAT if none */
+	uint16_t marks;        /* what it counts for there (core/upgrade.h) */
+	bool moved; /* a newer record came since the name was first heard: it is alive */
 };
 
 struct roster {
-	struct roster_entry **slots; /* by the hash of the name; `slot_count` is a power of two */
-	uint32_t slot_count;
-	uint32_t count;
-	struct roster_entry *oldest;
-	struct roster_entry *newest; /* what was taken last */
-	uint64_t change;             /* grows with every piece of news */
+	struct roster_entry *places;
+	uint32_t *log;   /* at a change counter modulo `size`: the place that changed then */
+	uint32_t size;   /* of both; a power of two, and never full */
+	uint32_t count;  /* of records */
+	uint32_t change; /* grows with every piece of news */
+	uint32_t newest; /* the place that changed last */
 	uint64_t digest; /* the sum over all notices: who is known, and how new */
 	uint32_t parts[ROSTER_PARTS]; /* the same by roster_part() */
 };
@@ -62,13 +62,21 @@ uint32_t roster_sender(uint32_t from);
 /* Where a notice counts. */
 uint32_t roster_part(const struct notice *notice);
 
+/* What was taken last; there is one. Entries move when one more is taken. */
+struct roster_entry *roster_newest(const struct roster *roster);
+
+/* The next entry after this one; NULL begins, and ends. Entries that changed after `change` are not
+ * left out; oldest first, if the log reaches back so far. */
+struct roster_entry *roster_next(
+	const struct roster *roster, const struct roster_entry *entry, uint32_t change);
+
 struct roster_entry *roster_find(const struct roster *roster, const char *name);
 
 /* Is it what the entry holds, byte by byte? */
 bool roster_is_same(const struct roster_entry *entry, const struct notice_offer *offer);
 
 /* A record from outside. `entry` is what the name has now (roster_find). After NEWS it is
- * roster->newest. */
+ * roster_newest(). */
 enum roster_news roster_take(struct roster *roster, struct roster_entry *entry,
 	const struct notice_offer *offer, char *problem, size_t capacity);
 

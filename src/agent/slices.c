@@ -51,9 +51,9 @@ uint64_t agent_digest(const struct agent *agent)
 
 /* ---- slices out ---- */
 
-static int64_t ttl_left_s(uint64_t expires_ms, uint64_t now_ms)
+static int64_t ttl_left_s(uint32_t expires_s, uint64_t now_ms)
 {
-	return expires_ms > now_ms ? (int64_t)((expires_ms - now_ms) / 1000) + 1 : 1;
+	return expires_s > now_ms / 1000 ? (int64_t)(expires_s - now_ms / 1000) : 1;
 }
 
 static bool slice_is_full(const struct text *text, size_t more)
@@ -66,27 +66,22 @@ static void write_node(const struct roster_entry *entry, uint64_t now_ms, struct
 	const struct notice *notice = entry->notice;
 
 	slice_write_entry(text, notice->record.name, notice->record.name,
-		ttl_left_s(entry->expires_ms, now_ms), notice->envelope, notice->envelope_size);
+		ttl_left_s(entry->expires_s, now_ms), notice->envelope, notice->envelope_size);
 }
 
-/* What came since then and the neighbour is not known to have, oldest first. Returns the change that it reaches to: if
- * not all finds room, the next exchange goes on from there. */
-static uint64_t write_news(const struct agent *agent, uint64_t now_ms, uint64_t after_change,
+/* What came since then and the neighbour is not known to have. If not all finds room, the digests
+ * tell the difference. */
+static void write_news(const struct agent *agent, uint64_t now_ms, uint64_t after_change,
 	uint32_t neighbour, struct text *text)
 {
+	const struct roster_entry *entry = NULL;
 	uint32_t has = roster_sender(neighbour);
-	const struct roster_entry *entry = agent->roster.newest;
 
-	while (entry != NULL && entry->older != NULL && entry->older->change > after_change)
-		entry = entry->older;
-	for (; entry != NULL; entry = entry->newer) {
-		if (entry->change <= after_change || (entry->had & has) != 0)
-			continue;
-		if (slice_is_full(text, entry->notice->envelope_size))
-			return entry->change - 1;
-		write_node(entry, now_ms, text);
+	while ((entry = roster_next(&agent->roster, entry, (uint32_t)after_change)) != NULL) {
+		if (entry->change > after_change && (entry->had & has) == 0 &&
+			!slice_is_full(text, entry->notice->envelope_size))
+			write_node(entry, now_ms, text);
 	}
-	return agent->roster.change;
 }
 
 /*
@@ -107,13 +102,13 @@ static void write_parts(const struct agent *agent, uint8_t wire[static PARTS_SIZ
 static void write_different(const struct agent *agent, uint64_t now_ms,
 	const uint8_t theirs[static PARTS_SIZE], struct text *text)
 {
+	const struct roster_entry *entry = NULL;
 	uint8_t ours[PARTS_SIZE];
 
 	write_parts(agent, ours);
 	if (memcmp(ours, theirs, PARTS_SIZE) == 0)
 		return;
-	for (const struct roster_entry *entry = agent->roster.oldest; entry != NULL;
-		entry = entry->newer) {
+	while ((entry = roster_next(&agent->roster, entry, 0)) != NULL) {
 		size_t part = roster_part(entry->notice) * PART_SIZE;
 
 		if (memcmp(ours + part, theirs + part, PART_SIZE) != 0 &&
@@ -192,8 +187,7 @@ void agent_slice_for(
 		write_orders(agent, now_ms, exchange->sent_change, neighbour, false, text);
 		write_book_digest(agent, digest);
 	} else {
-		exchange->going_change =
-			write_news(agent, now_ms, exchange->sent_change, neighbour, text);
+		write_news(agent, now_ms, exchange->sent_change, neighbour, text);
 		if (exchange->asks) {
 			write_parts(agent, parts);
 			bytes_to_base64(digest, parts, sizeof(parts));
@@ -224,7 +218,7 @@ void agent_answer(const struct agent *agent, uint64_t now_ms, const char *type, 
 			reader.has_digest && strcmp(reader.digest, digest) == 0 ? UINT64_MAX : 0,
 			AGENT_PEER_NONE, true, text);
 	} else if (found == TYPE_NODES && !reader.has_digest) {
-		(void)write_news(agent, now_ms, 0, AGENT_PEER_NONE, text);
+		write_news(agent, now_ms, 0, AGENT_PEER_NONE, text);
 	} else if (found == TYPE_NODES && bytes_from_base64(parts, sizeof(parts), reader.digest,
 						  strlen(reader.digest))) {
 		write_different(agent, now_ms, parts, text);
@@ -240,7 +234,8 @@ const uint8_t *slices_pinned_key(const struct agent *agent, const char *name)
 
 	if (start == NULL)
 		return NULL;
-	return life_seat_key(agent, order_find_participant(&start->order.start, name));
+	return life_seat_key(
+		agent, (uint16_t)order_find_participant(&start->order.start, name));
 }
 
 /*
@@ -267,9 +262,9 @@ static void hear_of_ourselves(struct agent *agent, const struct notice_offer *of
 		agent->journal.incarnation = notice->record.incarnation + 1;
 		agent->journal_due = true;
 		agent->published_ever = false;
-	} else if (own != NULL && offer->ttl_s > ttl_left_s(own->expires_ms, agent->now_ms) &&
+	} else if (own != NULL && offer->ttl_s > ttl_left_s(own->expires_s, agent->now_ms) &&
 		   offer->ttl_s < ROSTER_TTL_MAX_S) {
-		own->expires_ms = agent->now_ms + (uint64_t)(offer->ttl_s + 1) * 1000;
+		own->expires_s = (uint32_t)(agent->now_ms / 1000 + (uint64_t)offer->ttl_s + 1);
 	}
 	notice_free(notice);
 }

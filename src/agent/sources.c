@@ -52,7 +52,8 @@ bool sources_has_whole_image(const struct agent *agent, const struct record *rec
 static const struct roster_entry *next_of(
 	const struct roster *roster, const struct roster_entry *entry)
 {
-	return entry != NULL && entry->newer != NULL ? entry->newer : roster->oldest;
+	entry = roster_next(roster, entry, 0);
+	return entry != NULL ? entry : roster_next(roster, NULL, 0);
 }
 
 /*

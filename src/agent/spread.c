@@ -240,17 +240,16 @@ enum difference {
 };
 
 /* From what we published last. This is asked in every step. */
-static enum difference compare_published(const struct agent *agent, struct record *now)
+static enum difference compare_published(const struct agent *agent, const struct record *now)
 {
-	uint64_t held_bytes = now->held_bytes;
-	bool same;
+	const struct record *before = &agent->published;
+	struct record same = *now;
 
-	now->held_bytes = agent->published.held_bytes;
-	same = memcmp(now, &agent->published, sizeof(*now)) == 0;
-	now->held_bytes = held_bytes;
-	if (!same)
-		return DIFFERENCE_NEWS;
-	return held_bytes != agent->published.held_bytes ? DIFFERENCE_PROGRESS : DIFFERENCE_NONE;
+	if (memcmp(now, before, sizeof(same)) == 0)
+		return DIFFERENCE_NONE;
+	same.held_bytes = before->held_bytes;
+	same.image_bytes = before->image_bytes;
+	return memcmp(&same, before, sizeof(same)) == 0 ? DIFFERENCE_PROGRESS : DIFFERENCE_NEWS;
 }
 
 static void publish_projection(struct agent *agent)
@@ -318,15 +317,14 @@ static bool has_news_for(const struct agent *agent, uint32_t number, unsigned ty
 	const struct neighbour *neighbour = &agent->neighbours[number];
 	uint64_t sent_change = neighbour->types[type].sent_change;
 
-	if (slices_change(agent, (enum agent_type)type) == sent_change)
-		return false;
 	if (type == TYPE_NODES) {
-		const struct roster_entry *entry = agent->roster.newest;
+		const struct roster_entry *entry = NULL;
 
-		while (entry != NULL && entry->change > sent_change &&
-			(entry->had & 1u << number) != 0)
-			entry = entry->older;
-		return entry != NULL && entry->change > sent_change;
+		do {
+			entry = roster_next(&agent->roster, entry, (uint32_t)sent_change);
+		} while (entry != NULL && (entry->change <= sent_change ||
+						  (entry->had & 1u << number) != 0));
+		return entry != NULL;
 	}
 	if (type == TYPE_ORDERS) {
 		for (const struct book_order *slot = agent->book.start; slot != NULL;
@@ -366,10 +364,14 @@ static void consider(struct agent *agent, uint32_t number, unsigned type)
 	if (exchange->under_way && !agent_is_due(agent, exchange->deadline_ms))
 		return;
 	exchange->under_way = false;
-	if (has_news_for(agent, number, type))
-		due_ms = agent->now_ms;
-	else
-		exchange->sent_change = slices_change(agent, (enum agent_type)type);
+	/* What has come since the last exchange is looked through when it can go out. */
+	if (slices_change(agent, (enum agent_type)type) != exchange->sent_change &&
+		agent_is_due(agent, exchange->next_ms)) {
+		if (has_news_for(agent, number, type))
+			due_ms = agent->now_ms;
+		else
+			exchange->sent_change = slices_change(agent, (enum agent_type)type);
+	}
 	if (due_ms < exchange->next_ms)
 		due_ms = exchange->next_ms;
 	if (agent_is_due(agent, due_ms))

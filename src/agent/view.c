@@ -209,7 +209,7 @@ static void write_node(const struct agent *agent, uint64_t now_ms, struct text *
 	uint64_t seen_ms = now_ms; /* of ourselves: now */
 
 	if (entry != NULL && !here)
-		seen_ms = entry->seen_ms;
+		seen_ms = (uint64_t)entry->seen_s * 1000;
 	text_begin_object(text);
 	text_add_member_bool(text, "participant", participant != NULL);
 	text_add_member_bool(text, "here", entry != NULL && here);
@@ -228,9 +228,10 @@ static void write_node(const struct agent *agent, uint64_t now_ms, struct text *
 /* The roster by name. */
 static void sort_by_name(const struct roster *roster, const struct roster_entry **sorted)
 {
+	const struct roster_entry *entry = NULL;
 	uint32_t count = 0;
 
-	for (const struct roster_entry *entry = roster->oldest; entry != NULL; entry = entry->newer) {
+	while ((entry = roster_next(roster, entry, 0)) != NULL) {
 		uint32_t low = 0, high = count;
 
 		while (low < high) {
