@@ -214,12 +214,7 @@ static int run(const struct options *options)
 const struct command command_check = {
 	"check",
 	"look for what could go wrong before an upgrade",
-	"check [DIR-or-URL] [--json] [--url http://HOST:PORT]\n"
-	"\n"
-	"Looks at the mesh before an upgrade: who was not seen lately, who cannot go back to the\n"
-	"old firmware, who is in an error, which links are slow, whose loss would cut others off;\n"
-	"and, if a release is given, which boards it has no image for, who runs a newer one, and\n"
-	"how long the download should take. Ends with 1 if something should be mended first.\n",
+	"check [DIR-or-URL] [--json] [--url http://HOST:PORT]\n",
 	OPTIONS_OF_CHECK,
 	1,
 	run,

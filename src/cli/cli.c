@@ -18,11 +18,7 @@ static int run_daemon(const struct options *options)
 const struct command command_daemon = {
 	"daemon",
 	"run a node",
-	"daemon [--config FILE] [--syslog] [--debug]\n"
-	"\n"
-	"Runs a node in the foreground. FILE is /etc/lockstep/lockstep.json by default.\n"
-	"  --syslog  log to syslog instead of standard error\n"
-	"  --debug   log more\n",
+	"daemon [--config FILE] [--syslog] [--debug]\n",
 	OPTIONS_OF_DAEMON,
 	0,
 	run_daemon,
@@ -113,7 +109,7 @@ int cli_main(int argc, char **argv)
 		return CLI_USAGE;
 	}
 	if (help) {
-		printf("Usage: lockstep %s", command->usage);
+		options_help(command);
 		return CLI_DONE;
 	}
 	options_read(&options, command, argc - 1, argv + 1);

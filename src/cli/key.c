@@ -126,16 +126,7 @@ const struct command command_key = {
 	"make and show keys",
 	"key generate NAME\n"
 	"       lockstep key derive --mesh MESH [--generate]\n"
-	"       lockstep key show FILE\n"
-	"\n"
-	"Keys are files in the format of usign and signify.\n"
-	"  generate  writes NAME.sec (keep it secret) and NAME.pub (give it to every node)\n"
-	"  derive    reads a community passphrase and prints its public key; --generate makes up\n"
-	"            a good one of six words first\n"
-	"  show      prints what kind of key FILE is, and its fingerprint\n"
-	"\n"
-	"Nodes trust the public keys in /etc/lockstep/trust/: operator/ for orders, release/ for\n"
-	"releases.\n",
+	"       lockstep key show FILE\n",
 	OPTIONS_OF_KEY,
 	2,
 	run,

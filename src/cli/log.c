@@ -23,10 +23,7 @@ static int run(const struct options *options)
 const struct command command_log = {
 	"log",
 	"show what happened on a node",
-	"log [--json] [--url http://HOST:PORT]\n"
-	"\n"
-	"Shows what happened on a node: orders accepted and refused, who signed them, changes\n"
-	"of state.\n",
+	"log [--json] [--url http://HOST:PORT]\n",
 	OPTIONS_OF_LOG,
 	0,
 	run,

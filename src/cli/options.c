@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 #include "cli/options.h"
 
+#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,10 +9,12 @@
 #include <time.h>
 
 #include "base/text.h"
+#include "io/files.h"
 
 enum {
 	WEEK_S = 7 * 24 * 3600,
 	DAY_S = 24 * 3600,
+	HELP_SIZE_MAX = 16384,
 };
 
 enum kind {
@@ -186,7 +189,7 @@ void options_read(
 		const struct option *option = find_option(command, name);
 
 		if (strcmp(name, "--help") == 0) {
-			printf("Usage: lockstep %s", command->usage);
+			options_help(command);
 			exit(CLI_DONE);
 		}
 		if (option == NULL) {
@@ -204,6 +207,25 @@ void options_read(
 		if (!read_value(options, option, value))
 			options_fail(NULL, "%s cannot be %s", name, value);
 	}
+}
+
+void options_help(const struct command *command)
+{
+	static const char *const places[] = { "../share/lockstep/help", "../help" };
+	char program[PATH_MAX], path[PATH_MAX + 64];
+	char *details = NULL;
+	size_t size;
+
+	printf("Usage: lockstep %s", command->usage);
+	if (realpath("/proc/self/exe", program) == NULL)
+		return;
+	*strrchr(program, '/') = '\0';
+	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
+		snprintf(path, sizeof(path), "%s/%s/%s.txt", program, places[i], command->word);
+		if (details == NULL && files_read(path, HELP_SIZE_MAX, &details, &size) == 0)
+			printf("\n%s", details);
+	}
+	free(details);
 }
 
 void options_fail(const char *reason, const char *format, ...)
@@ -226,7 +248,8 @@ void options_fail(const char *reason, const char *format, ...)
 		fprintf(stderr, "lockstep %s: %s\n", called_with->command->word, message);
 	}
 	if (reason == NULL) {
-		fprintf(stderr, "\nUsage: lockstep %s", called_with->command->usage);
+		fprintf(stderr, "\nUsage: lockstep %s\nlockstep help %s tells more.\n",
+			called_with->command->usage, called_with->command->word);
 		exit(CLI_USAGE);
 	}
 	exit(strcmp(reason, "no_daemon") == 0 ? CLI_NO_DAEMON : CLI_FAILED);

@@ -30,7 +30,7 @@ struct options;
 struct command {
 	const char *word;
 	const char *help;    /* one line */
-	const char *usage;   /* all of it, but for "Usage: lockstep " */
+	const char *usage;   /* how to call it, but for "Usage: lockstep "; more is in help/ */
 	uint16_t known;      /* its bit in the table of options */
 	uint16_t word_count; /* it takes at most so many words that are no options */
 	int (*run)(const struct options *options);
@@ -80,6 +80,10 @@ struct options {
  * must live until the end: options_fail() looks into it. */
 void options_read(
 	struct options *options, const struct command *command, int argc, char *const *argv);
+
+/* How to call it, and what there is to know: help/ lies beside the program's directory, or where
+ * programs have their data. */
+void options_help(const struct command *command);
 
 /* One line on stderr, or one JSON document on stdout; ends with CLI_FAILED, or with CLI_NO_DAEMON
  * if that is the reason. `reason` NULL: the use was wrong; in words, with the usage, CLI_USAGE. */

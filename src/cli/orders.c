@@ -116,16 +116,7 @@ static int schedule(const struct options *options)
 const struct command command_schedule = {
 	"schedule",
 	"start the countdown to the flash",
-	"schedule --key K.sec (--in 60s | --at HH:MM) [OPTIONS]\n"
-	"\n"
-	"Starts the countdown: at its end every participant of the wave flashes at the same\n"
-	"moment, but only if each of them has said that it is scheduled. Until then lockstep\n"
-	"abort ends it.\n"
-	"  --in 60s               how long from now (also 5m, 2h); at least 1 s\n"
-	"  --at HH:MM             at that time of this machine's clock, today or tomorrow\n"
-	"  --wave N               1 is the first; the next one that is not scheduled otherwise\n"
-	"  --confirm-window 600s  how long new firmware may run unconfirmed before it goes back\n"
-	"  --force                also if not every participant of the wave is ready\n",
+	"schedule --key K.sec (--in 60s | --at HH:MM) [OPTIONS]\n",
 	OPTIONS_OF_SCHEDULE,
 	0,
 	schedule,
@@ -181,10 +172,7 @@ static int confirm(const struct options *options)
 const struct command command_confirm = {
 	"confirm",
 	"keep the new firmware",
-	"confirm --key K.sec [--without NAME,...]\n"
-	"\n"
-	"Keeps the new firmware. Refused while a participant does not run it, unless it is\n"
-	"named with --without: that one goes back to its old firmware, if it can.\n",
+	"confirm --key K.sec [--without NAME,...]\n",
 	OPTIONS_OF_CONFIRM,
 	0,
 	confirm,
@@ -209,10 +197,7 @@ static int end_it(const struct options *options)
 const struct command command_abort = {
 	"abort",
 	"end the upgrade before the flash",
-	"abort --key K.sec [--reason TEXT]\n"
-	"\n"
-	"Ends the upgrade everywhere, as long as nothing was flashed. The next start is not\n"
-	"hindered.\n",
+	"abort --key K.sec [--reason TEXT]\n",
 	OPTIONS_OF_ABORT,
 	0,
 	end_it,

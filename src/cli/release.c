@@ -379,15 +379,7 @@ const struct command command_release = {
 	"           --out DIR [--info-url URL] [--force-board]\n"
 	"       lockstep release sign --key K.sec DIR\n"
 	"       lockstep release verify --trust KEYDIR [--threshold N] [--json] DIR\n"
-	"       lockstep release show [--json] DIR\n"
-	"\n"
-	"A release is a directory: release.json, signatures/ and images/.\n"
-	"  create  measures the images, copies them to DIR/images and writes DIR/release.json.\n"
-	"          N must grow with every release: nodes refuse to go back. An image whose\n"
-	"          metadata names other boards is refused without --force-board.\n"
-	"  sign    adds DIR/signatures/FINGERPRINT.sig; signify and usign accept it too\n"
-	"  verify  checks signatures (by keys of KEYDIR/*.pub), sizes, hashes and chunks\n"
-	"  show    prints version, boards, sizes and signers\n",
+	"       lockstep release show [--json] DIR\n",
 	OPTIONS_OF_RELEASE,
 	2,
 	run,

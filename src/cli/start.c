@@ -262,27 +262,7 @@ static int run(const struct options *options)
 const struct command command_start = {
 	"start",
 	"open an upgrade to a release",
-	"start DIR-or-URL --key K.sec [OPTIONS]\n"
-	"\n"
-	"Opens an upgrade: every participant checks the release, fetches its image (mostly from\n"
-	"its neighbours), checks it and says that it is ready. Nothing is flashed yet.\n"
-	"  --key K.sec          operator key, or the word passphrase\n"
-	"  --participants A,B   only these nodes; every known one otherwise\n"
-	"  --wave A,B           these flash together; again for the next wave; the rest flashes "
-	"last\n"
-	"  --confirm WHO        operator (default): you keep the new firmware; auto: a healthy "
-	"mesh\n"
-	"                       does so by itself\n"
-	"  --policy POLICY      atomic (default): all or none of a wave; best-effort: as many as "
-	"can\n"
-	"  --quorum PERCENT     of a wave that must take part (default 100)\n"
-	"  --hold 30s           how long nodes wait for each other at the countdown's end\n"
-	"  --allow-single-slot  also flash nodes that cannot go back\n"
-	"  --allow-downgrade    also install an older release\n"
-	"  --no-catch-up        nodes that were away do not install it later\n"
-	"  --dry-run            say what would be ordered, and order nothing\n"
-	"\n"
-	"Example: lockstep start ./release-2.0 --key operator.sec --wave node3\n",
+	"start DIR-or-URL --key K.sec [OPTIONS]\n",
 	OPTIONS_OF_START,
 	1,
 	run,

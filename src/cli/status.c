@@ -192,11 +192,7 @@ static int run(const struct options *options)
 const struct command command_status = {
 	"status",
 	"show the mesh at a glance; --watch follows it",
-	"status [--watch] [--json] [--url http://HOST:PORT]\n"
-	"\n"
-	"Shows the mesh as this node sees it: the upgrade, its countdown, a row for each node.\n"
-	"  --watch  goes on until Ctrl-C and draws progress bars\n"
-	"  --json   prints what the node answers (docs/api.md)\n",
+	"status [--watch] [--json] [--url http://HOST:PORT]\n",
 	OPTIONS_OF_STATUS,
 	0,
 	run,

@@ -95,6 +95,7 @@ class Help(Case):
             with self.subTest(command):
                 output = self.good(command, "--help")
                 self.assertTrue(output.startswith(f"Usage: lockstep {command}"), output)
+                self.assertIn("\n\n" + (ROOT / f"help/{command}.txt").read_text(), output)
                 self.assertEqual(self.good("help", command), output)
                 for line in output.splitlines():
                     self.assertLessEqual(len(line), 100)
