@@ -19,6 +19,8 @@ enum {
 	BOOK_TTL_S = 2400,
 	BOOK_HOPS_ENTRY = 0,
 	BOOK_HOPS_MAX = 254,
+	BOOK_PUSH_ERROR_MS = 10000, /* how wrong a countdown can be that was not asked for */
+	BOOK_CORRECTION_MS = 20,    /* a countdown that changes by more is news */
 };
 
 struct book_order {
@@ -31,7 +33,9 @@ struct book_order {
 
 	/* Of a schedule: when it is due here, as the entry node counts. */
 	bool countdown_known;
-	uint8_t hops; /* between the node where it was posted and us */
+	uint8_t hops;      /* between the node where it was posted and us */
+	uint32_t error_ms; /* how wrong the deadline may have been … */
+	uint64_t estimated_ms; /* … then; a second later a millisecond more */
 	uint64_t deadline_ms;
 	uint64_t came_ms;
 

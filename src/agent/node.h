@@ -71,7 +71,8 @@ enum {
 struct exchange {
 	bool under_way;
 	bool asks;             /* the one under way wants to know what we have not */
-	uint64_t deadline_ms;  /* of the one under way: then it counts as lost */
+	uint64_t began_ms;     /* the one under way */
+	uint64_t deadline_ms;  /* … and when it counts as lost */
 	uint64_t next_ms;      /* not before */
 	uint64_t periodic_ms;  /* at the latest */
 	uint64_t sent_change;  /* the neighbour has everything up to this change of ours */

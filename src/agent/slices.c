@@ -348,41 +348,48 @@ static bool open_value(struct order_value *value, const struct slice_entry *entr
 
 /*
  * The countdown is unsigned and ages on its way. Each node believes those who are nearer to where
- * the schedule was posted, so that no estimate ever comes back to its own origin; among equals the
- * newest, which follows the entry node's clock. An answer was written half a round trip ago; a push
- * was written before its connection: a handshake, the version's way there and back, and half.
+ * the schedule was posted, so that no estimate ever comes back to its own origin. An answer was
+ * written half a round trip ago; a push was written before its connection: a handshake, the
+ * version's way there and back, and half. What a lost packet held up is late by what nobody
+ * measures, but the whole exchange took longer then: among equals the quickest answer counts, until
+ * the clocks may have drifted apart by more than a slower one would be wrong.
  */
 static void take_countdown(struct agent *agent, struct book_order *slot,
 	const struct order_value *value, const struct event *event)
 {
-	uint32_t rtt_ms = event->slice.rtt_ms;
+	uint32_t number = event->slice.neighbour, rtt_ms = event->slice.rtt_ms;
 	uint64_t age_ms = event->slice.answer ? rtt_ms / 2 : (uint64_t)rtt_ms * 5 / 2;
-	uint64_t remaining_ms = value->remaining_ms;
-	uint8_t hops;
+	uint64_t error_ms = BOOK_PUSH_ERROR_MS, deadline_ms = agent->now_ms + value->remaining_ms;
+	uint64_t latest_ms = agent->now_ms + slot->order.schedule.countdown_ms;
+	struct exchange *exchange =
+		number < LIMITS_NEIGHBOURS_MAX ? &agent->neighbours[number].types[TYPE_ORDERS] : NULL;
+	bool equal = slot->countdown_known && value->hops + 1 == slot->hops;
 
-	if (!value->has_countdown || value->hops >= BOOK_HOPS_MAX)
+	if (!value->has_countdown || value->hops >= BOOK_HOPS_MAX ||
+		(slot->countdown_known &&
+			(value->hops + 1 > slot->hops || agent->now_ms >= slot->deadline_ms)))
 		return;
-	hops = (uint8_t)(value->hops + 1);
-	if (slot->countdown_known && (hops > slot->hops || agent->now_ms >= slot->deadline_ms))
+	if (event->slice.answer && exchange != NULL)
+		error_ms = agent->now_ms - exchange->began_ms;
+	else if (exchange != NULL && exchange->periodic_ms > agent->now_ms + AGENT_REFINE_MS)
+		exchange->periodic_ms = agent->now_ms + AGENT_REFINE_MS;
+	if (equal && error_ms > slot->error_ms + (agent->now_ms - slot->estimated_ms) / 1000)
 		return;
-	if (slot->countdown_known && hops == slot->hops && !event->slice.answer)
-		return;
-	if (remaining_ms > slot->order.schedule.countdown_ms)
-		remaining_ms = slot->order.schedule.countdown_ms;
-	remaining_ms -= age_ms < remaining_ms ? age_ms : remaining_ms;
-	if (!slot->countdown_known || hops < slot->hops) {
-		slot->change = ++agent->book.change; /* those behind us want to know */
-		slot->had = roster_sender(event->slice.neighbour);
+	if (deadline_ms > latest_ms)
+		deadline_ms = latest_ms;
+	deadline_ms = deadline_ms > agent->now_ms + age_ms ? deadline_ms - age_ms : agent->now_ms;
+	/* Those behind us want to know. */
+	if (!equal || deadline_ms + BOOK_CORRECTION_MS < slot->deadline_ms ||
+		deadline_ms > slot->deadline_ms + BOOK_CORRECTION_MS) {
+		slot->change = ++agent->book.change;
+		slot->had = roster_sender(number);
 	}
 	slot->countdown_known = true;
-	slot->hops = hops;
-	slot->deadline_ms = agent->now_ms + remaining_ms;
+	slot->hops = (uint8_t)(value->hops + 1);
+	slot->deadline_ms = deadline_ms;
+	slot->error_ms = (uint32_t)error_ms;
+	slot->estimated_ms = agent->now_ms;
 	agent->changed = true;
-	if (!event->slice.answer && event->slice.neighbour < LIMITS_NEIGHBOURS_MAX) {
-		struct neighbour *neighbour = &agent->neighbours[event->slice.neighbour];
-
-		neighbour->types[TYPE_ORDERS].periodic_ms = agent->now_ms + AGENT_REFINE_MS;
-	}
 }
 
 /* Is a schedule for this start among the entries? Then the start was not alone there any more. */

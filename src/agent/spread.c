@@ -349,6 +349,7 @@ static void begin_exchange(struct agent *agent, uint32_t number, unsigned type, 
 	action->exchange.type = words_at(slices_type_names, type);
 	exchange->under_way = true;
 	exchange->asks = asks || !neighbour->has_digest;
+	exchange->began_ms = agent->now_ms;
 	exchange->deadline_ms = agent->now_ms + 3 * LIMITS_EXCHANGE_DEADLINE_MS;
 	exchange->going_change = exchange->sent_change;
 	if (exchange->asks)
