@@ -107,8 +107,10 @@ void board_boot(struct world *world, struct node *node)
 
 void board_window_over(struct world *world, struct node *node, uint32_t board_boots)
 {
-	if (node->board_boots == board_boots && node->trial && node->powered)
-		board_reboot(world, node, BOOT_MS * WORLD_US);
+	if (node->board_boots != board_boots || !node->trial || !node->powered)
+		return;
+	check_window(world, node);
+	board_reboot(world, node, BOOT_MS * WORLD_US);
 }
 
 /* ---- the flasher ---- */
@@ -166,6 +168,7 @@ void board_perform_flasher(struct world *world, struct node *node, const struct 
 		begin_flash(world, node, action->flasher.window_s);
 		return;
 	case FLASHER_REVERT:
+		check_revert(world, node);
 		board_reboot(world, node, BOOT_MS * WORLD_US);
 		return;
 	case FLASHER_CONFIRM:
@@ -211,7 +214,7 @@ bool board_write_journal(struct world *world, struct node *node, const struct ac
 		free(node->journal);
 		node->journal = bytes;
 		node->journal_size = action->journal.size;
-		check_journal(world, node, action);
+		promise_written(world, node, action);
 	}
 	if (!cut)
 		return true;
