@@ -36,10 +36,12 @@ static void lose(struct world *world, struct node *node)
 		node->journal = NULL;
 		node->journal_size = 0;
 		node->journal_was_lost = true;
+		node->floor = 0;
 		trace_say(world, node, "sim", "the journal is lost");
 	} else if (node->journal_size > 0 && world_strikes(world, world->options.journal_torn)) {
 		node->journal_size = prng_below(&world->prng, (uint32_t)node->journal_size);
 		node->journal_was_lost = true;
+		node->floor = 0;
 		trace_say(world, node, "sim", "the journal is torn");
 	}
 }

@@ -119,9 +119,9 @@ static void check_image(struct world *world, struct node *node)
 	else if (disk->board != node->board)
 		check_breach(world, "I1", "%s flashes the image of another board", node->name);
 	/* No operator here allows a downgrade, and a release's number is its sequence. */
-	else if (disk->release < node->kept.floor)
-		check_breach(world, "I1", "%s flashes release %" PRIu32 " and kept %" PRIu64,
-			node->name, disk->release, node->kept.floor);
+	else if (disk->release < node->floor)
+		check_breach(world, "I1", "%s flashes release %" PRIu32 " and kept %" PRIu32,
+			node->name, disk->release, node->floor);
 }
 
 static bool is_of_wave(const struct world_order *start, uint32_t index, uint32_t wave)
@@ -235,9 +235,9 @@ void check_flash(struct world *world, struct node *node, uint32_t window_s)
 		return;
 	}
 	check_schedule(world, node, start, schedule, window_s);
-	check_commit(world, node, start, schedule);
 	check_abort(world, node, start);
 	check_one_release(world, node, schedule);
+	check_commit(world, node, start, schedule);
 	if (node->kept.state != STATE_FLASHING || node->kept.epoch < epoch)
 		check_breach(world, "I7", "%s flashes before its journal says so", node->name);
 	schedule->past++;
@@ -293,12 +293,12 @@ void check_confirm(struct world *world, struct node *node)
 		check_breach(world, "I2", "%s keeps its firmware and nobody said so", node->name);
 	if (schedule == NULL)
 		return;
-	/* Before the first one keeps it by itself, the wave has run it. */
+	/* Before the first one keeps it by itself, the wave has run it and was healthy. */
 	if (!ordered && schedule->kept == 0 &&
 		schedule->ran < needed_of(start, schedule->order.schedule.wave))
 		check_breach(world, "I4",
 			"%s keeps its firmware, and only %" PRIu32 " of the needed %" PRIu32
-			" ever ran it",
+			" ever ran it in health",
 			node->name, schedule->ran, needed_of(start, schedule->order.schedule.wave));
 	schedule->kept++;
 }
@@ -333,10 +333,23 @@ static void check_countdown(
 	free(view);
 }
 
+/* Disks here keep what they are given: only what neighbours served can be wrong in an image. */
+static void check_refusal(struct world *world, struct node *node)
+{
+	char reason[LIMITS_REASON_SIZE + 1] = "";
+
+	if (node->state == STATE_UPGRADE_CHECK_FAILED &&
+		node_status(world, node, "reason", reason, sizeof(reason)) &&
+		strcmp(reason, reason_word(REASON_HASH_MISMATCH)) == 0)
+		check_breach(
+			world, "liveness", "%s is stopped by what a neighbour served", node->name);
+}
+
 void check_state(struct world *world, struct node *node)
 {
 	struct world_order *schedule = NULL;
 
+	check_refusal(world, node);
 	if (node->state == STATE_UPDATED && node->trial)
 		check_breach(world, "I5", "%s calls itself updated and is on trial", node->name);
 	if (node->state == STATE_UPGRADE_SCHEDULED)
@@ -348,7 +361,7 @@ void check_state(struct world *world, struct node *node)
 	}
 	/* Also where the journal that would name the schedule is lost. */
 	if (node->state == STATE_CONFIRMATION_PENDING && node->flashed_for != NULL) {
-		node->flashed_for->ran++;
+		node->flashed_for->ran += node->fate.is_healthy;
 		node->flashed_for = NULL;
 	}
 }
@@ -357,6 +370,8 @@ void check_state_done(struct world *world, struct node *node)
 {
 	uint64_t epoch = node_status_number(world, node, "highest_epoch");
 
+	if (node->state == STATE_UPDATED && node_status_true(world, node, "flashed"))
+		node->floor = node->running;
 	if (node->state == STATE_REVERTED && node->trial)
 		check_breach(world, "I5", "%s calls itself reverted and is on trial", node->name);
 	/* Who could not write his journal steps out, and says so. */

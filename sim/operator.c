@@ -365,7 +365,9 @@ static void wait_for_ready(
 		upgrade_over(world, state);
 		return;
 	}
-	if (tally.ready + tally.scheduled < tally.participants && !impatient)
+	/* As many as the policy asks for are enough for him, too. */
+	if ((tally.ready + tally.scheduled) * 100 < tally.participants * world->options.quorum &&
+		!impatient)
 		return;
 	if (impatient && (prng_below(&world->prng, 2) == 0 || tally.ready == 0)) {
 		abort_it(world, state, view);

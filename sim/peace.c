@@ -79,6 +79,28 @@ static void check_own_word(
 		check_breach(world, "I5", "%s is still on trial", node->name);
 }
 
+/* Who lacks an image asks until he has it; somebody in reach has had it for long. */
+static void check_fetched(
+	struct world *world, const struct node *node, const struct standing *standings)
+{
+	const struct standing *standing = &standings[node->number];
+	uint8_t upgrade[ORDER_UPGRADE_SIZE];
+	const struct world_order *start = NULL;
+
+	if ((standing->state != STATE_DOWNLOADING && standing->state != STATE_DOWNLOAD_ERROR) ||
+		!standing->present)
+		return;
+	if (bytes_from_hex(upgrade, sizeof(upgrade), standing->upgrade))
+		start = check_find_start(world, standing->epoch, upgrade);
+	if (start == NULL || start->posted_us + READY_S_MAX * WORLD_S > world->now_us)
+		return;
+	for (uint32_t i = 0; i < world->node_count; i++) {
+		if (standings[i].present && world->nodes[i].offers[start->release])
+			check_breach(world, "liveness", "%s is in %s, and %s has the release",
+				node->name, state_name(standing->state), world->nodes[i].name);
+	}
+}
+
 /* ---- what the others say of it ---- */
 
 static const char *string(struct json_object *row, const char *name)
@@ -226,6 +248,7 @@ void peace_check(struct world *world)
 	for (uint32_t i = 0; i < world->node_count && world->breach[0] == '\0' && !split; i++) {
 		if (!standings[i].present)
 			continue;
+		check_fetched(world, &world->nodes[i], standings);
 		check_view(world, &world->nodes[i], standings);
 		check_together(world, standings, i);
 	}

@@ -94,7 +94,7 @@ void promise_check_boot(struct world *world, struct node *node)
 {
 	const struct promise *before = &node->at_boot;
 	enum node_state state;
-	uint64_t epoch;
+	uint64_t epoch, floor;
 
 	if (node->agent == NULL || !node->remembers)
 		return;
@@ -109,6 +109,10 @@ void promise_check_boot(struct world *world, struct node *node)
 		check_breach(world, "I7",
 			"%s woke in the upgrade of epoch %" PRIu64 " and was in that of %" PRIu64,
 			node->name, epoch, before->joined);
+	floor = node_status_number(world, node, "release_sequence");
+	if (floor < node->floor)
+		check_breach(world, "I7", "%s woke with release %" PRIu64 " and kept %" PRIu32,
+			node->name, floor, node->floor);
 	if (!may_go_on(node, before->state, state))
 		check_breach(world, "I7", "%s woke in %s and was in %s", node->name,
 			state_name(state), state_name(before->state));

@@ -129,9 +129,10 @@ struct node {
 	int32_t clock_ppm;
 
 	/* What is checked and told */
-	struct promise kept, at_boot;            /* now, and when its daemon started last */
-	bool remembers;                          /* it had a sound journal then */
-	uint64_t flash_epoch;                    /* of the flash that it began last */
+	struct promise kept, at_boot; /* now, and when its daemon started last */
+	uint32_t floor;               /* the release that it kept, while its journal tells of it */
+	bool remembers;               /* it had a sound journal then */
+	uint64_t flash_epoch;         /* of the flash that it began last */
 	const struct world_order *scheduled_for; /* that it was counted for */
 	struct world_order *flashed_for;         /* … and is to be counted for; or NULL */
 	uint32_t flashes;
@@ -154,7 +155,7 @@ struct world_order {
 	uint64_t posted_us; /* for the first time */
 
 	/* Of a schedule: how many nodes were ever in UPGRADE_SCHEDULED for it, began their flash,
-	 * ran the new firmware, kept it. */
+	 * ran new firmware that is healthy, kept it. */
 	uint32_t scheduled, past, ran, kept;
 };
 
