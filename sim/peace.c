@@ -192,8 +192,8 @@ static void check_behind(struct world *world, struct node *node, const struct st
 	if (!standing->present || standing->highest_epoch > confirmed->epoch)
 		return;
 	if (standing->epoch != confirmed->epoch)
-		check_breach(world, "I4", "%s was never told of the upgrade of epoch %" PRIu64,
-			node->name, confirmed->epoch);
+		check_breach(world, "I4", "%s is not in the upgrade of epoch %" PRIu64, node->name,
+			confirmed->epoch);
 	else if (strcmp(standing->upgrade, confirmed->upgrade) != 0)
 		return;
 	else if (node->running != start->release && !is_excuse(standing->state))

@@ -56,6 +56,8 @@ void promise_written(struct world *world, struct node *node, const struct action
 	if (now.floor < node->kept.floor)
 		check_breach(world, "I7", "%s writes release %" PRIu64 " over %" PRIu64, node->name,
 			now.floor, node->kept.floor);
+	if (node->floor < now.floor)
+		node->floor = (uint32_t)now.floor;
 	node->kept = now;
 }
 

