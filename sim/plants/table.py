@@ -280,7 +280,7 @@ PLANTS = [
           "src/release/verdict.c",
           "question->sequence_floor && !question->allow_downgrade) {",
           "question->sequence_floor && question->allow_downgrade) {",
-          ("I1",), ("--untrusted", "500")),
+          ("I1",), ("--untrusted", "500"), 45),
     Plant("key-number-is-enough",
           "a signature under the number of a trusted key is not verified",
           "src/release/usign.c",
