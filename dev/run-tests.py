@@ -160,6 +160,7 @@ def main():
         if not arguments.fast:
             run_check(tally, "size", [str(ROOT / "bench/size")], arguments.pattern)
             run_check(tally, "simulator", ["build/lockstep-sim", "--seed", "1", "--count", "40"], arguments.pattern)
+            run_check(tally, "plants", [str(ROOT / "sim/plants/run"), "--sample", "10"], arguments.pattern)
             run_check(tally, "model", [str(ROOT / "model/check"), "--fast"], arguments.pattern)
             run_unit(tally, "build-small", "small", arguments.pattern)
             run_unit(tally, "build-sanitized", "sanitized", arguments.pattern)

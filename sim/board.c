@@ -36,10 +36,12 @@ static void lose(struct world *world, struct node *node)
 		node->journal = NULL;
 		node->journal_size = 0;
 		node->journal_was_lost = true;
+		node->floor = 0;
 		trace_say(world, node, "sim", "the journal is lost");
 	} else if (node->journal_size > 0 && world_strikes(world, world->options.journal_torn)) {
 		node->journal_size = prng_below(&world->prng, (uint32_t)node->journal_size);
 		node->journal_was_lost = true;
+		node->floor = 0;
 		trace_say(world, node, "sim", "the journal is torn");
 	}
 }
@@ -107,8 +109,10 @@ void board_boot(struct world *world, struct node *node)
 
 void board_window_over(struct world *world, struct node *node, uint32_t board_boots)
 {
-	if (node->board_boots == board_boots && node->trial && node->powered)
-		board_reboot(world, node, BOOT_MS * WORLD_US);
+	if (node->board_boots != board_boots || !node->trial || !node->powered)
+		return;
+	check_window(world, node);
+	board_reboot(world, node, BOOT_MS * WORLD_US);
 }
 
 /* ---- the flasher ---- */
@@ -166,6 +170,7 @@ void board_perform_flasher(struct world *world, struct node *node, const struct 
 		begin_flash(world, node, action->flasher.window_s);
 		return;
 	case FLASHER_REVERT:
+		check_revert(world, node);
 		board_reboot(world, node, BOOT_MS * WORLD_US);
 		return;
 	case FLASHER_CONFIRM:
@@ -211,7 +216,7 @@ bool board_write_journal(struct world *world, struct node *node, const struct ac
 		free(node->journal);
 		node->journal = bytes;
 		node->journal_size = action->journal.size;
-		check_journal(world, node, action);
+		promise_written(world, node, action);
 	}
 	if (!cut)
 		return true;

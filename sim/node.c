@@ -74,6 +74,14 @@ uint64_t node_status_number(struct world *world, struct node *node, const char *
 	return at != NULL ? strtoull(at, NULL, 10) : 0;
 }
 
+bool node_status_true(struct world *world, struct node *node, const char *member)
+{
+	char status[STATUS_CAPACITY];
+	const char *at = find_member(world, node, member, status);
+
+	return at != NULL && strncmp(at, "true", 4) == 0;
+}
+
 /* ---- a daemon's life ---- */
 
 void node_stop_daemon(struct node *node)
@@ -128,8 +136,9 @@ void node_start_daemon(struct world *world, struct node *node)
 	agent_init(node->agent, setup, now_ms);
 	free(setup);
 	node->state = STATE_COUNT;
+	promise_before_boot(node);
 	node_step(world, node, &tick);
-	check_boot(world, node);
+	promise_check_boot(world, node);
 	offer_directories(world, node);
 	if (node->agent != NULL)
 		(void)world_plan(world, prng_below(&world->prng, 500) * WORLD_US, HAPPENS_HELLO,
@@ -138,16 +147,18 @@ void node_start_daemon(struct world *world, struct node *node)
 
 /* ---- steps ---- */
 
-static void note_state(struct world *world, struct node *node)
+/* True if it is another one. */
+static bool note_state(struct world *world, struct node *node)
 {
 	static const char symbols[] = "uadrsFcRAexI";
 	enum node_state state = agent_state(node->agent);
 
 	if (state == node->state)
-		return;
+		return false;
 	node->state = state;
 	trace_symbol(node, symbols[state]);
-	(void)world;
+	check_state(world, node);
+	return true;
 }
 
 static void perform_health(struct world *world, struct node *node)
@@ -226,12 +237,14 @@ void node_step(struct world *world, struct node *node, const struct event *event
 {
 	struct actions *actions = world->actions;
 	uint64_t wake_ms;
+	uint32_t i;
+	bool changed;
 
 	if (node->agent == NULL)
 		return;
 	wake_ms = agent_step(node->agent, node_clock_ms(world, node), event, actions);
-	note_state(world, node);
-	for (uint32_t i = 0; i < actions->count; i++) {
+	changed = note_state(world, node);
+	for (i = 0; i < actions->count; i++) {
 		/* Power may go between any two actions. */
 		if (i > 0 && world_strikes(world, world->options.power_cut / 8)) {
 			trace_symbol(node, '!');
@@ -242,6 +255,8 @@ void node_step(struct world *world, struct node *node, const struct event *event
 	}
 	if (node->agent == NULL)
 		return;
+	if (changed && i == actions->count)
+		check_state_done(world, node);
 	node->wake_us = wake_ms == UINT64_MAX ? UINT64_MAX : when_us(node, wake_ms);
 	if (node->wake_us != UINT64_MAX)
 		node_wake(world, node);

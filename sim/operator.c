@@ -135,6 +135,10 @@ enum reason operator_post(struct world *world, struct node *node, const struct w
 	node_step(world, node, &event);
 	trace_say(world, node, "order", "%s of epoch %" PRIu64 " is posted: %s",
 		order_kind_word(order->order.kind), order->order.epoch, reason_word(world->answer));
+	if (world->answer == REASON_NONE && !order->trusted)
+		check_breach(world, "I2", "%s takes a forged order", node->name);
+	else if (world->answer == REASON_NONE)
+		promise_check_taken(world, node, order);
 	return world->answer;
 }
 
@@ -306,6 +310,20 @@ static void upgrade_over(struct world *world, struct operator_state *state)
 		5 + prng_below(&world->prng, 40));
 }
 
+/* A new one, or one that no node may take: too few keys signed it, or it is an old one. */
+static void choose_release(struct world *world, struct operator_state *state)
+{
+	bool wrong = world_strikes(world, world->options.untrusted);
+
+	if (wrong && prng_below(&world->prng, 3) == 0) {
+		state->release = 1 + prng_below(&world->prng, world->release_count);
+		state->has_release = false;
+	} else if (wrong || !state->has_release) {
+		state->release = releases_make(world, !wrong);
+		state->has_release = !wrong;
+	}
+}
+
 static void begin_upgrade(
 	struct world *world, struct operator_state *state, struct json_object *view)
 {
@@ -317,11 +335,12 @@ static void begin_upgrade(
 		upgrade_over(world, state);
 		return;
 	}
-	state->release = releases_make(world, !world_strikes(world, world->options.untrusted));
+	choose_release(world, state);
 	state->wave = 0;
 	state->will_abort = world_strikes(world, world->options.aborts);
 	state->will_leave = world_strikes(world, world->options.operator_leaves);
 	if (start(world, state, view)) {
+		state->has_release = false;
 		rest(world, state, PHASE_READY, PATIENCE_S);
 		return;
 	}
@@ -346,7 +365,9 @@ static void wait_for_ready(
 		upgrade_over(world, state);
 		return;
 	}
-	if (tally.ready + tally.scheduled < tally.participants && !impatient)
+	/* As many as the policy asks for are enough for him, too. */
+	if ((tally.ready + tally.scheduled) * 100 < tally.participants * world->options.quorum &&
+		!impatient)
 		return;
 	if (impatient && (prng_below(&world->prng, 2) == 0 || tally.ready == 0)) {
 		abort_it(world, state, view);
@@ -440,6 +461,16 @@ void operator_begin(struct world *world, uint32_t number, uint32_t node, uint32_
 
 /* ---- what a stranger tries ---- */
 
+/* His own key, now and then under the number of an operator's. */
+static enum reason post_forged(struct world *world, struct node *node, const struct order *forged)
+{
+	struct usign_secret key = world->stranger_key;
+
+	if (prng_below(&world->prng, 2) == 0)
+		memcpy(key.keynum, world->operator_keys[0].keynum, sizeof(key.keynum));
+	return operator_post(world, node, keep(world, forged, &key, false));
+}
+
 static void forge_order(struct world *world, struct node *node)
 {
 	const struct world_order *old =
@@ -453,7 +484,7 @@ static void forge_order(struct world *world, struct node *node)
 	forged.epoch += prng_below(&world->prng, 3);
 	if (forged.kind == ORDER_SCHEDULE)
 		forged.schedule.countdown_ms = 1000;
-	(void)operator_post(world, node, keep(world, &forged, &world->stranger_key, false));
+	(void)post_forged(world, node, &forged);
 }
 
 static void forge_record(struct world *world, struct node *node)

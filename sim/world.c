@@ -278,6 +278,7 @@ static bool is_split(const struct world *world)
 
 static void run_next_upgrade(struct world *world)
 {
+	uint64_t since_us = world->now_us;
 	uint32_t node = 0;
 
 	while (node < world->node_count && world->nodes[node].gone)
@@ -289,11 +290,13 @@ static void run_next_upgrade(struct world *world)
 	world->options.quorum = 100;
 	world->options.best_effort = 0;
 	operator_begin(world, 0, node, 1);
-	for (uint32_t i = 0; i < LAST_PATIENCE_S && !operator_is_done(&world->operators[0]); i++)
+	for (uint32_t i = 0; i < LAST_PATIENCE_S && !operator_is_done(&world->operators[0]); i++) {
 		world_pass(world, WORLD_S);
+		peace_check_pace(world, since_us);
+	}
 	world_pass(world, 30 * WORLD_S);
 	if (world->breach[0] == '\0')
-		check_next(world, world->operators[0].release);
+		peace_check_next(world, world->operators[0].release);
 }
 
 bool world_run(struct world *world)
@@ -307,7 +310,7 @@ bool world_run(struct world *world)
 		operator_stop(&world->operators[i]);
 	chaos_find_apart(world);
 	if (world->breach[0] == '\0')
-		check_peace(world);
+		peace_check(world);
 	if (world->breach[0] == '\0')
 		run_next_upgrade(world);
 	return world->breach[0] == '\0';

@@ -13,7 +13,9 @@
  *   net.c        hellos, exchanges, fetches
  *   chaos.c      what breaks, and when
  *   operator.c   what operators do
- *   check.c      what must always hold
+ *   check.c      what must hold at every moment
+ *   promise.c    what a journal binds its node to
+ *   peace.c      what must hold once nothing breaks any more
  *   releases.c   firmware and images
  *   trace.c      what a person reads afterwards
  *   crypto.c     signatures, each verified once
@@ -87,6 +89,14 @@ struct peer {
 	struct heard heard;
 };
 
+/* What a node's journal says: it binds the node, also after a loss of power. */
+struct promise {
+	uint64_t epoch;  /* the highest that it accepted */
+	uint64_t floor;  /* the newest release that it kept, by sequence */
+	uint64_t joined; /* the epoch of the upgrade that it is in; 0: none */
+	enum node_state state;
+};
+
 struct node {
 	uint32_t number;
 	char name[16];
@@ -122,7 +132,12 @@ struct node {
 	int32_t clock_ppm;
 
 	/* What is checked and told */
-	uint64_t epoch_kept; /* the highest that its journal ever held */
+	struct promise kept, at_boot; /* now, and when its daemon started last */
+	uint32_t floor;               /* the release that it kept, while its journal tells of it */
+	bool remembers;               /* it had a sound journal then */
+	uint64_t flash_epoch;         /* of the flash that it began last */
+	const struct world_order *scheduled_for; /* that it was counted for */
+	struct world_order *flashed_for;         /* … and is to be counted for; or NULL */
 	uint32_t flashes;
 	uint64_t flashed_us;
 	enum node_state state;
@@ -141,6 +156,10 @@ struct world_order {
 	bool trusted;
 	uint32_t release;   /* of a start */
 	uint64_t posted_us; /* for the first time */
+
+	/* Of a schedule: how many nodes were ever in UPGRADE_SCHEDULED for it, began their flash,
+	 * ran new firmware that is healthy, kept it. */
+	uint32_t scheduled, past, ran, kept;
 };
 
 struct operator_state {
@@ -152,6 +171,7 @@ struct operator_state {
 	uint8_t start_id[BYTES_HASH_SIZE];
 	uint8_t upgrade[ORDER_UPGRADE_SIZE];
 	uint64_t epoch;
+	bool has_release; /* that nobody took yet */
 	bool will_abort, will_leave;
 	uint32_t upgrades; /* that he still wants to do */
 };
@@ -186,12 +206,7 @@ struct world {
 	struct world_order *orders; /* owned; WORLD_ORDERS_MAX of them */
 	uint32_t operator_count;
 	struct operator_state operators[WORLD_OPERATORS_MAX];
-	enum reason answer; /* to the order that was posted last */
-	struct {
-		uint64_t epoch;
-		uint32_t release;
-	} flashed[WORLD_ORDERS_MAX]; /* which release was flashed in which epoch */
-	uint32_t flashed_count;
+	enum reason answer;                     /* to the order that was posted last */
 	uint64_t flash_first_us, flash_last_us; /* of the last wave */
 	FILE *log;                              /* NULL: nobody reads along */
 	bool json;
@@ -252,6 +267,7 @@ void node_wake(struct world *world, struct node *node);
 bool node_status(
 	struct world *world, struct node *node, const char *member, char *text, size_t size);
 uint64_t node_status_number(struct world *world, struct node *node, const char *member);
+bool node_status_true(struct world *world, struct node *node, const char *member);
 
 /* ---- board.c ---- */
 
@@ -304,15 +320,37 @@ bool releases_find_image(const struct world *world, const uint8_t sha256[static 
 /* ---- check.c ---- */
 
 void check_flash(struct world *world, struct node *node, uint32_t window_s);
-void check_journal(struct world *world, struct node *node, const struct action *action);
+void check_revert(struct world *world, struct node *node);
 void check_confirm(struct world *world, struct node *node);
-void check_boot(struct world *world, struct node *node);
-/* After peace: everybody in one release, or named with a reason. */
-void check_peace(struct world *world);
-/* After one more upgrade in peace: everybody took part and runs the new release. */
-void check_next(struct world *world, uint32_t release);
+/* The board's own window is over. */
+void check_window(struct world *world, struct node *node);
+/* The node's state is another one; what follows from it is not done yet, and then it is. */
+void check_state(struct world *world, struct node *node);
+void check_state_done(struct world *world, struct node *node);
 __attribute__((format(printf, 3, 4))) void check_breach(
 	struct world *world, const char *invariant, const char *format, ...);
+
+const struct world_order *check_find_start(
+	const struct world *world, uint64_t epoch, const uint8_t *upgrade);
+/* Is the order in the node's book? */
+bool check_knows(struct world *world, struct node *node, const struct world_order *order);
+
+/* ---- promise.c ---- */
+
+void promise_written(struct world *world, struct node *node, const struct action *action);
+void promise_before_boot(struct node *node);
+void promise_check_boot(struct world *world, struct node *node);
+/* An operator was told that his order is taken. */
+void promise_check_taken(struct world *world, struct node *node, const struct world_order *order);
+
+/* ---- peace.c ---- */
+
+/* After peace: everybody in one release, or named with a reason. */
+void peace_check(struct world *world);
+/* Once a second in the upgrade after that, which began then: is it on its way in time? */
+void peace_check_pace(struct world *world, uint64_t since_us);
+/* After it: everybody took part and runs the new release. */
+void peace_check_next(struct world *world, uint32_t release);
 
 /* ---- trace.c ---- */
 

@@ -422,6 +422,32 @@ static void test_latecomer_that_was_named_away_stays(void **state)
 	world_free(world);
 }
 
+/* It gave up alone, an operator aborts there, and only then it sees that the others went on. */
+static void test_latecomer_that_took_an_abort_stays(void **state)
+{
+	struct world *world = chain(5, 36);
+
+	(void)state;
+	start(world, &(struct world_start){
+			     .release = 2, .confirm = ORDER_CONFIRM_AUTO, .quorum_percent = 60 });
+	assert_true(world_until_state(world, STATE_UPGRADE_READY, PATIENCE_MS));
+	assert_int_equal(world_schedule(world, 0, 0, COUNTDOWN_MS, WINDOW_S), REASON_NONE);
+	assert_true(world_until_state(world, STATE_UPGRADE_SCHEDULED, 1000));
+	world_power(world, 4, false);
+	world_link_set(world, 3, 4, false);
+	world_power(world, 4, true);
+	world_run(world, COUNTDOWN_MS + WINDOW_S * 1000);
+	assert_int_equal(world_state(world, 0), STATE_UPDATED);
+	assert_int_equal(world_state(world, 4), STATE_ABORTED);
+	assert_int_equal(world_abort(world, 4), REASON_NONE);
+	world_link_set(world, 3, 4, true);
+	world_run(world, 120000);
+	assert_int_equal(world_flash_count(world, 4), 0);
+	assert_int_equal(world_state(world, 4), STATE_ABORTED);
+	assert_next_upgrade_works(world, 5);
+	world_free(world);
+}
+
 static void test_link_cut_in_the_countdown(void **state)
 {
 	struct world *world = chain(5, 16);
@@ -977,6 +1003,7 @@ int main(void)
 		cmocka_unit_test(test_dead_node_within_the_quorum),
 		cmocka_unit_test(test_latecomer_follows_who_confirmed),
 		cmocka_unit_test(test_latecomer_that_was_named_away_stays),
+		cmocka_unit_test(test_latecomer_that_took_an_abort_stays),
 		cmocka_unit_test(test_link_cut_in_the_countdown),
 		cmocka_unit_test(test_cut_after_everyone_was_scheduled),
 		cmocka_unit_test(test_one_that_never_boots_brings_all_back),
