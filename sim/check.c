@@ -76,11 +76,11 @@ bool check_knows(struct world *world, struct node *node, const struct world_orde
 	bool found;
 
 	text_init(&text, NULL, 0);
-	agent_slice(node->agent, now_ms, "lockstep_orders", &text);
+	agent_answer(node->agent, now_ms, "lockstep_orders", "", 0, &text);
 	orders = malloc(text.size + 1);
 	ensure(orders != NULL);
 	text_init(&text, orders, text.size + 1);
-	agent_slice(node->agent, now_ms, "lockstep_orders", &text);
+	agent_answer(node->agent, now_ms, "lockstep_orders", "", 0, &text);
 	bytes_to_hex(hex, order->id, BYTES_HASH_SIZE);
 	found = strstr(orders, hex) != NULL;
 	free(orders);

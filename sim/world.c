@@ -339,6 +339,6 @@ bool world_run_once(struct world *world)
 		!operator_is_done(&world->operators[0]))
 		world_pass(world, WORLD_S);
 	if (world->breach[0] == '\0')
-		check_next(world, release);
+		peace_check_next(world, release);
 	return world->breach[0] == '\0';
 }

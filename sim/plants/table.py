@@ -35,8 +35,10 @@ PLANTS = [
     Plant("ready-counts-as-scheduled",
           "who has his image is counted for the commit rule, though he may not know the schedule",
           "src/core/upgrade.c",
-          "			done > UPGRADE_STEP_SCHEDULED && follows_schedule(question, record);\n",
-          "			done > UPGRADE_STEP_READY;\n",
+          "	if (!follows_schedule(question, record))\n"
+          "		marks &= ~(1u << UPGRADE_STEP_SCHEDULED);\n",
+          "	if (done > UPGRADE_STEP_READY)\n"
+          "		marks |= 1u << UPGRADE_STEP_SCHEDULED;\n",
           ("I4",), ("--countdown_s", "2", "--latency_ms", "200", "--shape", "0", "--waves", "1")),
     Plant("half-is-a-majority",
           "a quorum of exactly half of the wave is enough",
@@ -246,8 +248,8 @@ PLANTS = [
     Plant("older-record-replaces",
           "an older record of a node takes the place of a newer one",
           "src/agent/roster.c",
-          "	if (age < 0) {\n",
-          "	if (age < 0 && offer->now_ms == 0) {\n",
+          "		age = record_compare_age(&notice->record, &entry->notice->record);\n",
+          "		age = record_compare_age(&notice->record, &entry->notice->record) != 0;\n",
           (), test="test_roster"),
     # ---- release ----
     Plant("threshold-off-by-one",
