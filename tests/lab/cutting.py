@@ -16,6 +16,8 @@ def journal_is_sound(data):
 
 
 class CutCase(MeshCase):
+    options = ()  # more of them for every start
+
     def start_cut_mesh(self, topology, **options):
         self.start_mesh(topology, binary=CUTS, **options)
 
@@ -97,7 +99,7 @@ class CutCase(MeshCase):
     def finish(self, number=4):
         """The next upgrade works, and cleans up."""
         self.disarm()
-        self.upgrade(number, None, "--allow-downgrade")
+        self.upgrade(number, None, "--allow-downgrade", *self.options)
         self.assert_installed(number)
         self.assert_disks_are_sound()
         self.assert_nothing_is_left()
