@@ -232,7 +232,7 @@ class Node:
             self.kill_all()
             self.set_radio(False)
             shutil.rmtree(self.directory / "tmp", ignore_errors=True)
-            (self.directory / "tmp").mkdir()
+            (self.directory / "tmp").mkdir(exist_ok=True)  # a file system of its own stays
             for name in ("reboot", "power_cut_now"):
                 (self.device / name).unlink(missing_ok=True)
             self.note("power_off")
@@ -264,9 +264,8 @@ class Node:
 
     def start_daemon(self):
         log = open(self.directory / "log/daemon.log", "ab")
-        environment = {**os.environ, "LAB_DEVICE": str(self.device)}
-        if self.server.preload:
-            environment["LD_PRELOAD"] = self.server.preload
+        # Where build/tests/lockstep-cuts finds its plan; nobody else looks at it.
+        environment = {**os.environ, "LOCKSTEP_CUTS": str(self.directory)}
         self.daemon = subprocess.Popen(
             self.inside(str(self.server.binary), "daemon", "--config",
                         str(self.directory / "lockstep.json"), *self.server.daemon_options),
@@ -323,7 +322,6 @@ class Server:
         self.images = dict(item.split("=", 1) for item in arguments.image)
         self.extra_config = json.loads(arguments.config)
         self.daemon_options = ["--debug"] if arguments.debug else []
-        self.preload = arguments.preload
         self.leashed = arguments.leashed
         self.lock = threading.RLock()
         names, links, settings = parse_topology(arguments.topology)
@@ -598,7 +596,7 @@ class Lab:
     """Starts a lab and ends it with the block: with Lab(topology="grid:3x3", …) as lab: …"""
 
     def __init__(self, topology, binary=None, directory=None, boards=("demo,alpha",), rate="",
-                 slots=2, boot_s=2.0, keys=None, images=None, config=None, debug=False, preload=None):
+                 slots=2, boot_s=2.0, keys=None, images=None, config=None, debug=False):
         self.topology = topology
         self.binary = pathlib.Path(binary or os.environ.get("LOCKSTEP", ROOT / "build/lockstep"))
         self.own_directory = directory is None
@@ -613,8 +611,6 @@ class Lab:
             self.arguments += ["--image", f"{board}={image}"]
         if debug:
             self.arguments += ["--debug"]
-        if preload:
-            self.arguments += ["--preload", str(preload)]
         self.process = None
         self.nodes = {}
 
@@ -739,7 +735,6 @@ def add_setup(parser):
     parser.add_argument("--config", default="{}", help="more members for every lockstep.json")
     parser.add_argument("--debug", action="store_true")
     parser.add_argument("--leashed", action="store_true", help="end when standard input ends")
-    parser.add_argument("--preload", default="", help="a library to preload into every daemon")
 
 
 def attach(directory):

@@ -914,6 +914,34 @@ static void test_journal_that_cannot_be_written(void **state)
 	world_free(world);
 }
 
+/* On trial nobody may stay behind because he cannot write down what happens. */
+static void test_journal_that_cannot_be_written_on_trial(void **state)
+{
+	(void)state;
+	for (unsigned boot_written = 0; boot_written < 2; boot_written++) {
+		struct world *world = chain(3, 33 + boot_written);
+
+		start(world, &(struct world_start){ .release = 2 });
+		assert_true(world_until_state(world, STATE_UPGRADE_READY, PATIENCE_MS));
+		assert_int_equal(world_schedule(world, 0, 0, COUNTDOWN_MS, WINDOW_S), REASON_NONE);
+		assert_true(world_until_state(world, STATE_FLASHING, COUNTDOWN_MS + 1000));
+		world_faults(world, 1)->journal_fails = boot_written == 0;
+		assert_true(world_until_state(world, STATE_CONFIRMATION_PENDING, 10000));
+		world_faults(world, 1)->journal_fails = true;
+		world_run(world, 5000);
+		assert_int_equal(world_confirm(world, 0, 0, NULL), REASON_NONE);
+		assert_true(world_until_state(world, STATE_UPDATED, 5000));
+		/* What the journal missed shows from what runs. */
+		world_power(world, 1, false);
+		world_run(world, 1000);
+		world_power(world, 1, true);
+		world_run(world, WINDOW_S * 1000);
+		assert_upgraded(world, 3);
+		assert_next_upgrade_works(world, 3);
+		world_free(world);
+	}
+}
+
 static void assert_view_has(struct world *world, uint32_t node, const char *words, bool expected)
 {
 	static char view[65536];
@@ -1022,6 +1050,7 @@ int main(void)
 		cmocka_unit_test(test_countdown_is_always_answered),
 		cmocka_unit_test(test_single_slot_must_be_allowed),
 		cmocka_unit_test(test_journal_that_cannot_be_written),
+		cmocka_unit_test(test_journal_that_cannot_be_written_on_trial),
 		cmocka_unit_test(test_links_are_measured_and_told),
 		cmocka_unit_test(test_links_are_left_alone_in_an_upgrade),
 		cmocka_unit_test(test_link_that_cannot_be_measured),

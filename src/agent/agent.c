@@ -158,7 +158,8 @@ static void answer_order(struct agent *agent, const struct event *event)
 
 /*
  * What the list held after the journal was not done, and what was already promised by it may be
- * wrong after a power cut: this node steps out until the next start.
+ * wrong after a power cut: this node steps out until the next start. Not on trial: there the board
+ * knows all that matters, and who steps out goes back alone while the others keep the firmware.
  */
 static void journal_failed(struct agent *agent)
 {
@@ -166,7 +167,7 @@ static void journal_failed(struct agent *agent)
 	agent->download.outstanding = agent->outstanding_before;
 	agent->health_under_way = false;
 	agent->confirm_under_way = false;
-	if (!life_is_busy(agent))
+	if (!life_is_busy(agent) || agent->journal.state == STATE_CONFIRMATION_PENDING)
 		return;
 	download_stop(agent, false);
 	if (life_signal(agent, SIGNAL_FAULT, REASON_JOURNAL_FAILED, "") == REASON_NONE)
@@ -259,7 +260,7 @@ uint64_t agent_step(
 	if (agent->journal_foreign) {
 		agent->journal_foreign = false;
 		agent_log(agent, LOG_ERROR, "journal_unreadable",
-			"the journal is torn, damaged or of another mesh; it is set aside");
+			"the journal is torn, damaged or of another mesh: it does not count");
 	}
 	take_event(agent, event);
 	agent->outstanding_before = agent->download.outstanding;

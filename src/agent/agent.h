@@ -314,7 +314,7 @@ struct agent;
 /* Bytes of an agent; the root allocates them, zeroed. */
 size_t agent_size(void);
 
-/* A torn or foreign journal is set aside and logged at the first step. The first event should be
+/* A torn or foreign journal does not count, and the first step logs it. The first event should be
  * EVENT_TICK. */
 void agent_init(struct agent *agent, const struct agent_setup *setup, uint64_t now_ms);
 

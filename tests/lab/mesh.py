@@ -16,7 +16,6 @@ from lab import Lab  # noqa: E402
 
 BINARY = pathlib.Path(os.environ.get("LOCKSTEP", ROOT / "build/lockstep"))
 DATA = BINARY.parent / "lab-data"
-PRELOAD = BINARY.parent / "tests/power_cut.so"
 ALPHA, BETA = "demo,alpha", "demo,beta"
 # Far more than it ever takes: a busy machine must not decide a test.
 PATIENCE_S = 90
@@ -64,6 +63,16 @@ def prepare():
         (DATA / "made").touch()
 
 
+def only_quick_ones(*names):
+    """A load_tests for a file of which LAB_QUICK=1 runs only these, for slow builds."""
+    def load_tests(loader, tests, _):
+        if not os.environ.get("LAB_QUICK"):
+            return tests
+        return unittest.TestSuite(test for group in tests for test in group
+                                  if ".".join(test.id().split(".")[-2:]) in names)
+    return load_tests
+
+
 class MeshCase(unittest.TestCase):
     """A test that starts a mesh, upgrades it in some way, and then shows that the next upgrade works."""
 
@@ -71,8 +80,8 @@ class MeshCase(unittest.TestCase):
 
     def start_mesh(self, topology="grid:3x3", **options):
         prepare()
-        self.lab = Lab(topology, binary=BINARY, boards=options.pop("boards", (ALPHA, BETA)),
-                       keys=DATA / "keys", boot_s=0.5, preload=PRELOAD,
+        self.lab = Lab(topology, binary=options.pop("binary", BINARY),
+                       boards=options.pop("boards", (ALPHA, BETA)), keys=DATA / "keys", boot_s=0.5,
                        images={board: DATA / f"{board.replace(',', '_')}-1.bin"
                                for board in (ALPHA, BETA)}, **options)
         self.addCleanup(self.stop_mesh)
@@ -163,6 +172,17 @@ class MeshCase(unittest.TestCase):
 
     def abort(self, at=None, check=True):
         return self.nodes[at or self.first].cli("abort", "--key", str(DATA / "operator.sec"), check=check)
+
+    def insist(self, command):
+        """As a person would whose router lost its power while he pressed the key."""
+        def taken():
+            result = command()
+            return result.returncode == 0 or "already" in result.stderr
+
+        self.wait_acquainted()
+        if not taken():
+            self.wait_acquainted()
+            self.wait(taken, "an order that is taken")
 
     def wait_seen(self, state, nodes, at):
         """All are in the state, and the operator's node knows it."""
