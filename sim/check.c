@@ -220,10 +220,10 @@ static bool is_mixed(const struct world *world)
 	return false;
 }
 
-/* Does this node's view tell of the other what is true? */
-static void check_told(struct world *world, struct node *viewer, struct node *node)
+/* What this node's view says of the other, to be freed; NULL if nothing. */
+static char *row_of(struct world *world, struct node *viewer, const struct node *node)
 {
-	char *view, row[32], *at, *end;
+	char *view, name[32], *at, *end;
 	struct text text;
 	size_t size;
 
@@ -234,20 +234,46 @@ static void check_told(struct world *world, struct node *viewer, struct node *no
 	ensure(view != NULL);
 	text_init(&text, view, size);
 	agent_view_mesh(viewer->agent, node_clock_ms(world, viewer), &text);
-	snprintf(row, sizeof(row), "\"name\":\"%s\"", node->name);
-	at = strstr(view, row);
+	snprintf(name, sizeof(name), "\"name\":\"%s\"", node->name);
+	at = strstr(view, name);
 	end = at != NULL ? strstr(at + 1, "\"name\":") : NULL;
 	if (end != NULL)
 		*end = '\0';
-	if (at == NULL)
+	if (at != NULL)
+		memmove(view, at, strlen(at) + 1);
+	else
+		free(view);
+	return at != NULL ? view : NULL;
+}
+
+/* Is it the truth? */
+static void check_told(struct world *world, struct node *viewer, struct node *node)
+{
+	char *row = row_of(world, viewer, node);
+
+	if (row == NULL)
 		check_breach(world, "I4", "%s does not know %s", viewer->name, node->name);
-	else if (strstr(at, world->releases[node->running].version) == NULL)
+	else if (strstr(row, world->releases[node->running].version) == NULL)
 		check_breach(
 			world, "I4", "%s does not know what %s runs", viewer->name, node->name);
-	else if (strstr(at, state_name(agent_state(node->agent))) == NULL)
+	else if (strstr(row, state_name(agent_state(node->agent))) == NULL)
 		check_breach(world, "I4", "%s does not know that %s is in %s", viewer->name,
 			node->name, state_name(agent_state(node->agent)));
-	free(view);
+	free(row);
+}
+
+/* A board that is bricked is never told to run what ended it. */
+static void check_bricked(struct world *world, struct node *viewer, const struct node *node)
+{
+	char updated[64];
+	char *row = row_of(world, viewer, node);
+
+	snprintf(updated, sizeof(updated), "\"state\":\"%s\"", state_name(STATE_UPDATED));
+	if (row != NULL && strstr(row, updated) != NULL &&
+		strstr(row, world->releases[node->bricked].version) != NULL)
+		check_breach(world, "I4", "%s takes %s, which is bricked, for updated",
+			viewer->name, node->name);
+	free(row);
 }
 
 static bool is_settled(enum node_state state)
@@ -291,6 +317,10 @@ void check_peace(struct world *world)
 			viewer = node;
 		if (!node->apart && (!is_mixed(world) || world->options.split_firmware == 0))
 			check_told(world, viewer, node);
+	}
+	for (uint32_t i = 0; i < world->node_count && viewer != NULL; i++) {
+		if (world->nodes[i].bricked != 0)
+			check_bricked(world, viewer, &world->nodes[i]);
 	}
 }
 

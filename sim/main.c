@@ -21,6 +21,10 @@ static const char usage[] =
 	"\n"
 	"Options; chances are in 1/1000:\n";
 
+enum {
+	SET_MAX = 128, /* each option once, or nearly so */
+};
+
 struct run {
 	uint64_t seed, count;
 	bool trace, json, quiet;
@@ -28,7 +32,7 @@ struct run {
 	struct {
 		const char *name;
 		uint32_t value;
-	} set[64];
+	} set[SET_MAX];
 };
 
 static _Noreturn void wrong(const char *what, const char *word)
@@ -71,7 +75,7 @@ static void read_arguments(struct run *run, int argc, char **argv)
 			run->seed = value;
 		} else if (strcmp(name, "count") == 0) {
 			run->count = value;
-		} else if (options_find(&any, name) != NULL && run->set_count < 64) {
+		} else if (options_find(&any, name) != NULL && run->set_count < SET_MAX) {
 			run->set[run->set_count].name = name;
 			run->set[run->set_count++].value = (uint32_t)value;
 		} else {

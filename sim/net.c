@@ -12,6 +12,7 @@ enum {
 	HELLO_IDLE_MS = 5000,
 	HELLOS_MISSED = 4,
 	EXCHANGE_DEADLINE_MS = 5000,
+	STRAGGLE_MS_MAX = 15000,
 	RETRANSMIT_MS = 200, /* TCP's first timeout; it doubles */
 	RETRANSMITS_MAX = 6,
 	CHUNK_MS = 20,
@@ -192,6 +193,22 @@ static char *slice_of(struct world *world, struct node *node, uint32_t peer, con
 	return data;
 }
 
+/* Who sent it has given up and may have sent newer ones since; it arrives all the same. */
+static void straggle(struct world *world, struct node *node, const struct action *action)
+{
+	struct peer *peer = &node->peers[action->exchange.neighbour];
+	struct happening *push = world_plan(world,
+		(EXCHANGE_DEADLINE_MS + prng_below(&world->prng, STRAGGLE_MS_MAX)) * WORLD_US,
+		HAPPENS_PUSH, peer->node);
+
+	push->boot = 0;
+	push->peer = peer->number;
+	push->rtt_ms = EXCHANGE_DEADLINE_MS;
+	push->type = action->exchange.type;
+	push->data = slice_of(
+		world, node, action->exchange.neighbour, push->type, NULL, &push->data_size);
+}
+
 void net_exchange(struct world *world, struct node *node, const struct action *action)
 {
 	uint32_t number = action->exchange.neighbour;
@@ -202,6 +219,9 @@ void net_exchange(struct world *world, struct node *node, const struct action *a
 	ensure(number < node->peer_count);
 	if (!can_connect(world, node, peer) || !transfer_us(world, 2, &handshake_us) ||
 		!transfer_us(world, 3, &data_us)) {
+		if (can_connect(world, node, peer) &&
+			world_strikes(world, world->options.straggler))
+			straggle(world, node, action);
 		exchange_over(world, EXCHANGE_DEADLINE_MS * WORLD_US, node, number,
 			action->exchange.type, false);
 		return;

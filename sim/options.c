@@ -86,6 +86,10 @@ void options_from_seed(struct options *options, uint64_t seed)
 	}
 	if (options->split_firmware > 0)
 		options->split_firmware = one_in(&prng, 4);
+	if (one_in(&prng, 8)) {
+		options->duel = 1;
+		options->operators = 2;
+	}
 }
 
 uint32_t *options_find(struct options *options, const char *name)

@@ -66,7 +66,15 @@ enum options_shape {
 	X(untrusted, 300, "releases that too few keys signed") \
 	X(operators, 0, "operators at work at once") \
 	X(operator_leaves, 200, "operators that go away in the middle") \
-	X(aborts, 250, "upgrades that an operator aborts")
+	X(aborts, 250, "upgrades that an operator aborts") \
+	X(clock_leap, 10, "a node's clock leaps ahead by hours, each second") \
+	X(disk_full, 15, "a node's disk is full for a while, each second") \
+	X(cut_before_flash, 100, "power is lost between the journal and the flash") \
+	X(boot_cut, 150, "power is lost right after a boot") \
+	X(partition_countdown, 500, "of the schedules, those in whose countdown the mesh falls in two") \
+	X(partition_window, 500, "of the waves, those in whose confirm window it does") \
+	X(straggler, 300, "of the exchanges that time out, those that arrive all the same, too late") \
+	X(duel, 0, "1: two operators start at the same moments, at far ends")
 /* clang-format on */
 
 struct options {

@@ -86,6 +86,14 @@ static void happen(struct world *world, const struct happening *happening)
 	case HAPPENS_OPERATOR:
 		operator_look(world, happening->node);
 		break;
+	case HAPPENS_DIVIDE:
+		if (world->chaos)
+			chaos_divide(world);
+		break;
+	case HAPPENS_CUT:
+		if (world->chaos && node->powered)
+			chaos_cut(world, node);
+		break;
 	}
 }
 
@@ -222,8 +230,14 @@ void world_open(struct world *world, const struct options *options)
 	}
 	world_plan(world, WORLD_S, HAPPENS_CHAOS, 0)->boot = 0;
 	world->operator_count = options->operators;
-	for (uint32_t i = 0; i < options->operators; i++)
-		operator_begin(world, i, prng_below(&world->prng, options->nodes), 8);
+	for (uint32_t i = 0; i < options->operators; i++) {
+		uint32_t at = prng_below(&world->prng, options->nodes);
+
+		if (options->duel && i > 0)
+			at = graph_farthest(
+				&world->graph, options->nodes, world->operators[0].node);
+		operator_begin(world, i, at, 8);
+	}
 }
 
 void world_close(struct world *world)

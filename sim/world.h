@@ -108,6 +108,8 @@ struct node {
 	struct firmware_fate fate; /* of what is armed or on trial */
 	bool forgets_confirm, serves_wrong_chunks, refuses_images;
 	struct disk disk;
+	uint64_t full_until_us; /* no disk takes a byte before that */
+	uint32_t bricked;       /* the release that ended it; 0 while it can boot */
 	bool has_release[WORLD_RELEASES_MAX];
 	bool offers[WORLD_RELEASES_MAX]; /* an operator's directory lies here */
 	char *journal;
@@ -150,6 +152,7 @@ struct operator_state {
 	uint8_t upgrade[ORDER_UPGRADE_SIZE];
 	uint64_t epoch;
 	bool will_abort, will_leave;
+	bool has_spare; /* `release` was refused before anybody saw it: the next start takes it */
 	uint32_t upgrades; /* that he still wants to do */
 };
 
@@ -174,7 +177,8 @@ struct world {
 	bool chaos;         /* things may break now */
 	uint64_t jumped_us; /* when a clock last jumped */
 	bool partitioned;
-	bool *side; /* owned; of each node, while partitioned */
+	bool trial_met; /* somebody of the wave that was scheduled last is on trial */
+	bool *side;     /* owned; of each node, while partitioned */
 	struct usign_secret release_keys[2], operator_keys[2], stranger_key;
 	uint32_t release_count;
 	struct world_release *releases; /* owned; WORLD_RELEASES_MAX of them */
@@ -216,6 +220,8 @@ enum happening_kind {
 	HAPPENS_WINDOW, /* the board's own confirm window is over */
 	HAPPENS_CHAOS,
 	HAPPENS_OPERATOR,
+	HAPPENS_DIVIDE, /* the mesh falls in two at just that moment */
+	HAPPENS_CUT,    /* power is lost at just that moment */
 };
 
 struct happening {
@@ -275,6 +281,12 @@ void net_stop_fetches(struct world *world, struct node *node);
 
 void chaos_second(struct world *world);
 void chaos_end(struct world *world);
+void chaos_divide(struct world *world);
+void chaos_cut(struct world *world, struct node *node);
+/* A schedule was posted, a trial began: faults that wait for just that. */
+void chaos_scheduled(struct world *world, const struct order_schedule *schedule);
+void chaos_trial(struct world *world, uint32_t window_s);
+void chaos_boot(struct world *world, struct node *node);
 void chaos_find_apart(struct world *world);
 
 /* ---- operator.c ---- */
