@@ -147,7 +147,8 @@ static void note_state(struct world *world, struct node *node)
 		return;
 	node->state = state;
 	trace_symbol(node, symbols[state]);
-	(void)world;
+	if (state == STATE_REVERTED && world->options.rehearse)
+		check_breach(world, "R1", "%s goes back (only a rehearsal)", node->name);
 }
 
 static void perform_health(struct world *world, struct node *node)

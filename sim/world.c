@@ -7,6 +7,7 @@
 
 #include "base/ensure.h"
 #include "base/text.h"
+#include "sim/meshes.h"
 
 enum {
 	PEACE_S = 900, /* windows and holds end, everybody hears of everybody */
@@ -31,7 +32,8 @@ struct happening *world_plan(
 
 bool world_strikes(struct world *world, uint32_t chance)
 {
-	return world->chaos && chance > 0 && prng_below(&world->prng, 1000) < chance;
+	/* Drawn also for what never strikes: to turn a fault off changes nothing else by itself. */
+	return world->chaos && prng_below(&world->prng, 1000) < chance;
 }
 
 static void wake(struct world *world, struct node *node)
@@ -215,7 +217,11 @@ void world_open(struct world *world, const struct options *options)
 	}
 	key_from(&world->stranger_key, 3, options->seed, 0);
 	(void)releases_make(world, true);
-	graph_make(&world->graph, (enum options_shape)options->shape, options->nodes, &world->prng);
+	if (options->shape < SHAPE_FIRST_MESH)
+		graph_make(&world->graph, (enum options_shape)options->shape, options->nodes,
+			&world->prng);
+	else
+		meshes_make(&world->graph, options);
 	for (uint32_t i = 0; i < options->nodes; i++)
 		make_node(world, i);
 	make_links(world);

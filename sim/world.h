@@ -16,6 +16,8 @@
  *   check.c      what must always hold
  *   releases.c   firmware and images
  *   trace.c      what a person reads afterwards
+ *   meshes.c     meshes of the lab's topology files
+ *   shrink.c     a smaller run that breaks the same
  */
 #include <stdarg.h>
 #include <stdbool.h>

@@ -2,7 +2,10 @@
 """The simulator as a person uses it: one seed is one run, and the options change it."""
 import json
 import pathlib
+import re
 import subprocess
+import sys
+import tempfile
 import unittest
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
@@ -39,6 +42,54 @@ class Simulator(unittest.TestCase):
         lines = [line for line in result.stdout.splitlines() if line.startswith("{")]
         self.assertGreater(len(lines), 50)
         self.assertTrue(all({"us", "node", "code", "text"} == set(json.loads(line)) for line in lines))
+
+    def test_shrinks_to_few_nodes_and_faults(self):
+        # What is called a breach here is none: a node that goes back.
+        result = sim("--seed", "4", "--rehearse", "1", "--shrink")
+        self.assertEqual(result.returncode, 1, result.stdout[-2000:])
+        self.assertIn("R1", result.stdout)
+        self.assertRegex(result.stderr, r"(?m)^run \d+: still R1 with --\w+ \d+$")
+        smallest = result.stdout.split("replay: lockstep-sim ")[1].splitlines()[0].split()
+        faults = {name for name in smallest if name.startswith("--")} - {
+            "--seed", "--quiet", "--nodes", "--shape", "--boards", "--countdown_s", "--window_s", "--hold_s",
+            "--chaos_s", "--latency_ms", "--auto_confirm", "--catch_up", "--rehearse"}
+        self.assertIn("--quiet", smallest)
+        self.assertLessEqual(int(smallest[smallest.index("--nodes") + 1]), 3)
+        self.assertLessEqual(len(faults), 2, smallest)
+        # It prints the arguments of just that run, and tells what happens in it.
+        broken = re.search(r"(?m)^seed \d+: R1 at .*$", result.stdout).group()
+        self.assertIn(broken, sim(*smallest).stdout)
+        self.assertIn("BREACH: R1", result.stdout)
+
+    def test_shrinking_is_bounded_and_needs_a_breach(self):
+        result = sim("--seed", "4", "--rehearse", "1", "--shrink", "--runs", "3")
+        self.assertEqual(result.returncode, 1)
+        self.assertIn("3 runs, which is the bound", result.stderr)
+        result = sim("--quiet", "--nodes", "3", "--shrink")
+        self.assertEqual((result.returncode, result.stderr), (0, ""))
+
+    def test_meshes_of_the_lab(self):
+        sys.path.insert(0, str(ROOT / "lab"))
+        from lab import parse_topology
+        for number, name in enumerate(("valley", "city", "islands"), 4):
+            file = ROOT / f"lab/meshes/{name}.mesh"
+            count = len(parse_topology(f"file:{file}")[0])
+            by_file = sim("--quiet", "--mesh", str(file))
+            by_number = sim("--quiet", "--shape", str(number), "--nodes", str(count))
+            self.assertEqual(by_file.returncode, 0, by_file.stdout)
+            self.assertEqual(by_file.stdout, by_number.stdout)
+            self.assertEqual(by_file.stdout.count("  node-"), count)
+            self.assertEqual(sim("--shape", str(number), "--nodes", str(count + 1)).returncode, 2)
+
+    def test_refuses_what_is_no_mesh(self):
+        for text, problem in (("link a b\nlink c d\n", "hang together"), ("link a a\n", "line 1"),
+                              ("link a b\na --- c\n", "line 2"), ("", "cannot be read")):
+            with tempfile.NamedTemporaryFile("w") as file:
+                file.write(text)
+                file.flush()
+                result = sim("--mesh", file.name)
+                self.assertEqual(result.returncode, 2)
+                self.assertIn(problem, result.stderr)
 
     def test_wrong_use(self):
         for arguments in (("--sed", "3"), ("--seed",), ("--seed", "x"), ("--nodes", "1"), ("--boards", "9")):
