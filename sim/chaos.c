@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
+#include "sim/plain.h"
 #include "sim/world.h"
 
 enum {
@@ -125,7 +126,7 @@ static void shake_node(struct world *world, struct node *node)
 		return;
 	if (world_strikes(world, options->power_cut)) {
 		chaos_cut(world, node);
-	} else if (world_strikes(world, options->restart) && node->agent != NULL) {
+	} else if (world_strikes(world, options->restart) && node_runs(node)) {
 		trace_symbol(node, '~');
 		trace_say(world, node, "sim", "the daemon restarts");
 		node_stop_daemon(node);
@@ -155,6 +156,8 @@ void chaos_second(struct world *world)
 	shake_node(world, &world->nodes[number]);
 	if (world_strikes(world, world->options.forger))
 		operator_forge(world);
+	if (world_strikes(world, world->options.meddler))
+		stranger_meddle(world);
 }
 
 /* Who is gone may have been the only way to others: those are a mesh of their own now. */
@@ -165,7 +168,8 @@ void chaos_find_apart(struct world *world)
 
 	for (uint32_t i = 0; i < world->node_count; i++)
 		world->nodes[i].apart = true;
-	while (first + 1 < world->node_count && world->nodes[first].gone)
+	while (first + 1 < world->node_count &&
+		(world->nodes[first].gone || world->nodes[first].plain != NULL))
 		first++;
 	world->nodes[first].apart = false;
 	while (more) {
@@ -200,5 +204,6 @@ void chaos_end(struct world *world)
 			(void)world_plan(world, 1 * WORLD_S, HAPPENS_BOOT, i);
 		}
 	}
+	plain_unpin(world);
 	trace_say(world, NULL, "sim", "peace: nothing breaks any more");
 }

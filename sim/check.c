@@ -203,6 +203,12 @@ void check_boot(struct world *world, struct node *node)
 
 /* ---- I4, I6: once faults stop ---- */
 
+/* For ever, or it never took part. */
+static bool is_out(const struct node *node)
+{
+	return node->gone || node->plain != NULL;
+}
+
 static bool is_mixed(const struct world *world)
 {
 	uint32_t first = 0;
@@ -210,7 +216,7 @@ static bool is_mixed(const struct world *world)
 	for (uint32_t i = 0; i < world->node_count; i++) {
 		const struct node *node = &world->nodes[i];
 
-		if (node->gone)
+		if (is_out(node))
 			continue;
 		if (first == 0)
 			first = node->running;
@@ -306,7 +312,7 @@ void check_peace(struct world *world)
 	for (uint32_t i = 0; i < world->node_count && world->breach[0] == '\0'; i++) {
 		struct node *node = &world->nodes[i];
 
-		if (node->gone)
+		if (is_out(node))
 			continue;
 		if (node->agent == NULL) {
 			check_breach(world, "I7", "%s does not come back", node->name);
@@ -329,7 +335,7 @@ void check_next(struct world *world, uint32_t release)
 	for (uint32_t i = 0; i < world->node_count && world->breach[0] == '\0'; i++) {
 		struct node *node = &world->nodes[i];
 
-		if (node->gone || node->apart)
+		if (is_out(node) || node->apart)
 			continue;
 		if (node->agent == NULL || node->running != release || node->trial ||
 			agent_state(node->agent) != STATE_UPDATED)

@@ -5,6 +5,7 @@
 
 #include "base/ensure.h"
 #include "base/text.h"
+#include "sim/plain.h"
 #include "sim/world.h"
 
 enum {
@@ -45,11 +46,11 @@ bool net_can_talk(const struct world *world, const struct node *from, const stru
 }
 
 /* A connection needs both directions. */
-static bool can_connect(const struct world *world, const struct node *node, const struct peer *peer)
+bool net_can_connect(const struct world *world, const struct node *node, const struct peer *peer)
 {
 	const struct node *other = &world->nodes[peer->node];
 
-	return other->agent != NULL && net_can_talk(world, node, peer) &&
+	return node_runs(other) && net_can_talk(world, node, peer) &&
 	       net_can_talk(world, other, &other->peers[peer->number]);
 }
 
@@ -70,7 +71,7 @@ static uint32_t hops_to(const struct world *world, const struct node *from, uint
 				const struct peer *peer = &world->nodes[i].peers[j];
 
 				if (hops[peer->node] != 0 ||
-					!can_connect(world, &world->nodes[i], peer))
+					!net_can_connect(world, &world->nodes[i], peer))
 					continue;
 				hops[peer->node] = (uint8_t)(round + 1);
 				more = true;
@@ -95,7 +96,7 @@ static uint64_t one_way_us(struct world *world)
 }
 
 /* TCP hides losses as delays, until it gives up. */
-static bool transfer_us(struct world *world, uint32_t packets, uint64_t *us)
+bool net_transfer_us(struct world *world, uint32_t packets, uint64_t *us)
 {
 	uint64_t wait_us = RETRANSMIT_MS * WORLD_US;
 
@@ -139,7 +140,7 @@ static void miss_hellos(struct world *world, struct node *node)
 		struct event event = { .kind = EVENT_NEIGHBOUR_DOWN };
 		struct heard *heard = &node->peers[i].heard;
 
-		if (!heard->now ||
+		if (!heard->now || world->nodes[node->peers[i].node].plain != NULL ||
 			world->now_us < heard->at_us + HELLOS_MISSED * HELLO_IDLE_MS * WORLD_US)
 			continue;
 		heard->now = false;
@@ -180,6 +181,8 @@ static char *slice_of(struct world *world, struct node *node, uint32_t peer, con
 	struct text text;
 	char *data;
 
+	if (node->plain != NULL)
+		return plain_slice(world, node, type, size);
 	for (unsigned pass = 0; pass < 2; pass++) {
 		data = pass == 0 ? NULL : malloc(*size + 1);
 		ensure(pass == 0 || data != NULL);
@@ -217,9 +220,9 @@ void net_exchange(struct world *world, struct node *node, const struct action *a
 	struct happening *push;
 
 	ensure(number < node->peer_count);
-	if (!can_connect(world, node, peer) || !transfer_us(world, 2, &handshake_us) ||
-		!transfer_us(world, 3, &data_us)) {
-		if (can_connect(world, node, peer) &&
+	if (!net_can_connect(world, node, peer) || !net_transfer_us(world, 2, &handshake_us) ||
+		!net_transfer_us(world, 3, &data_us)) {
+		if (net_can_connect(world, node, peer) &&
 			world_strikes(world, world->options.straggler))
 			straggle(world, node, action);
 		exchange_over(world, EXCHANGE_DEADLINE_MS * WORLD_US, node, number,
@@ -240,6 +243,10 @@ static void merge(
 {
 	struct event event = { .kind = EVENT_SLICE };
 
+	if (node->plain != NULL) {
+		plain_merge(world, node, push);
+		return;
+	}
 	event.slice.type = push->type;
 	event.slice.data = push->data;
 	event.slice.data_size = push->data_size;
@@ -276,7 +283,7 @@ void net_pushed(struct world *world, const struct happening *push)
 	size_t size;
 	char *data;
 
-	if (node->agent == NULL)
+	if (!node_runs(node))
 		return;
 	if (push->peer_boot == 0) { /* a replay: nobody waits for an answer */
 		merge(world, node, push->peer, push);
@@ -284,21 +291,29 @@ void net_pushed(struct world *world, const struct happening *push)
 	}
 	if (world_strikes(world, world->options.replay))
 		replay_later(world, push);
-	if (!can_connect(world, asker, &asker->peers[peer->number])) {
+	if (!net_can_connect(world, asker, &asker->peers[peer->number])) {
 		if (asker->boot == push->peer_boot)
 			exchange_over(world, EXCHANGE_DEADLINE_MS * WORLD_US, asker, peer->number,
 				push->type, false);
 		return;
 	}
 	merge(world, node, push->peer, push);
-	if (asker->agent == NULL || asker->boot != push->peer_boot)
+	if (!node_runs(asker) || asker->boot != push->peer_boot)
 		return;
-	if (node->agent == NULL || !transfer_us(world, 1, &back_us)) {
+	if (!node_runs(node) || !net_transfer_us(world, 1, &back_us)) {
 		exchange_over(world, EXCHANGE_DEADLINE_MS * WORLD_US, asker, peer->number,
 			push->type, false);
 		return;
 	}
 	data = slice_of(world, node, WORLD_NONE, push->type, push, &size);
+	if (asker->plain != NULL) {
+		answer = world_plan(world, back_us, HAPPENS_PUSH, asker->number);
+		answer->peer = peer->number;
+		answer->type = push->type;
+		answer->data = data;
+		answer->data_size = size;
+		return;
+	}
 	answer = world_plan(world, back_us, HAPPENS_EVENT, asker->number);
 	answer->data = data;
 	answer->event.kind = EVENT_SLICE;
@@ -326,7 +341,7 @@ static struct node *resolve(
 		return node;
 	if (source->peer < LIMITS_NEIGHBOURS_MAX) {
 		if (source->peer >= node->peer_count ||
-			!can_connect(world, node, &node->peers[source->peer]))
+			!net_can_connect(world, node, &node->peers[source->peer]))
 			return NULL;
 		number = node->peers[source->peer].node;
 	} else {
@@ -337,7 +352,7 @@ static struct node *resolve(
 		if (hops == 0)
 			return NULL;
 	}
-	if (!transfer_us(world, 2 * hops, us))
+	if (!net_transfer_us(world, 2 * hops, us))
 		return NULL;
 	return &world->nodes[number];
 }

@@ -6,6 +6,7 @@
 #include "base/ensure.h"
 #include "base/text.h"
 #include "core/state.h"
+#include "sim/plain.h"
 #include "sim/world.h"
 
 enum {
@@ -76,8 +77,15 @@ uint64_t node_status_number(struct world *world, struct node *node, const char *
 
 /* ---- a daemon's life ---- */
 
+bool node_runs(const struct node *node)
+{
+	return node->agent != NULL || (node->plain != NULL && node->plain->up);
+}
+
 void node_stop_daemon(struct node *node)
 {
+	if (node->plain != NULL)
+		plain_stop(node);
 	if (node->agent != NULL) {
 		agent_close(node->agent);
 		free(node->agent);
@@ -101,7 +109,7 @@ static void offer_directories(struct world *world, struct node *node)
 	}
 }
 
-void node_start_daemon(struct world *world, struct node *node)
+static void start_agent(struct world *world, struct node *node)
 {
 	const struct event tick = { .kind = EVENT_TICK };
 	struct agent_setup *setup = malloc(sizeof(*setup));
@@ -131,9 +139,20 @@ void node_start_daemon(struct world *world, struct node *node)
 	node_step(world, node, &tick);
 	check_boot(world, node);
 	offer_directories(world, node);
-	if (node->agent != NULL)
-		(void)world_plan(world, prng_below(&world->prng, 500) * WORLD_US, HAPPENS_HELLO,
-			node->number);
+	if (node->agent == NULL)
+		return;
+	(void)world_plan(
+		world, prng_below(&world->prng, 500) * WORLD_US, HAPPENS_HELLO, node->number);
+	(void)world_plan(
+		world, prng_below(&world->prng, 1000) * WORLD_US, HAPPENS_DISCOVER, node->number);
+}
+
+void node_start_daemon(struct world *world, struct node *node)
+{
+	if (node->plain != NULL)
+		plain_start(world, node);
+	else
+		start_agent(world, node);
 }
 
 /* ---- steps ---- */

@@ -425,7 +425,7 @@ void operator_look(struct world *world, uint32_t number)
 		state->phase = PHASE_DONE;
 		return;
 	}
-	if (node->gone)
+	if (node->gone || node->plain != NULL)
 		state->node = (state->node + 1) % world->node_count;
 	view = look(world, node);
 	if (view == NULL)

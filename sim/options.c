@@ -87,6 +87,9 @@ void options_from_seed(struct options *options, uint64_t seed)
 	}
 	if (options->split_firmware > 0)
 		options->split_firmware = one_in(&prng, 4);
+	/* Old and new firmware that do not understand each other: plain nodes stay on one side. */
+	if (options->split_firmware == 0 && one_in(&prng, 4))
+		options->plain = between(&prng, 50, 500);
 	if (one_in(&prng, 5)) {
 		options->shape = between(&prng, SHAPE_FIRST_MESH, SHAPE_FILE - 1);
 		if (options->nodes > meshes_size(options))

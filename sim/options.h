@@ -80,6 +80,9 @@ enum options_shape {
 	X(partition_window, 500, "of the waves, those in whose confirm window it does") \
 	X(straggler, 300, "of the exchanges that time out, those that arrive all the same, too late") \
 	X(duel, 0, "1: two operators start at the same moments, at far ends") \
+	X(plain, 0, "nodes that run shared-state alone") \
+	X(plain_inflates, 100, "exchanges in which such a node adds to TTLs") \
+	X(meddler, 60, "old, wrong and garbage entries from a stranger, each second") \
 	X(rehearse, 0, "1: call it a breach when a node goes back, to try --shrink")
 /* clang-format on */
 

@@ -8,6 +8,7 @@
 #include "base/ensure.h"
 #include "base/text.h"
 #include "sim/meshes.h"
+#include "sim/plain.h"
 
 enum {
 	PEACE_S = 900, /* windows and holds end, everybody hears of everybody */
@@ -70,7 +71,7 @@ static void happen(struct world *world, const struct happening *happening)
 		net_pushed(world, happening);
 		break;
 	case HAPPENS_BOOT:
-		if (node->powered && node->agent == NULL && !node->gone)
+		if (node->powered && !node_runs(node) && !node->gone)
 			board_boot(world, node);
 		break;
 	case HAPPENS_REBOOT:
@@ -87,6 +88,12 @@ static void happen(struct world *world, const struct happening *happening)
 		break;
 	case HAPPENS_OPERATOR:
 		operator_look(world, happening->node);
+		break;
+	case HAPPENS_PLAIN:
+		plain_turn(world, node);
+		break;
+	case HAPPENS_DISCOVER:
+		plain_discover(world, node);
 		break;
 	case HAPPENS_DIVIDE:
 		if (world->chaos)
@@ -166,6 +173,11 @@ static void make_node(struct world *world, uint32_t number)
 	node->serves_wrong_chunks = world_strikes(world, options->wrong_chunks);
 	node->refuses_images = world_strikes(world, options->check_fails);
 	node->late = world_strikes(world, options->late);
+	/* The first and the last are never plain: two at least can be upgraded. */
+	if (world_strikes(world, options->plain) && number > 0 && number + 1 < options->nodes) {
+		node->plain = calloc(1, sizeof(*node->plain));
+		ensure(node->plain != NULL);
+	}
 	if (options->drift_ppm > 0)
 		node->clock_ppm = (int32_t)prng_below(&world->prng, 2 * options->drift_ppm + 1) -
 				  (int32_t)options->drift_ppm;
@@ -255,8 +267,10 @@ void world_close(struct world *world)
 		free(happening);
 	}
 	queue_free(&world->queue);
+	stranger_forget(world);
 	for (uint32_t i = 0; i < world->node_count; i++) {
 		node_stop_daemon(&world->nodes[i]);
+		free(world->nodes[i].plain);
 		free(world->nodes[i].journal);
 		free(world->nodes[i].peers);
 		free(world->nodes[i].symbols);
@@ -293,7 +307,8 @@ static void run_next_upgrade(struct world *world)
 {
 	uint32_t node = 0;
 
-	while (node < world->node_count && world->nodes[node].gone)
+	while (node < world->node_count &&
+		(world->nodes[node].gone || world->nodes[node].plain != NULL))
 		node++;
 	if (node == world->node_count || is_split(world))
 		return;

@@ -16,6 +16,8 @@
  *   check.c      what must always hold
  *   releases.c   firmware and images
  *   trace.c      what a person reads afterwards
+ *   plain.c      nodes that run shared-state alone
+ *   stranger.c   who writes into shared-state what he likes
  *   meshes.c     meshes of the lab's topology files
  *   shrink.c     a smaller run that breaks the same
  */
@@ -38,6 +40,7 @@ enum {
 	WORLD_IMAGE_SIZE = WORLD_CHUNKS * WORLD_CHUNK_SIZE - 100,
 	WORLD_OPERATORS_MAX = 2,
 	WORLD_ORDERS_MAX = 512,
+	WORLD_OVERHEARD_MAX = 8,
 	WORLD_NONE = UINT32_MAX,
 };
 
@@ -95,7 +98,8 @@ struct node {
 	uint64_t wake_us;
 
 	uint32_t peer_count;
-	struct peer *peers; /* owned */
+	struct peer *peers;  /* owned */
+	struct plain *plain; /* owned; NULL: it runs Lockstep */
 
 	/* The board */
 	bool powered;
@@ -181,6 +185,11 @@ struct world {
 	bool partitioned;
 	bool trial_met; /* somebody of the wave that was scheduled last is on trial */
 	bool *side;     /* owned; of each node, while partitioned */
+	struct {
+		uint32_t type;
+		char *data; /* owned; NULL if there is none */
+		size_t size;
+	} overheard[WORLD_OVERHEARD_MAX]; /* what a stranger wrote down */
 	struct usign_secret release_keys[2], operator_keys[2], stranger_key;
 	uint32_t release_count;
 	struct world_release *releases; /* owned; WORLD_RELEASES_MAX of them */
@@ -222,8 +231,10 @@ enum happening_kind {
 	HAPPENS_WINDOW, /* the board's own confirm window is over */
 	HAPPENS_CHAOS,
 	HAPPENS_OPERATOR,
-	HAPPENS_DIVIDE, /* the mesh falls in two at just that moment */
-	HAPPENS_CUT,    /* power is lost at just that moment */
+	HAPPENS_PLAIN,    /* a plain peer's next exchange */
+	HAPPENS_DISCOVER, /* which plain peers are there? */
+	HAPPENS_DIVIDE,   /* the mesh falls in two at just that moment */
+	HAPPENS_CUT,      /* power is lost at just that moment */
 };
 
 struct happening {
@@ -247,6 +258,8 @@ struct happening *world_plan(
 uint64_t node_clock_ms(const struct world *world, const struct node *node);
 void node_start_daemon(struct world *world, struct node *node);
 void node_stop_daemon(struct node *node);
+/* Does anything run on it that can be connected to? */
+bool node_runs(const struct node *node);
 void node_step(struct world *world, struct node *node, const struct event *event);
 void node_wake(struct world *world, struct node *node);
 /* A member of the node's status, as text or number. */
@@ -271,6 +284,10 @@ void board_hash_image(struct world *world, struct node *node);
 /* ---- net.c ---- */
 
 bool net_can_talk(const struct world *world, const struct node *from, const struct peer *to);
+/* Both directions, and somebody listens. */
+bool net_can_connect(const struct world *world, const struct node *node, const struct peer *peer);
+/* How long so many packets take one after the other; false if TCP gives up. */
+bool net_transfer_us(struct world *world, uint32_t packets, uint64_t *us);
 void net_hello(struct world *world, struct node *node);
 void net_exchange(struct world *world, struct node *node, const struct action *action);
 void net_pushed(struct world *world, const struct happening *push);
@@ -290,6 +307,11 @@ void chaos_scheduled(struct world *world, const struct order_schedule *schedule)
 void chaos_trial(struct world *world, uint32_t window_s);
 void chaos_boot(struct world *world, struct node *node);
 void chaos_find_apart(struct world *world);
+
+/* ---- stranger.c ---- */
+
+void stranger_meddle(struct world *world);
+void stranger_forget(struct world *world);
 
 /* ---- operator.c ---- */
 
