@@ -74,23 +74,71 @@ static void check_image(struct world *world, struct node *node)
 		check_breach(world, "I1", "%s flashes the image of another board", node->name);
 }
 
-static void check_one_release(struct world *world, struct node *node, uint64_t epoch)
+/* How many of the wave must be seen scheduled before one of them flashes. */
+static uint32_t needed_of(const struct order_start *start, uint32_t count)
 {
-	uint32_t i = 0;
+	uint32_t quorum = (count * start->quorum_percent + 99) / 100;
 
-	while (i < world->flashed_count && world->flashed[i].epoch != epoch)
-		i++;
-	if (i == world->flashed_count) {
-		ensure(i < WORLD_ORDERS_MAX);
-		world->flashed[i].epoch = epoch;
-		world->flashed[i].release = node->disk.release;
-		world->flashed_count++;
+	return quorum > count / 2 + 1 ? quorum : count / 2 + 1;
+}
+
+static uint32_t count_wave(const struct order_start *start, uint32_t wave,
+	const struct order_start *also_in, uint32_t also_wave)
+{
+	uint32_t count = 0;
+
+	for (uint32_t i = 0; i < start->participant_count; i++) {
+		const struct order_participant *participant = &start->participants[i];
+		uint32_t also = also_in == NULL
+					? UINT32_MAX
+					: order_find_participant(also_in, participant->name);
+
+		if (participant->wave != wave)
+			continue;
+		count += also_in == NULL ||
+			 (also != UINT32_MAX && also_in->participants[also].wave == also_wave);
 	}
-	if (world->flashed[i].release != node->disk.release)
-		check_breach(world, "I3",
-			"%s flashes release %" PRIu32 " in epoch %" PRIu64
-			", another node flashed %" PRIu32,
-			node->name, node->disk.release, epoch, world->flashed[i].release);
+	return count;
+}
+
+/* Would some node have to be scheduled in both? None is, in one epoch. Two operators in a mesh that
+ * is divided can name nodes that have nothing to do with each other: nobody can know of both. */
+static bool exclude_each_other(
+	const struct order_start *a, uint32_t a_wave, const struct order_start *b, uint32_t b_wave)
+{
+	uint32_t in_a = count_wave(a, a_wave, NULL, 0), in_b = count_wave(b, b_wave, NULL, 0);
+
+	return needed_of(a, in_a) + needed_of(b, in_b) >
+	       in_a + in_b - count_wave(a, a_wave, b, b_wave);
+}
+
+static void check_one_release(
+	struct world *world, struct node *node, const struct world_order *start, uint32_t wave)
+{
+	uint64_t epoch = start->order.epoch;
+	bool is_new = true;
+
+	for (uint32_t i = 0; i < world->flashed_count; i++) {
+		const struct world_order *other = world->flashed[i].start;
+
+		if (other->order.epoch != epoch)
+			continue;
+		is_new = is_new && (other != start || world->flashed[i].wave != wave);
+		if (world->flashed[i].release != node->disk.release &&
+			exclude_each_other(&start->order.start, wave, &other->order.start,
+				world->flashed[i].wave))
+			check_breach(world, "I3",
+				"%s flashes release %" PRIu32 " in epoch %" PRIu64
+				", another node flashed %" PRIu32,
+				node->name, node->disk.release, epoch, world->flashed[i].release);
+	}
+	if (!is_new)
+		return;
+	ensure(world->flashed_count < WORLD_ORDERS_MAX);
+	world->flashed[world->flashed_count].start = start;
+	world->flashed[world->flashed_count].wave = wave;
+	world->flashed[world->flashed_count].release = node->disk.release;
+	world->flashed_count++;
 }
 
 static void check_schedule(
@@ -117,6 +165,8 @@ static void check_schedule(
 		start->order.start.participants[index].wave != schedule->order.schedule.wave ||
 		start->release != node->disk.release)
 		check_breach(world, "I2", "%s flashes what no start names it for", node->name);
+	else
+		check_one_release(world, node, start, schedule->order.schedule.wave);
 	due_us = schedule->posted_us + schedule->order.schedule.countdown_ms * WORLD_US;
 	/* A clock that jumps ahead takes its node with it, and those that hear its countdown. */
 	if (world->now_us + EARLY_MS * WORLD_US < due_us && world->jumped_us < schedule->posted_us)
@@ -133,7 +183,6 @@ void check_flash(struct world *world, struct node *node, uint32_t window_s)
 
 	check_image(world, node);
 	check_schedule(world, node, epoch, window_s);
-	check_one_release(world, node, epoch);
 	node->flashes++;
 	node->flashed_us = world->now_us;
 	if (world->flash_first_us == 0)

@@ -199,9 +199,9 @@ struct world {
 	struct operator_state operators[WORLD_OPERATORS_MAX];
 	enum reason answer; /* to the order that was posted last */
 	struct {
-		uint64_t epoch;
-		uint32_t release;
-	} flashed[WORLD_ORDERS_MAX]; /* which release was flashed in which epoch */
+		const struct world_order *start;
+		uint32_t wave, release;
+	} flashed[WORLD_ORDERS_MAX]; /* what was flashed for which wave of which start */
 	uint32_t flashed_count;
 	uint64_t flash_first_us, flash_last_us; /* of the last wave */
 	FILE *log;                              /* NULL: nobody reads along */
