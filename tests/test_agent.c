@@ -460,6 +460,36 @@ static void test_cut_after_everyone_was_scheduled(void **state)
 	world_free(world);
 }
 
+/* A plain peer's copy of a countdown does not age. However often it comes, and from however near:
+ * a countdown is over when it would be if it had come without a delay. */
+static void test_countdown_that_does_not_age(void **state)
+{
+	struct world *world = chain(5, 18);
+	char *message = malloc(65536), *hops, *rest;
+	struct text text;
+
+	(void)state;
+	start(world, &(struct world_start){ .release = 2, .confirm = ORDER_CONFIRM_AUTO });
+	assert_true(world_until_state(world, STATE_UPGRADE_READY, PATIENCE_MS));
+	assert_int_equal(world_schedule(world, 0, 0, COUNTDOWN_MS, WINDOW_S), REASON_NONE);
+	assert_true(world_until_state(world, STATE_UPGRADE_SCHEDULED, 1000));
+	world_run(world, COUNTDOWN_MS / 2);
+	text_init(&text, message, 65536);
+	agent_slice(world_agent(world, 4), world_now(world), "lockstep_orders", &text);
+	hops = strstr(message, "\"hops\":4,\"remaining_ms\":");
+	assert_non_null(hops);
+	rest = strdup(strchr(hops, '}'));
+	snprintf(hops, 64, "\"hops\":0,\"remaining_ms\":%u", (unsigned)COUNTDOWN_MS);
+	memmove(hops + strlen(hops), rest, strlen(rest) + 1);
+	world_inject(world, 4, "lockstep_orders", message);
+	world_run(world, COUNTDOWN_MS / 2 + 1000);
+	assert_true(world_flashed_ms(world, 4) > 0);
+	assert_true(world_flashed_ms(world, 4) < world_flashed_ms(world, 0) + 500);
+	free(rest);
+	free(message);
+	world_free(world);
+}
+
 static void test_one_that_never_boots_brings_all_back(void **state)
 {
 	struct world *world = grid9(18);
@@ -937,6 +967,7 @@ int main(void)
 		cmocka_unit_test(test_latecomer_that_was_named_away_stays),
 		cmocka_unit_test(test_link_cut_in_the_countdown),
 		cmocka_unit_test(test_cut_after_everyone_was_scheduled),
+		cmocka_unit_test(test_countdown_that_does_not_age),
 		cmocka_unit_test(test_one_that_never_boots_brings_all_back),
 		cmocka_unit_test(test_operator_keeps_it_without_the_one),
 		cmocka_unit_test(test_one_without_mesh_brings_all_back),

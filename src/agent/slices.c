@@ -312,6 +312,9 @@ static void take_countdown(struct agent *agent, struct book_order *slot,
 	uint32_t rtt_ms = event->slice.rtt_ms;
 	uint64_t age_ms = event->slice.answer ? rtt_ms / 2 : (uint64_t)rtt_ms * 5 / 2;
 	uint64_t remaining_ms = value->remaining_ms;
+	uint32_t countdown_ms = slot->order.schedule.countdown_ms;
+	/* It began before it came here; our clock may run a little faster. */
+	uint64_t latest_ms = slot->came_ms + countdown_ms + countdown_ms / 1024;
 	uint8_t hops;
 
 	if (!value->has_countdown || value->hops >= BOOK_HOPS_MAX)
@@ -321,14 +324,15 @@ static void take_countdown(struct agent *agent, struct book_order *slot,
 		return;
 	if (slot->countdown_known && hops == slot->hops && !event->slice.answer)
 		return;
-	if (remaining_ms > slot->order.schedule.countdown_ms)
-		remaining_ms = slot->order.schedule.countdown_ms;
 	remaining_ms -= age_ms < remaining_ms ? age_ms : remaining_ms;
 	if (!slot->countdown_known || hops < slot->hops)
 		slot->change = ++agent->book.change; /* those behind us want to know */
 	slot->countdown_known = true;
 	slot->hops = hops;
 	slot->deadline_ms = agent->now_ms + remaining_ms;
+	/* A plain peer's copy does not age: asked again and again, it would never end. */
+	if (slot->deadline_ms > latest_ms)
+		slot->deadline_ms = latest_ms;
 	agent->changed = true;
 	if (!event->slice.answer && event->slice.neighbour < LIMITS_NEIGHBOURS_MAX) {
 		struct neighbour *neighbour = &agent->neighbours[event->slice.neighbour];
