@@ -8,10 +8,6 @@
 #include "core/state.h"
 #include "sim/world.h"
 
-enum {
-	EARLY_MS = 3000, /* what delays that nobody can measure may take off a countdown */
-};
-
 void check_breach(struct world *world, const char *invariant, const char *format, ...)
 {
 	va_list arguments;
@@ -169,7 +165,8 @@ static void check_schedule(
 		check_one_release(world, node, start, schedule->order.schedule.wave);
 	due_us = schedule->posted_us + schedule->order.schedule.countdown_ms * WORLD_US;
 	/* A clock that jumps ahead takes its node with it, and those that hear its countdown. */
-	if (world->now_us + EARLY_MS * WORLD_US < due_us && world->jumped_us < schedule->posted_us)
+	if (world->now_us + bound_early_ms(world) * WORLD_US < due_us &&
+		world->jumped_us < schedule->posted_us)
 		check_breach(world, "I2", "%s flashes %.1f s early", node->name,
 			(double)(due_us - world->now_us) / 1000000.0);
 	if (window_s != schedule->order.schedule.confirm_window_s)
@@ -333,7 +330,8 @@ static void check_bricked(struct world *world, struct node *viewer, const struct
 
 static bool is_settled(enum node_state state)
 {
-	return state != STATE_FLASHING && state != STATE_CONFIRMATION_PENDING;
+	return state != STATE_UPGRADE_SCHEDULED && state != STATE_FLASHING &&
+	       state != STATE_CONFIRMATION_PENDING;
 }
 
 /* Who does not run the release that others of its upgrade confirmed says why. */

@@ -11,8 +11,9 @@
 #include "sim/plain.h"
 
 enum {
-	PEACE_S = 900, /* windows and holds end, everybody hears of everybody */
 	LAST_PATIENCE_S = 1800,
+	OPERATOR_S = 100, /* until he begins */
+	WAVE_S = 300,     /* his patience with nodes that do not become ready, and with the flash */
 	LATE_S_MAX = 300,
 };
 
@@ -316,6 +317,11 @@ static void run_next_upgrade(struct world *world)
 	world->options.auto_confirm = 1;
 	world->options.quorum = 100;
 	world->options.best_effort = 0;
+	/* Through plain peers an order needs its time, and what comes of it, too. */
+	if (world->options.countdown_s < 2 * bound_news_s(world) && world->options.plain > 0)
+		world->options.countdown_s = 2 * bound_news_s(world);
+	if (world->options.window_s < 3 * bound_news_s(world) && world->options.plain > 0)
+		world->options.window_s = 3 * bound_news_s(world);
 	operator_begin(world, 0, node, 1);
 	for (uint32_t i = 0; i < LAST_PATIENCE_S && !operator_is_done(&world->operators[0]); i++)
 		world_pass(world, WORLD_S);
@@ -324,16 +330,37 @@ static void run_next_upgrade(struct world *world)
 		check_next(world, world->operators[0].release);
 }
 
+/* What they have begun, or one more upgrade. */
+static void let_operators_end(struct world *world)
+{
+	const struct options *options = &world->options;
+	uint32_t rest_s =
+		OPERATOR_S + options->waves * (WAVE_S + options->countdown_s + options->hold_s +
+						      options->window_s);
+	bool done = false;
+
+	for (uint32_t i = 0; i < world->operator_count; i++)
+		world->operators[i].upgrades = 1;
+	while (!done && rest_s-- > 0 && world->breach[0] == '\0') {
+		world_pass(world, WORLD_S);
+		done = true;
+		for (uint32_t i = 0; i < world->operator_count; i++)
+			done = done && operator_is_done(&world->operators[i]);
+	}
+}
+
 bool world_run(struct world *world)
 {
 	world_pass(world, world->options.chaos_s * WORLD_S);
 	chaos_end(world);
-	for (uint32_t i = 0; i < world->operator_count; i++)
-		world->operators[i].upgrades = 1;
-	world_pass(world, (PEACE_S + world->options.window_s) * WORLD_S);
+	/* Where operators go away, they do so now at the latest: what they began ends without them.
+	 */
+	if (world->options.operator_leaves == 0)
+		let_operators_end(world);
 	for (uint32_t i = 0; i < world->operator_count; i++)
 		operator_stop(&world->operators[i]);
 	chaos_find_apart(world);
+	world_pass(world, bound_settled_s(world) * WORLD_S);
 	if (world->breach[0] == '\0')
 		check_peace(world);
 	if (world->breach[0] == '\0')

@@ -16,6 +16,7 @@
  *   check.c      what must always hold
  *   releases.c   firmware and images
  *   trace.c      what a person reads afterwards
+ *   bound.c      how long peace may take
  *   plain.c      nodes that run shared-state alone
  *   stranger.c   who writes into shared-state what he likes
  *   meshes.c     meshes of the lab's topology files
@@ -312,6 +313,15 @@ void chaos_find_apart(struct world *world);
 
 void stranger_meddle(struct world *world);
 void stranger_forget(struct world *world);
+
+/* ---- bound.c ---- */
+
+/* Until news from one end of the mesh is at the other, in peace. */
+uint32_t bound_news_s(const struct world *world);
+/* How much delays that nobody can measure may take off a countdown. */
+uint32_t bound_early_ms(const struct world *world);
+/* Until all that was begun has ended, in peace and without orders. */
+uint32_t bound_settled_s(const struct world *world);
 
 /* ---- operator.c ---- */
 
