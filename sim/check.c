@@ -334,6 +334,48 @@ static bool is_settled(enum node_state state)
 	       state != STATE_CONFIRMATION_PENDING;
 }
 
+/* The start that the node follows, and its wave in it; NULL if none names it. */
+static const struct world_order *start_of(struct world *world, struct node *node, uint32_t *wave)
+{
+	char hex[ORDER_UPGRADE_TEXT_SIZE + 1] = "";
+	uint8_t upgrade[ORDER_UPGRADE_SIZE];
+	const struct world_order *start = NULL;
+	uint32_t index;
+
+	if (node_status(world, node, "upgrade", hex, sizeof(hex)) &&
+		bytes_from_hex(upgrade, sizeof(upgrade), hex))
+		start = find_start(world, node_status_number(world, node, "epoch"), upgrade);
+	if (start == NULL)
+		return NULL;
+	index = order_find_participant(&start->order.start, node->name);
+	if (index == UINT32_MAX)
+		return NULL;
+	*wave = start->order.start.participants[index].wave;
+	return start;
+}
+
+/* Others of its wave have confirmed the new release: then it runs that, or has a state that says
+ * why not. */
+static void check_left_behind(struct world *world, struct node *node)
+{
+	uint32_t wave, other_wave;
+	const struct world_order *start = start_of(world, node, &wave);
+
+	if (start == NULL || agent_state(node->agent) != STATE_UPDATED ||
+		node->running == start->release)
+		return;
+	for (uint32_t i = 0; i < world->node_count; i++) {
+		struct node *other = &world->nodes[i];
+
+		if (!is_out(other) && other->agent != NULL &&
+			agent_state(other->agent) == STATE_UPDATED &&
+			other->running == start->release &&
+			start_of(world, other, &other_wave) == start && other_wave == wave)
+			check_breach(world, "I4", "%s was left behind by %s and says nothing of it",
+				node->name, other->name);
+	}
+}
+
 /* Who does not run the release that others of its upgrade confirmed says why. */
 static void check_reason(struct world *world, struct node *node)
 {
@@ -366,6 +408,7 @@ void check_peace(struct world *world)
 			return;
 		}
 		check_reason(world, node);
+		check_left_behind(world, node);
 		if (viewer == NULL)
 			viewer = node;
 		if (!node->apart && (!is_mixed(world) || world->options.split_firmware == 0))

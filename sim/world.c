@@ -179,9 +179,8 @@ static void make_node(struct world *world, uint32_t number)
 		node->plain = calloc(1, sizeof(*node->plain));
 		ensure(node->plain != NULL);
 	}
-	if (options->drift_ppm > 0)
-		node->clock_ppm = (int32_t)prng_below(&world->prng, 2 * options->drift_ppm + 1) -
-				  (int32_t)options->drift_ppm;
+	node->clock_ppm = (int32_t)prng_below(&world->prng, 2 * options->drift_ppm + 1) -
+			  (int32_t)options->drift_ppm;
 }
 
 static uint32_t add_peer(struct node *node, uint32_t other, uint32_t link)

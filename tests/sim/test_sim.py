@@ -45,17 +45,16 @@ class Simulator(unittest.TestCase):
 
     def test_shrinks_to_few_nodes_and_faults(self):
         # What is called a breach here is none: a node that goes back.
-        result = sim("--seed", "4", "--rehearse", "1", "--shrink")
+        result = sim("--quiet", "--nodes", "12", "--chaos_s", "300", "--unhealthy", "200", "--loss", "50", "--cut",
+                     "20", "--restart", "20", "--delay", "50", "--boards", "3", "--rehearse", "1", "--shrink")
         self.assertEqual(result.returncode, 1, result.stdout[-2000:])
         self.assertIn("R1", result.stdout)
         self.assertRegex(result.stderr, r"(?m)^run \d+: still R1 with --\w+ \d+$")
         smallest = result.stdout.split("replay: lockstep-sim ")[1].splitlines()[0].split()
-        faults = {name for name in smallest if name.startswith("--")} - {
-            "--seed", "--quiet", "--nodes", "--shape", "--boards", "--countdown_s", "--window_s", "--hold_s",
-            "--chaos_s", "--latency_ms", "--auto_confirm", "--catch_up", "--rehearse"}
+        faults = {"--unhealthy", "--loss", "--cut", "--restart", "--delay"} & set(smallest)
         self.assertIn("--quiet", smallest)
         self.assertLessEqual(int(smallest[smallest.index("--nodes") + 1]), 3)
-        self.assertLessEqual(len(faults), 2, smallest)
+        self.assertEqual(faults, {"--unhealthy"}, smallest)
         # It prints the arguments of just that run, and tells what happens in it.
         broken = re.search(r"(?m)^seed \d+: R1 at .*$", result.stdout).group()
         self.assertIn(broken, sim(*smallest).stdout)
@@ -90,6 +89,38 @@ class Simulator(unittest.TestCase):
                 result = sim("--mesh", file.name)
                 self.assertEqual(result.returncode, 2)
                 self.assertIn(problem, result.stderr)
+
+    def test_orders_pass_through_plain_peers(self):
+        for arguments in ((), ("--plain_inflates", "200"), ("--meddler", "500", "--boards", "1")):
+            result = sim("--quiet", "--seed", "500", "--plain", "400", "--nodes", "9", "--chaos_s", "300",
+                         "--countdown_s", "60", "--window_s", "400", *arguments)
+            self.assertEqual(result.returncode, 0, result.stdout)
+            lines = [line.split()[1] for line in result.stdout.splitlines() if line.startswith("  node-")]
+            self.assertGreater(lines.count("*p"), 1)
+            self.assertGreater(len([line for line in lines if line.endswith("drsF*cu")]), 2)
+
+    def test_half_a_flash_bricks_a_board_with_one_slot(self):
+        result = sim("--quiet", "--chaos_s", "200", "--single_slot", "1000", "--flash_cut", "300")
+        self.assertEqual(result.returncode, 0, result.stdout)
+        self.assertRegex(result.stdout, r"(?m)^  node-\d+ .*F!\.$")
+        self.assertRegex(result.stdout, r"(?m)^  node-\d+ .*F\*cu$")
+
+    def test_two_operators_start_at_the_same_moment(self):
+        result = sim("--quiet", "--chaos_s", "200", "--duel", "1", "--operators", "2", "--trace")
+        self.assertEqual(result.returncode, 0, result.stdout[-2000:])
+        starts = re.findall(r"(?m)^ *([\d.]+)  (node-\d+) .*order: start of epoch 1 is posted", result.stdout)
+        self.assertEqual(len(starts), 2)
+        self.assertEqual(starts[0][0], starts[1][0])
+        self.assertNotEqual(starts[0][1], starts[1][1])
+
+    def test_faults_that_wait_for_their_moment(self):
+        result = sim("--quiet", "--chaos_s", "200", "--trace", "--countdown_s", "10", "--partition_countdown", "1000",
+                     "--partition_window", "1000", "--boot_cut", "200", "--cut_before_flash", "200")
+        self.assertEqual(result.returncode, 0, result.stdout[-2000:])
+        scheduled = float(re.search(r"(?m)^ *([\d.]+) .*order: schedule", result.stdout).group(1))
+        divided = float(re.search(r"(?m)^ *([\d.]+) .*falls in two", result.stdout).group(1))
+        self.assertTrue(scheduled < divided < scheduled + 20)
+        self.assertRegex(result.stdout, r"(?m)^  node-\d+ .*F!")
 
     def test_wrong_use(self):
         for arguments in (("--sed", "3"), ("--seed",), ("--seed", "x"), ("--nodes", "1"), ("--boards", "9")):
