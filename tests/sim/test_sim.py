@@ -113,14 +113,18 @@ class Simulator(unittest.TestCase):
         self.assertEqual(starts[0][0], starts[1][0])
         self.assertNotEqual(starts[0][1], starts[1][1])
 
-    def test_faults_that_wait_for_their_moment(self):
-        result = sim("--quiet", "--chaos_s", "200", "--trace", "--countdown_s", "10", "--partition_countdown", "1000",
-                     "--partition_window", "1000", "--boot_cut", "200", "--cut_before_flash", "200")
+    def test_mesh_falls_in_two_in_the_countdown(self):
+        result = sim("--quiet", "--chaos_s", "100", "--trace", "--countdown_s", "10", "--partition_countdown", "1000")
         self.assertEqual(result.returncode, 0, result.stdout[-2000:])
         scheduled = float(re.search(r"(?m)^ *([\d.]+) .*order: schedule", result.stdout).group(1))
         divided = float(re.search(r"(?m)^ *([\d.]+) .*falls in two", result.stdout).group(1))
         self.assertTrue(scheduled < divided < scheduled + 20)
-        self.assertRegex(result.stdout, r"(?m)^  node-\d+ .*F!")
+
+    def test_power_is_lost_before_the_flash_and_after_the_boot(self):
+        for option, symbols in (("--cut_before_flash", "F!"), ("--boot_cut", "*u!")):
+            result = sim("--quiet", "--chaos_s", "200", option, "150")
+            self.assertEqual(result.returncode, 0, result.stdout)
+            self.assertIn(symbols, result.stdout)
 
     def test_wrong_use(self):
         for arguments in (("--sed", "3"), ("--seed",), ("--seed", "x"), ("--nodes", "1"), ("--boards", "9")):
