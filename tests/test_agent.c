@@ -773,6 +773,33 @@ static void test_forged_record_changes_nothing(void **state)
 	world_free(world);
 }
 
+/* A plain peer that was given senseless data under our name keeps it until we offer more. */
+static void test_outbids_what_others_say_of_it(void **state)
+{
+	struct world *world = chain(2, 27);
+	char *slice = malloc(65536), wanted[96];
+	struct text text;
+	const char *at;
+
+	(void)state;
+	world_run(world, 5000);
+	snprintf(slice, 65536,
+		"{\"stateSlice\":[{\"key\":\"%s\",\"value\":{\"mAuthor\":\"x\",\"mTtl\":5000,"
+		"\"mData\":null}}]}",
+		world_name(world, 0));
+	world_inject(world, 0, "lockstep_nodes", slice);
+	text_init(&text, slice, 65536);
+	agent_slice(world_agent(world, 0), world_now(world), "lockstep_nodes", &text);
+	snprintf(wanted, sizeof(wanted), "\"mAuthor\":\"%s\"", world_name(world, 0));
+	at = strstr(slice, wanted);
+	assert_non_null(at);
+	at = strstr(at, "xint64\":");
+	assert_non_null(at);
+	assert_in_range(strtoul(at + strlen("xint64\":"), NULL, 10), 5001, 5002);
+	free(slice);
+	world_free(world);
+}
+
 /* Whoever has the same gets an empty answer, everybody else the whole state. */
 static void test_answers_only_what_is_news(void **state)
 {
@@ -980,6 +1007,7 @@ int main(void)
 		cmocka_unit_test(test_two_operators_at_once),
 		cmocka_unit_test(test_scheduled_one_beats_the_lower_id),
 		cmocka_unit_test(test_forged_record_changes_nothing),
+		cmocka_unit_test(test_outbids_what_others_say_of_it),
 		cmocka_unit_test(test_answers_only_what_is_news),
 		cmocka_unit_test(test_countdown_is_always_answered),
 		cmocka_unit_test(test_single_slot_must_be_allowed),

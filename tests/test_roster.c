@@ -286,6 +286,36 @@ static void test_an_older_copy_is_outlived(void **state)
 	roster_free(&roster);
 }
 
+/* So must it be above that of what a stranger put into its place, whatever that is. */
+static void test_what_is_refused_is_outlived(void **state)
+{
+	static const char junk[] = "{\"record\":1}";
+	char envelope[ENVELOPE_SIZE], problem[160];
+	size_t size = make(envelope, "alpha", 2, 9, 0, "demo");
+	struct roster_offer offers[] = {
+		offer_of("alpha", junk, strlen(junk)), /* nothing that could be a record */
+		offer_of("alpha", envelope, size),     /* another key's */
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(offers); i++) {
+		struct roster roster;
+
+		roster_init(&roster);
+		assert_int_equal(roster_take(&roster, &offers[i], problem, sizeof(problem)),
+			i == 0 ? ROSTER_REFUSED : ROSTER_NEWS);
+		roster_free(&roster);
+		roster_init(&roster);
+		assert_int_equal(take(&roster, 1, 2, 5, NULL), ROSTER_NEWS);
+		offers[i].ttl_s = 2000;
+		assert_int_equal(
+			roster_take(&roster, &offers[i], problem, sizeof(problem)), ROSTER_REFUSED);
+		assert_true(roster_find(&roster, "alpha")->expires_ms > NOW_MS + 2000000);
+		assert_true(roster_find(&roster, "alpha")->record.incarnation == 2);
+		roster_free(&roster);
+	}
+}
+
 static bool keeps(const void *context, const char *name)
 {
 	return context != NULL && strcmp(context, name) == 0;
@@ -353,6 +383,7 @@ int main(void)
 		cmocka_unit_test(test_a_record_is_taken_as_it_came),
 		cmocka_unit_test(test_a_sound_envelope_in_the_wrong_place),
 		cmocka_unit_test(test_an_older_copy_is_outlived),
+		cmocka_unit_test(test_what_is_refused_is_outlived),
 		cmocka_unit_test(test_expiry),
 		cmocka_unit_test(test_the_roster_is_bounded),
 	};

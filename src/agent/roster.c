@@ -178,33 +178,35 @@ enum roster_news roster_take(
 	uint64_t expires_ms = expiry_of(offer);
 	struct record record;
 	struct usign_public key;
-	bool known, rekeyed;
-	int age;
+	enum roster_news news = ROSTER_REFUSED;
+	bool known, rekeyed = false;
+	int age = -1;
 
-	if (offer->envelope_size > ENVELOPE_SIZE_MAX) {
-		text_set(problem, capacity, "record is too long");
-		return ROSTER_REFUSED;
-	}
 	if (entry != NULL && roster_is_same(entry, offer)) {
 		if (expires_ms > entry->expires_ms)
 			entry->expires_ms = expires_ms;
 		return ROSTER_SAME;
 	}
-	if (!roster_open(offer, &record, &key, problem, capacity))
-		return ROSTER_REFUSED;
-	rekeyed = entry != NULL && !bytes_same_32(entry->key.key, key.key);
-	if (rekeyed && offer->pinned == NULL) {
-		text_set(problem, capacity, "name belongs to another key");
-		return ROSTER_REFUSED;
+	if (offer->envelope_size > ENVELOPE_SIZE_MAX) {
+		text_set(problem, capacity, "record is too long");
+	} else if (roster_open(offer, &record, &key, problem, capacity)) {
+		rekeyed = entry != NULL && !bytes_same_32(entry->key.key, key.key);
+		if (rekeyed && offer->pinned == NULL) {
+			text_set(problem, capacity, "name belongs to another key");
+		} else {
+			news = ROSTER_OLDER;
+			age = entry != NULL && !rekeyed
+				      ? record_compare_age(&record, &entry->record)
+				      : 1;
+		}
 	}
-	age = entry != NULL && !rekeyed ? record_compare_age(&record, &entry->record) : 1;
 	if (age == 0)
 		return ROSTER_SAME;
 	if (age < 0) {
-		/* A plain peer keeps what has the larger TTL: outlive the older copy. */
-		if (expires_ms >= entry->expires_ms)
+		/* A plain peer keeps what has the larger TTL, senseless or older: outlive it. */
+		if (entry != NULL && expires_ms >= entry->expires_ms)
 			entry->expires_ms = expires_ms + 1000;
-		return ROSTER_OLDER;
+		return news;
 	}
 	known = entry != NULL;
 	entry = put(roster, entry, offer->envelope, offer->envelope_size, &record, &key);

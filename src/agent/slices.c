@@ -201,7 +201,7 @@ const uint8_t *slices_pinned_key(const struct agent *agent, const char *name)
 
 /*
  * What the mesh says of ourselves is a rumour. If it is ours and newer than what we say (our memory
- * was lost), we go on above it; an older copy only tells which TTL to outbid.
+ * was lost), we go on above it; anything else only tells which TTL to outbid.
  */
 static void hear_of_ourselves(struct agent *agent, const struct roster_offer *offer)
 {
@@ -213,10 +213,9 @@ static void hear_of_ourselves(struct agent *agent, const struct roster_offer *of
 	if (own != NULL && roster_is_same(own, offer))
 		return;
 	usign_public_of(&ours, &agent->setup.node_key);
-	if (!roster_open(offer, &record, &key, problem, sizeof(problem)) ||
-		!bytes_same_32(key.key, ours.key))
-		return;
-	if (record.incarnation >= agent->journal.incarnation &&
+	if (roster_open(offer, &record, &key, problem, sizeof(problem)) &&
+		bytes_same_32(key.key, ours.key) &&
+		record.incarnation >= agent->journal.incarnation &&
 		record_compare_age(&record, &agent->published) > 0) {
 		agent->journal.incarnation = record.incarnation + 1;
 		agent->journal_due = true;
