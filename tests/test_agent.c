@@ -795,7 +795,7 @@ static void test_outbids_what_others_say_of_it(void **state)
 	assert_non_null(at);
 	at = strstr(at, "xint64\":");
 	assert_non_null(at);
-	assert_in_range(strtoul(at + strlen("xint64\":"), NULL, 10), 5001, 5002);
+	assert_in_range(strtoul(at + strlen("xint64\":"), NULL, 10), 5003, 5004);
 	free(slice);
 	world_free(world);
 }

@@ -205,7 +205,7 @@ enum roster_news roster_take(
 	if (age < 0) {
 		/* A plain peer keeps what has the larger TTL, senseless or older: outlive it. */
 		if (entry != NULL && expires_ms >= entry->expires_ms)
-			entry->expires_ms = expires_ms + 1000;
+			entry->expires_ms = expires_ms + (uint64_t)ROSTER_OUTBID_S * 1000;
 		return news;
 	}
 	known = entry != NULL;

@@ -19,6 +19,7 @@
 enum {
 	ROSTER_TTL_S = 2400,     /* of a fresh record, as shared-state's types have it */
 	ROSTER_TTL_MAX_S = 7200, /* what we believe of a peer's TTL */
+	ROSTER_OUTBID_S = 3,     /* plain peers count whole seconds, each from another moment on */
 };
 
 struct roster_entry {

@@ -224,7 +224,7 @@ static void hear_of_ourselves(struct agent *agent, const struct roster_offer *of
 	}
 	if (own != NULL && offer->ttl_s > ttl_left_s(own->expires_ms, agent->now_ms) &&
 		offer->ttl_s < ROSTER_TTL_MAX_S)
-		own->expires_ms = agent->now_ms + (uint64_t)(offer->ttl_s + 1) * 1000;
+		own->expires_ms = agent->now_ms + (uint64_t)(offer->ttl_s + ROSTER_OUTBID_S) * 1000;
 }
 
 static void take_nodes(struct agent *agent, const struct event *event)
