@@ -160,7 +160,7 @@ char *plain_slice(struct world *world, struct node *node, const char *type, size
 static bool exchange(struct world *world, struct node *node, uint32_t number, const char *type)
 {
 	struct peer *peer = &node->peers[number];
-	uint64_t handshake_us, data_us;
+	uint64_t handshake_us, data_us = 0;
 	struct happening *push;
 
 	if (!net_can_connect(world, node, peer))
