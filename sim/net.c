@@ -46,7 +46,7 @@ bool net_can_talk(const struct world *world, const struct node *from, const stru
 }
 
 /* A connection needs both directions. */
-bool net_can_connect(const struct world *world, const struct node *node, const struct peer *peer)
+static bool can_connect(const struct world *world, const struct node *node, const struct peer *peer)
 {
 	const struct node *other = &world->nodes[peer->node];
 
@@ -71,7 +71,7 @@ static uint32_t hops_to(const struct world *world, const struct node *from, uint
 				const struct peer *peer = &world->nodes[i].peers[j];
 
 				if (hops[peer->node] != 0 ||
-					!net_can_connect(world, &world->nodes[i], peer))
+					!can_connect(world, &world->nodes[i], peer))
 					continue;
 				hops[peer->node] = (uint8_t)(round + 1);
 				more = true;
@@ -96,7 +96,7 @@ static uint64_t one_way_us(struct world *world)
 }
 
 /* TCP hides losses as delays, until it gives up. */
-bool net_transfer_us(struct world *world, uint32_t packets, uint64_t *us)
+static bool transfer_us(struct world *world, uint32_t packets, uint64_t *us)
 {
 	uint64_t wait_us = RETRANSMIT_MS * WORLD_US;
 
@@ -111,6 +111,16 @@ bool net_transfer_us(struct world *world, uint32_t packets, uint64_t *us)
 		}
 	}
 	return *us < EXCHANGE_DEADLINE_MS * WORLD_US;
+}
+
+bool net_can_connect(const struct world *world, const struct node *node, const struct peer *peer)
+{
+	return can_connect(world, node, peer);
+}
+
+bool net_transfer_us(struct world *world, uint32_t packets, uint64_t *us)
+{
+	return transfer_us(world, packets, us);
 }
 
 /* ---- hellos ---- */
@@ -206,7 +216,7 @@ static void straggle(struct world *world, struct node *node, const struct action
 
 	push->boot = 0;
 	push->peer = peer->number;
-	push->rtt_ms = EXCHANGE_DEADLINE_MS;
+	push->rtt_ms = 2 * world->options.latency_ms; /* its handshake went well */
 	push->type = action->exchange.type;
 	push->data = slice_of(
 		world, node, action->exchange.neighbour, push->type, NULL, &push->data_size);
@@ -220,9 +230,9 @@ void net_exchange(struct world *world, struct node *node, const struct action *a
 	struct happening *push;
 
 	ensure(number < node->peer_count);
-	if (!net_can_connect(world, node, peer) || !net_transfer_us(world, 2, &handshake_us) ||
-		!net_transfer_us(world, 3, &data_us)) {
-		if (net_can_connect(world, node, peer) &&
+	if (!can_connect(world, node, peer) || !transfer_us(world, 2, &handshake_us) ||
+		!transfer_us(world, 3, &data_us)) {
+		if (can_connect(world, node, peer) &&
 			world_strikes(world, world->options.straggler))
 			straggle(world, node, action);
 		exchange_over(world, EXCHANGE_DEADLINE_MS * WORLD_US, node, number,
@@ -291,7 +301,7 @@ void net_pushed(struct world *world, const struct happening *push)
 	}
 	if (world_strikes(world, world->options.replay))
 		replay_later(world, push);
-	if (!net_can_connect(world, asker, &asker->peers[peer->number])) {
+	if (!can_connect(world, asker, &asker->peers[peer->number])) {
 		if (asker->boot == push->peer_boot)
 			exchange_over(world, EXCHANGE_DEADLINE_MS * WORLD_US, asker, peer->number,
 				push->type, false);
@@ -300,7 +310,7 @@ void net_pushed(struct world *world, const struct happening *push)
 	merge(world, node, push->peer, push);
 	if (!node_runs(asker) || asker->boot != push->peer_boot)
 		return;
-	if (!node_runs(node) || !net_transfer_us(world, 1, &back_us)) {
+	if (!node_runs(node) || !transfer_us(world, 1, &back_us)) {
 		exchange_over(world, EXCHANGE_DEADLINE_MS * WORLD_US, asker, peer->number,
 			push->type, false);
 		return;
@@ -341,7 +351,7 @@ static struct node *resolve(
 		return node;
 	if (source->peer < LIMITS_NEIGHBOURS_MAX) {
 		if (source->peer >= node->peer_count ||
-			!net_can_connect(world, node, &node->peers[source->peer]))
+			!can_connect(world, node, &node->peers[source->peer]))
 			return NULL;
 		number = node->peers[source->peer].node;
 	} else {
@@ -352,7 +362,7 @@ static struct node *resolve(
 		if (hops == 0)
 			return NULL;
 	}
-	if (!net_transfer_us(world, 2 * hops, us))
+	if (!transfer_us(world, 2 * hops, us))
 		return NULL;
 	return &world->nodes[number];
 }

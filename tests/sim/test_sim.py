@@ -18,7 +18,8 @@ def sim(*arguments):
 
 class Simulator(unittest.TestCase):
     def test_same_seed_is_the_same_run_to_the_byte(self):
-        for arguments in (("--seed", "3", "--trace"), ("--seed", "12", "--trace", "--nodes", "5")):
+        for arguments in (("--seed", "3", "--trace"), ("--seed", "12", "--trace", "--nodes", "5"),
+                          ("--seed", "5", "--trace", "--nodes", "6", "--plain", "300", "--meddler", "100")):
             first, second = sim(*arguments), sim(*arguments)
             self.assertEqual(first.returncode, 0, first.stdout[-2000:])
             self.assertEqual(first.stdout, second.stdout)
