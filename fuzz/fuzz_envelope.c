@@ -13,7 +13,7 @@
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 {
 	char problem[LIMITS_MESSAGE_SIZE + 1];
-	struct roster_offer offer = {
+	struct notice_offer offer = {
 		.mesh = FUZZ_MESH,
 		.name = "node2",
 		.envelope = (const char *)bytes,
@@ -27,13 +27,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 
 	roster_init(&roster);
 	problem[0] = '\0';
-	news = roster_take(&roster, &offer, problem, sizeof(problem));
+	news = roster_take(&roster, roster_find(&roster, offer.name), &offer, problem, sizeof(problem));
 	assert(news == ROSTER_NEWS || news == ROSTER_REFUSED);
 	assert((news == ROSTER_NEWS) == (roster.count == 1));
 	assert(news == ROSTER_NEWS || problem[0] != '\0');
 	/* Only the key that is pinned speaks for a name. */
 	offer.pinned = fuzz_public(FUZZ_STRANGER)->key;
-	news = roster_take(&roster, &offer, problem, sizeof(problem));
+	news = roster_take(&roster, roster_find(&roster, offer.name), &offer, problem, sizeof(problem));
 	assert(news != ROSTER_NEWS);
 	roster_free(&roster);
 	return 0;

@@ -57,7 +57,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 {
 	char problem[LIMITS_MESSAGE_SIZE + 1];
 	char *text = fuzz_string(bytes, size), *envelope, *exact;
-	struct roster_offer offer = { .mesh = FUZZ_MESH, .name = "node2", .ttl_s = 10 };
+	struct notice_offer offer = { .mesh = FUZZ_MESH, .name = "node2", .ttl_s = 10 };
 	struct roster roster;
 	enum roster_news news;
 
@@ -65,16 +65,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 	exact = fuzz_copy(envelope, offer.envelope_size);
 	offer.envelope = exact;
 	roster_init(&roster);
-	news = roster_take(&roster, &offer, problem, sizeof(problem));
+	news = roster_take(&roster, roster_find(&roster, offer.name), &offer, problem, sizeof(problem));
 	if (news == ROSTER_NEWS) {
-		check_record(&roster.entries[0]->record);
+		check_record(&roster_newest(&roster)->notice->record);
 		give_to_agent(exact, offer.envelope_size);
 		/* Once more is no news, and no other key takes the name. */
-		assert(roster_take(&roster, &offer, problem, sizeof(problem)) == ROSTER_SAME);
+		assert(roster_take(&roster, roster_find(&roster, offer.name), &offer, problem, sizeof(problem)) == ROSTER_SAME);
 		free(envelope);
 		envelope = fuzz_envelope(FUZZ_STRANGER, text, size, &offer.envelope_size);
 		offer.envelope = envelope;
-		assert(roster_take(&roster, &offer, problem, sizeof(problem)) == ROSTER_REFUSED);
+		assert(roster_take(&roster, roster_find(&roster, offer.name), &offer, problem, sizeof(problem)) == ROSTER_REFUSED);
 	}
 	roster_free(&roster);
 	free(exact);

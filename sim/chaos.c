@@ -115,6 +115,7 @@ static void jump(struct world *world, struct node *node, uint32_t most_ms)
 	trace_symbol(node, 'j');
 	world->jumped_us = world->now_us;
 	node->clock_base_ms += any(world, most_ms);
+	node->wake_us = world->now_us; /* what was due is due now */
 	node_wake(world, node);
 }
 

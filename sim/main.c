@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "sim/codec.h"
 #include "sim/meshes.h"
 #include "sim/shrink.h"
 #include "sim/world.h"
@@ -19,6 +20,8 @@ static const char usage[] =
 	"  --count N   so many seeds from there (1)\n"
 	"  --mesh FILE the mesh of one of the lab's topology files (lab/meshes)\n"
 	"  --quiet     nothing breaks but what the options say\n"
+	"  --once      one upgrade and no more, timed\n"
+	"  --shared    nodes read records by reference: for large meshes without forgers\n"
 	"  --trace     tell everything that happens\n"
 	"  --json      as JSON, one document a line\n"
 	"  --shrink    of a run that breaks something: find a smaller one that breaks the same\n"
@@ -33,7 +36,7 @@ enum {
 
 struct run {
 	uint64_t seed, count, runs;
-	bool trace, json, quiet, shrink;
+	bool trace, json, quiet, once, shared, shrink;
 	const char *mesh_file; /* NULL if none */
 	struct mesh mesh;
 	uint32_t set_count;
@@ -77,6 +80,21 @@ static void read_mesh(struct run *run, const char *path)
 	run->mesh_file = path;
 }
 
+static bool read_flag(struct run *run, const char *name)
+{
+	const struct {
+		const char *name;
+		bool *flag;
+	} flags[] = { { "trace", &run->trace }, { "json", &run->json }, { "quiet", &run->quiet },
+		{ "once", &run->once }, { "shared", &run->shared }, { "shrink", &run->shrink } };
+
+	for (size_t i = 0; i < sizeof(flags) / sizeof(flags[0]); i++) {
+		if (strcmp(flags[i].name, name) == 0)
+			return *flags[i].flag = true;
+	}
+	return false;
+}
+
 static void read_arguments(struct run *run, int argc, char **argv)
 {
 	struct options any;
@@ -87,12 +105,7 @@ static void read_arguments(struct run *run, int argc, char **argv)
 
 		if (strcmp(name, "help") == 0 || strcmp(argv[i], "-h") == 0)
 			help();
-		run->trace |= strcmp(name, "trace") == 0;
-		run->json |= strcmp(name, "json") == 0;
-		run->quiet |= strcmp(name, "quiet") == 0;
-		run->shrink |= strcmp(name, "shrink") == 0;
-		if (strcmp(name, "trace") == 0 || strcmp(name, "json") == 0 ||
-			strcmp(name, "quiet") == 0 || strcmp(name, "shrink") == 0)
+		if (read_flag(run, name))
 			continue;
 		if (strcmp(name, "mesh") == 0 && i + 1 < argc) {
 			read_mesh(run, argv[++i]);
@@ -149,10 +162,13 @@ static bool run_seed(const struct run *run, uint64_t seed)
 	make_options(run, seed, &options);
 	if (run->shrink && shrink_options(&options, (uint32_t)run->runs))
 		trace = true;
+	if (run->shared && options.forger > 0)
+		wrong("nothing can be forged with --shared, but there is", "--forger");
+	codec_share(run->shared);
 	world_open(world, &options);
 	world->log = trace ? stdout : NULL;
 	world->json = run->json;
-	good = world_run(world);
+	good = run->once ? world_run_once(world) : world_run(world);
 	if (!good) {
 		printf("seed %" PRIu64 ": %s\n  replay: lockstep-sim ", options.seed,
 			world->breach);
@@ -167,6 +183,7 @@ static bool run_seed(const struct run *run, uint64_t seed)
 	}
 	world_close(world);
 	free(world);
+	codec_share(false);
 	return good;
 }
 

@@ -193,16 +193,16 @@ static char *slice_of(struct world *world, struct node *node, uint32_t peer, con
 
 	if (node->plain != NULL)
 		return plain_slice(world, node, type, size);
-	for (unsigned pass = 0; pass < 2; pass++) {
-		data = pass == 0 ? NULL : malloc(*size + 1);
-		ensure(pass == 0 || data != NULL);
-		text_init(&text, data, pass == 0 ? 0 : *size + 1);
-		if (push != NULL)
-			agent_answer(node->agent, now_ms, type, push->data, push->data_size, &text);
-		else
-			agent_slice_for(node->agent, now_ms, peer, type, &text);
-		*size = text.size;
-	}
+	text_init(&text, world->scratch, WORLD_SLICE_CAPACITY);
+	if (push != NULL)
+		agent_answer(node->agent, now_ms, type, push->data, push->data_size, &text);
+	else
+		agent_slice_for(node->agent, now_ms, peer, type, &text);
+	ensure(!text_cut(&text));
+	data = malloc(text.size + 1);
+	ensure(data != NULL);
+	memcpy(data, text.buffer, text.size + 1);
+	*size = text.size;
 	return data;
 }
 

@@ -92,7 +92,7 @@ void node_stop_daemon(struct node *node)
 	}
 	node->agent = NULL;
 	node->boot++;
-	node->wake_us = UINT64_MAX;
+	node->wake_us = node->planned_us = UINT64_MAX;
 	for (uint32_t i = 0; i < node->peer_count; i++)
 		node->peers[i].heard.now = false;
 }
@@ -267,7 +267,7 @@ void node_step(struct world *world, struct node *node, const struct event *event
 		node_wake(world, node);
 }
 
-/* Old ones are left in the queue and find that it is not their time. */
+/* One wake-up waits in the queue; if it turns out to be too early, it is planned anew. */
 void node_wake(struct world *world, struct node *node)
 {
 	uint64_t after_us = node->wake_us > world->now_us ? node->wake_us - world->now_us : 0;
@@ -278,5 +278,8 @@ void node_wake(struct world *world, struct node *node)
 		after_us = 50;
 		node->wake_us = world->now_us + after_us;
 	}
+	if (node->planned_us <= node->wake_us)
+		return;
+	node->planned_us = node->wake_us;
 	(void)world_plan(world, after_us, HAPPENS_WAKE, node->number);
 }

@@ -42,8 +42,13 @@ static void wake(struct world *world, struct node *node)
 {
 	const struct event tick = { .kind = EVENT_TICK };
 
+	if (world->now_us < node->planned_us)
+		return; /* an older one */
+	node->planned_us = UINT64_MAX;
 	if (node->wake_us <= world->now_us)
 		node_step(world, node, &tick);
+	else
+		node_wake(world, node);
 }
 
 static void happen(struct world *world, const struct happening *happening)
@@ -167,7 +172,7 @@ static void make_node(struct world *world, uint32_t number)
 	}
 	setup->release_threshold = 2;
 	node->boot = 1;
-	node->wake_us = UINT64_MAX;
+	node->wake_us = node->planned_us = UINT64_MAX;
 	node->slots = world_strikes(world, options->single_slot) ? 1 : 2;
 	node->running = node->stable = 1;
 	node->fate = (struct firmware_fate){ true, true, true, true };
@@ -218,10 +223,11 @@ void world_open(struct world *world, const struct options *options)
 	world->nodes = calloc(options->nodes, sizeof(*world->nodes));
 	world->side = calloc(options->nodes, sizeof(*world->side));
 	world->actions = malloc(sizeof(*world->actions));
+	world->scratch = malloc(WORLD_SLICE_CAPACITY);
 	world->releases = calloc(WORLD_RELEASES_MAX, sizeof(*world->releases));
 	world->orders = calloc(WORLD_ORDERS_MAX, sizeof(*world->orders));
 	ensure(world->nodes != NULL && world->side != NULL && world->actions != NULL &&
-		world->releases != NULL && world->orders != NULL);
+		world->scratch != NULL && world->releases != NULL && world->orders != NULL);
 	queue_init(&world->queue);
 	for (uint32_t i = 0; i < 2; i++) {
 		key_from(&world->release_keys[i], 1, options->seed, i);
@@ -284,6 +290,7 @@ void world_close(struct world *world)
 	free(world->nodes);
 	free(world->side);
 	free(world->actions);
+	free(world->scratch);
 	free(world->releases);
 	free(world->orders);
 	free(world->links);
@@ -364,5 +371,32 @@ bool world_run(struct world *world)
 		check_peace(world);
 	if (world->breach[0] == '\0')
 		run_next_upgrade(world);
+	return world->breach[0] == '\0';
+}
+
+static bool knows_all(struct world *world)
+{
+	for (uint32_t i = 0; i < world->node_count; i++) {
+		if (world->nodes[i].agent == NULL ||
+			agent_digest(world->nodes[i].agent) != agent_digest(world->nodes[0].agent))
+			return false;
+	}
+	return true;
+}
+
+bool world_run_once(struct world *world)
+{
+	uint32_t release = world->release_count + 1, waited_s = 0;
+
+	for (uint32_t i = 0; i < world->operator_count; i++)
+		operator_stop(&world->operators[i]);
+	while (world->breach[0] == '\0' && waited_s++ < LAST_PATIENCE_S && !knows_all(world))
+		world_pass(world, WORLD_S);
+	operator_begin(world, 0, 0, 1);
+	while (world->breach[0] == '\0' && waited_s++ < LAST_PATIENCE_S &&
+		!operator_is_done(&world->operators[0]))
+		world_pass(world, WORLD_S);
+	if (world->breach[0] == '\0')
+		check_next(world, release);
 	return world->breach[0] == '\0';
 }

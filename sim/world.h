@@ -21,6 +21,8 @@
  *   stranger.c   who writes into shared-state what he likes
  *   meshes.c     meshes of the lab's topology files
  *   shrink.c     a smaller run that breaks the same
+ *   crypto.c     signatures, each verified once
+ *   codec.c      records, each read once, if so wanted
  */
 #include <stdarg.h>
 #include <stdbool.h>
@@ -42,6 +44,7 @@ enum {
 	WORLD_OPERATORS_MAX = 2,
 	WORLD_ORDERS_MAX = 512,
 	WORLD_OVERHEARD_MAX = 8,
+	WORLD_SLICE_CAPACITY = LIMITS_SLICE_SIZE + 1,
 	WORLD_NONE = UINT32_MAX,
 };
 
@@ -94,9 +97,9 @@ struct node {
 	uint32_t number;
 	char name[16];
 	struct agent_setup setup;
-	struct agent *agent; /* NULL while no daemon runs */
-	uint32_t boot;       /* counts daemons; what belongs to an older one is dropped */
-	uint64_t wake_us;
+	struct agent *agent;          /* NULL while no daemon runs */
+	uint32_t boot;                /* counts daemons; what belongs to an older one is dropped */
+	uint64_t wake_us, planned_us; /* when it wants to be called, and when it will be */
 
 	uint32_t peer_count;
 	struct peer *peers;  /* owned */
@@ -181,6 +184,7 @@ struct world {
 	uint32_t node_count;
 	struct node *nodes; /* owned */
 	struct actions *actions;
+	char *scratch;      /* owned; a slice is written here */
 	bool chaos;         /* things may break now */
 	uint64_t jumped_us; /* when a clock last jumped */
 	bool partitioned;
@@ -216,6 +220,9 @@ void world_open(struct world *world, const struct options *options);
 void world_close(struct world *world);
 /* Chaos, then peace, then one more upgrade. True if nothing was broken. */
 bool world_run(struct world *world);
+/* One upgrade of a mesh in which only what the options say breaks, from the first boot until
+ * everybody has kept the new firmware. True if nothing was broken. */
+bool world_run_once(struct world *world);
 /* Lets so much time pass, or less if something breaks. */
 void world_pass(struct world *world, uint64_t us);
 

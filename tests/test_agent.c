@@ -475,7 +475,7 @@ static void test_countdown_that_does_not_age(void **state)
 	assert_true(world_until_state(world, STATE_UPGRADE_SCHEDULED, 1000));
 	world_run(world, COUNTDOWN_MS / 2);
 	text_init(&text, message, 65536);
-	agent_slice(world_agent(world, 4), world_now(world), "lockstep_orders", &text);
+	agent_answer(world_agent(world, 4), world_now(world), "lockstep_orders", "", 0, &text);
 	hops = strstr(message, "\"hops\":4,\"remaining_ms\":");
 	assert_non_null(hops);
 	rest = strdup(strchr(hops, '}'));
@@ -753,7 +753,7 @@ static void test_forged_record_changes_nothing(void **state)
 	assert_true(world_until_state(world, STATE_UPGRADE_READY, PATIENCE_MS));
 	world_run(world, 2000);
 	text_init(&text, slice, 65536);
-	agent_slice(world_agent(world, 2), world_now(world), "lockstep_nodes", &text);
+	agent_answer(world_agent(world, 2), world_now(world), "lockstep_nodes", "", 0, &text);
 	text_init(&text, before, 65536);
 	agent_view_mesh(world_agent(world, 0), world_now(world), &text);
 	/* node3's record, with a word of node2 changed in it. */
@@ -789,7 +789,7 @@ static void test_outbids_what_others_say_of_it(void **state)
 		world_name(world, 0));
 	world_inject(world, 0, "lockstep_nodes", slice);
 	text_init(&text, slice, 65536);
-	agent_slice(world_agent(world, 0), world_now(world), "lockstep_nodes", &text);
+	agent_answer(world_agent(world, 0), world_now(world), "lockstep_nodes", "", 0, &text);
 	snprintf(wanted, sizeof(wanted), "\"mAuthor\":\"%s\"", world_name(world, 0));
 	at = strstr(slice, wanted);
 	assert_non_null(at);
@@ -800,63 +800,107 @@ static void test_outbids_what_others_say_of_it(void **state)
 	world_free(world);
 }
 
-/* Whoever has the same gets an empty answer, everybody else the whole state. */
+static const char nobody[] = "{\"stateSlice\":[]}";
+
+/* What node `from` opens an exchange with `to` with; `answer` is what that one says. */
+static void talk(struct world *world, uint32_t from, uint32_t to, const char *type, char *message,
+	char *answer)
+{
+	struct text text;
+
+	text_init(&text, message, 65536);
+	agent_slice_for(world_agent(world, from), world_now(world), to, type, &text);
+	text_init(&text, answer, 65536);
+	agent_answer(
+		world_agent(world, to), world_now(world), type, message, strlen(message), &text);
+}
+
+static size_t entries_of(const char *message)
+{
+	size_t count = 0;
+
+	while ((message = strstr(message, "\"mAuthor\"")) != NULL) {
+		count++;
+		message++;
+	}
+	return count;
+}
+
+/* Who brings news wants nothing back; who asks gets the parts that differ; a plain peer gets all.
+ */
 static void test_answers_only_what_is_news(void **state)
 {
-	static const char empty[] = "{\"stateSlice\":[]}";
-	static const char plain[] = "{\"stateSlice\":[]}";
 	static const char type[] = "lockstep_nodes";
 	struct world *world = chain(3, 28);
-	char *whole = malloc(65536), *answer = malloc(65536), message[256];
+	char *message = malloc(65536), *answer = malloc(65536), *at;
 	struct text text;
 
 	(void)state;
 	/* Long enough for the links to be measured, and told to all. */
 	world_run(world, 60000);
-	text_init(&text, message, sizeof(message));
-	agent_slice_for(world_agent(world, 0), world_now(world), 1, type, &text);
-	assert_non_null(strstr(message, "[],\"lockstep\":\""));
-	text_init(&text, whole, 65536);
-	agent_slice(world_agent(world, 1), world_now(world), type, &text);
-	assert_true(text.size > 500);
+	talk(world, 0, 1, type, message, answer);
+	/* The last exchange asked, and so does this one: with the roster's digest, in parts. */
+	at = strstr(message, "[],\"lockstep\":\"");
+	assert_non_null(at);
+	at += strlen("[],\"lockstep\":\"");
+	assert_int_equal(strcspn(at, "\""), 344);
+	assert_string_equal(answer, nobody);
 
+	/* One part is another: those records of it are told, at most all three. */
+	for (size_t i = 0; i < 344 - 2; i++) {
+		char before = at[i];
+		size_t entries;
+
+		at[i] = before == 'A' ? 'B' : 'A';
+		text_init(&text, answer, 65536);
+		agent_answer(world_agent(world, 1), world_now(world), type, message,
+			strlen(message), &text);
+		entries = entries_of(answer);
+		assert_in_range(entries, 0, 2);
+		at[i] = before;
+	}
+	/* All parts are. */
+	memset(at, 'A', 340);
 	text_init(&text, answer, 65536);
 	agent_answer(
 		world_agent(world, 1), world_now(world), type, message, strlen(message), &text);
-	assert_string_equal(answer, empty);
-	/* One digit is another: they differ. */
-	message[strlen(message) - 3] = message[strlen(message) - 3] == '0' ? '1' : '0';
+	assert_int_equal(entries_of(answer), 3);
+
+	/* Nothing is wanted; and what is no digest counts as that. */
 	text_init(&text, answer, 65536);
+	at[0] = '"';
+	at[1] = '}';
+	at[2] = '\0';
 	agent_answer(
 		world_agent(world, 1), world_now(world), type, message, strlen(message), &text);
-	assert_string_equal(answer, whole);
+	assert_string_equal(answer, nobody);
 	/* A plain peer says nothing of it. */
 	text_init(&text, answer, 65536);
-	agent_answer(world_agent(world, 1), world_now(world), type, plain, strlen(plain), &text);
-	assert_string_equal(answer, whole);
-	free(whole);
+	agent_answer(world_agent(world, 1), world_now(world), type, nobody, strlen(nobody), &text);
+	assert_int_equal(entries_of(answer), 3);
+	free(message);
 	free(answer);
 	world_free(world);
 }
 
-/* While a countdown runs, nobody is told that there is nothing new. */
+/* A neighbour that knows all orders hears of those that still count down, and of nothing else. */
 static void test_countdown_is_always_answered(void **state)
 {
+	static const char type[] = "lockstep_orders";
 	struct world *world = chain(2, 29);
-	char *message = malloc(65536);
-	struct text text;
+	char *message = malloc(65536), *answer = malloc(65536);
 
 	(void)state;
 	start(world, &(struct world_start){ .release = 2, .confirm = ORDER_CONFIRM_AUTO });
 	assert_true(world_until_state(world, STATE_UPGRADE_READY, PATIENCE_MS));
-	text_init(&text, message, 65536);
-	agent_slice_for(world_agent(world, 0), world_now(world), 1, "lockstep_orders", &text);
-	assert_non_null(strstr(message, "\"lockstep\":"));
+	talk(world, 0, 1, type, message, answer);
+	assert_string_equal(answer, nobody);
 	assert_int_equal(world_schedule(world, 0, 0, 30000, WINDOW_S), REASON_NONE);
 	world_run(world, 2000);
-	text_init(&text, message, 65536);
-	agent_slice_for(world_agent(world, 0), world_now(world), 1, "lockstep_orders", &text);
-	assert_null(strstr(message, "],\"lockstep\":"));
+	talk(world, 1, 0, type, message, answer);
+	assert_int_equal(entries_of(answer), 1);
+	assert_non_null(strstr(answer, "\"remaining_ms\":"));
+	free(answer);
 	free(message);
 	world_free(world);
 }

@@ -77,7 +77,7 @@ static void test_an_order_is_kept_as_it_was_signed(void **state)
 	assert_memory_equal(slot->id, id, sizeof(id));
 	assert_ptr_equal(book_find(&book, id), slot);
 	assert_true(slot->came_ms == NOW_MS);
-	assert_int_equal(slot->from, UINT32_MAX);
+	assert_int_equal(slot->had, 0);
 	assert_false(slot->countdown_known);
 	assert_true(slot->ttl_floor_s == BOOK_TTL_S);
 	id[31] ^= 1;

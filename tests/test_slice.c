@@ -248,30 +248,42 @@ static void test_half_a_million_brackets(void **state)
 	free(text);
 }
 
-/* A message, and the digest that is read beside its list. */
+/* A message, and the digest that is read beside its list; NULL if there is none. */
 static void test_digest(void **state)
 {
 	static const struct {
 		const char *message, *digest;
 	} cases[] = {
-		{ "{\"stateSlice\":[]}", "" },
+		{ "{\"stateSlice\":[]}", NULL },
 		{ "{\"stateSlice\":[],\"lockstep\":\"0123456789abcdef\"}", "0123456789abcdef" },
 		{ "{\"lockstep\":\"0123456789abcdef\",\"stateSlice\":[" GOOD "]}",
 			"0123456789abcdef" },
-		{ "{\"stateSlice\":[],\"lockstep\":\"0123456789abcdef0\"}", "" },
 		{ "{\"stateSlice\":[],\"lockstep\":\"\"}", "" },
-		{ "{\"stateSlice\":[],\"lockstep\":12}", "" },
-		{ "{\"stateSlice\":[],\"lockstep\":null}", "" },
-		{ "{\"stateSlice\":7,\"lockstep\":\"0123456789abcdef\"}", "" },
-		{ "{\"stateSlice\":[],\"lockstep\":\"0123456789abcdef\"", "" },
+		{ "{\"stateSlice\":[],\"lockstep\":12}", NULL },
+		{ "{\"stateSlice\":[],\"lockstep\":null}", NULL },
+		{ "{\"stateSlice\":7,\"lockstep\":\"0123456789abcdef\"}", NULL },
+		{ "{\"stateSlice\":[],\"lockstep\":\"0123456789abcdef\"", NULL },
 	};
+	char longest[512], digest[SLICE_DIGEST_SIZE + 2];
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(cases); i++) {
 		struct slice_reader reader;
 
 		slice_reader_init(&reader, cases[i].message, strlen(cases[i].message));
-		assert_string_equal(reader.digest, cases[i].digest);
+		assert_int_equal(reader.has_digest, cases[i].digest != NULL);
+		if (cases[i].digest != NULL)
+			assert_string_equal(reader.digest, cases[i].digest);
+	}
+	for (size_t size = SLICE_DIGEST_SIZE; size <= SLICE_DIGEST_SIZE + 1; size++) {
+		struct slice_reader reader;
+
+		memset(digest, 'A', size);
+		digest[size] = '\0';
+		snprintf(longest, sizeof(longest), "{\"stateSlice\":[],\"lockstep\":\"%s\"}", digest);
+		slice_reader_init(&reader, longest, strlen(longest));
+		assert_int_equal(reader.has_digest, size == SLICE_DIGEST_SIZE);
+		assert_false(reader.bad);
 	}
 }
 

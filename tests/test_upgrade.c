@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "base/prng.h"
 #include "core/upgrade.h"
 
 #define COUNT(rows) (sizeof(rows) / sizeof((rows)[0]))
@@ -119,18 +120,19 @@ static void build(
 static struct count_case {
 	const char *name;
 	const char *wave;
-	struct upgrade_count count; /* participants, needed, ready, scheduled, past, … */
+	uint32_t all[3];      /* participants, needed, asked */
+	uint32_t marked[9];   /* ready, scheduled, past, running, healthy, confirmed, back, … */
 } count_cases[] = {
-	{ "count: nobody seen", "...", { 3, 3, 0, 0, 0, 0, 0, 0, 0, 3, 0 } },
-	{ "count: on the way", "udr", { 3, 3, 1, 0, 0, 0, 0, 0, 0, 3, 0 } },
-	{ "count: scheduled", "sss", { 3, 3, 3, 3, 0, 0, 0, 0, 0, 3, 0 } },
-	{ "count: scheduled otherwise", "sSS", { 3, 3, 3, 1, 0, 0, 0, 0, 0, 3, 0 } },
-	{ "count: flashing went through scheduled", "ff", { 2, 2, 2, 2, 2, 0, 0, 0, 0, 2, 0 } },
-	{ "count: one of each after the flash", "fphc", { 4, 4, 4, 4, 4, 3, 2, 1, 0, 4, 3 } },
-	{ "count: back is not past", "vh", { 2, 2, 1, 1, 1, 1, 1, 0, 1, 2, 1 } },
-	{ "count: aborted is nothing", "aa", { 2, 2, 0, 0, 0, 0, 0, 0, 0, 2, 0 } },
-	{ "count: another upgrade is nothing", "xXh", { 3, 3, 1, 1, 1, 1, 1, 0, 0, 3, 1 } },
-	{ "count: other waves do not count", "h|hcc", { 1, 1, 1, 1, 1, 1, 1, 0, 0, 1, 1 } },
+	{ "count: nobody seen", "...", { 3, 3, 3 }, { 0 } },
+	{ "count: on the way", "udr", { 3, 3, 3 }, { 1 } },
+	{ "count: scheduled", "sss", { 3, 3, 3 }, { 3, 3 } },
+	{ "count: scheduled otherwise", "sSS", { 3, 3, 3 }, { 3, 1 } },
+	{ "count: flashing went through scheduled", "ff", { 2, 2, 2 }, { 2, 2, 2 } },
+	{ "count: one of each after the flash", "fphc", { 4, 4, 4 }, { 4, 4, 4, 3, 2, 1, 0, 3 } },
+	{ "count: back is not past", "vh", { 2, 2, 2 }, { 1, 1, 1, 1, 1, 0, 1, 1 } },
+	{ "count: aborted is nothing", "aa", { 2, 2, 2 }, { 0 } },
+	{ "count: another upgrade is nothing", "xXh", { 3, 3, 3 }, { 1, 1, 1, 1, 1, 0, 0, 1 } },
+	{ "count: other waves are only seen", "h|hc.", { 1, 1, 1 }, { 1, 1, 1, 1, 1, 0, 0, 1, 2 } },
 };
 
 static void test_count(void **state)
@@ -142,7 +144,43 @@ static void test_count(void **state)
 	build(&mesh, c->wave, 100, ORDER_ATOMIC, -1);
 	memset(&count, 0x5a, sizeof(count));
 	upgrade_count(&count, &mesh.question, mesh.seen);
-	assert_memory_equal(&count, &c->count, sizeof(count));
+	assert_int_equal(count.participants, c->all[0]);
+	assert_int_equal(count.needed, c->all[1]);
+	assert_int_equal(count.asked, c->all[2]);
+	assert_memory_equal(count.marked, c->marked, sizeof(count.marked));
+}
+
+/* Kept up with each record, the count is what counting all anew gives. */
+static void test_count_is_kept_up(void **state)
+{
+	static const char signs[] = ".udrsSfphcvaxX";
+	static const char base[] = "sssss|sss";
+	struct prng prng;
+
+	(void)state;
+	prng_init(&prng, 7);
+	for (int round = 0; round < 200; round++) {
+		char before[sizeof(base)], now[sizeof(base)];
+		struct mesh old, new;
+		struct upgrade_count kept, anew;
+
+		for (size_t i = 0; i < sizeof(base); i++) {
+			before[i] = now[i] = base[i];
+			if (base[i] != 's')
+				continue;
+			before[i] = signs[prng_below(&prng, sizeof(signs) - 1)];
+			now[i] = signs[prng_below(&prng, sizeof(signs) - 1)];
+		}
+		build(&old, before, 80, ORDER_ATOMIC, round % 3 - 1);
+		build(&new, now, 80, ORDER_ATOMIC, round % 3 - 1);
+		upgrade_count(&kept, &old.question, old.seen);
+		upgrade_count(&anew, &new.question, new.seen);
+		for (uint32_t i = 0; i < new.start.participant_count; i++)
+			upgrade_count_change(&kept,
+				upgrade_marks(&old.question, i, old.seen[i], true),
+				upgrade_marks(&new.question, i, new.seen[i], true));
+		assert_memory_equal(&kept, &anew, sizeof(kept));
+	}
 }
 
 #define A ORDER_ATOMIC
@@ -290,7 +328,7 @@ static void test_step(void **state)
 int main(void)
 {
 	static struct CMUnitTest
-		tests[COUNT(count_cases) + COUNT(rule_cases) + COUNT(step_cases) + 2];
+		tests[COUNT(count_cases) + COUNT(rule_cases) + COUNT(step_cases) + 3];
 	size_t count = 0;
 
 	for (size_t i = 0; i < COUNT(count_cases); i++)
@@ -305,6 +343,7 @@ int main(void)
 		tests[count++] = (struct CMUnitTest){ .name = step_cases[i].name,
 			.test_func = test_step,
 			.initial_state = &step_cases[i] };
+	tests[count++] = (struct CMUnitTest)cmocka_unit_test(test_count_is_kept_up);
 	tests[count++] = (struct CMUnitTest)cmocka_unit_test(test_two_parts_never_both_commit);
 	tests[count++] =
 		(struct CMUnitTest)cmocka_unit_test(test_nobody_is_scheduled_before_the_schedule);

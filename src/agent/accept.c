@@ -305,7 +305,7 @@ static enum reason enter_order(struct agent *agent, struct order *order,
 		&agent->book, order, offer->text, offer->text_size, signature, agent->now_ms);
 	if (*taken == NULL)
 		return REASON_INTERNAL;
-	(*taken)->from = offer->from;
+	(*taken)->had = roster_sender(offer->from);
 	agent->journal_due = true;
 	agent->active_until_ms = agent->now_ms + AGENT_ACTIVE_ORDER_MS;
 	if (order->kind == ORDER_START) {
@@ -347,7 +347,7 @@ enum reason accept_order(struct agent *agent, const struct order_offer *offer,
 	*taken = NULL;
 	message[0] = '\0';
 	if (offer->text_size > LIMITS_ORDER_SIZE) {
-		text_set(message, capacity, "The order is larger than 64 KiB.");
+		text_set(message, capacity, "The order is too long.");
 		return REASON_BAD_ORDER;
 	}
 	order_id(id, offer->text, offer->text_size);

@@ -54,6 +54,13 @@ bool agent_has_room(struct agent *agent)
 	return false;
 }
 
+uint32_t agent_progress_ms(const struct agent *agent)
+{
+	uint32_t fair_ms = agent->roster.count * AGENT_PROGRESS_NODE_MS;
+
+	return fair_ms > AGENT_PROGRESS_MS ? fair_ms : AGENT_PROGRESS_MS;
+}
+
 void agent_wake_at(struct agent *agent, uint64_t ms)
 {
 	if (ms < agent->wake_ms)

@@ -218,9 +218,9 @@ struct event {
 /* ---- Actions ------------------------------------------------------------------------------- */
 
 enum action_kind {
-	ACTION_JOURNAL = 0,   /* make these bytes the journal, durably */
-	ACTION_EXCHANGE,      /* one gossip exchange with a neighbour, with agent_slice() as data */
-	ACTION_ANSWER,        /* answer a posted order */
+	ACTION_JOURNAL = 0, /* make these bytes the journal, durably */
+	ACTION_EXCHANGE, /* one gossip exchange with a neighbour, with agent_slice_for() as data */
+	ACTION_ANSWER,   /* answer a posted order */
 	ACTION_FETCH_RELEASE, /* release.json and its signatures */
 	ACTION_IMAGE_OPEN,    /* the image file: make it in its full size, or find what is there */
 	ACTION_FETCH_CHUNKMAP,
@@ -331,17 +331,16 @@ uint64_t agent_step(
 /* True for the data types that this node speaks. */
 bool agent_speaks(const struct agent *agent, const char *type);
 
-/* The node's whole state of a type, as a message's data. text->size tells how much it needs. */
-void agent_slice(const struct agent *agent, uint64_t now_ms, const char *type, struct text *text);
+/* The data of the message that answers ACTION_EXCHANGE: what the neighbour has not had from us.
+ * text->size tells how much it needs. What is written last is what counts as sent, if the exchange
+ * succeeds. */
+void agent_slice_for(struct agent *agent, uint64_t now_ms, uint32_t neighbour, const char *type,
+	struct text *text);
 
-/* The answer to a peer's message, once it was merged: our whole state, or an empty one if the
- * message says that its sender has the same by now (docs/gossip.md). */
+/* The answer to a peer's message, once it was merged: our whole state, or what the message says
+ * that its sender may not have (docs/gossip.md). */
 void agent_answer(const struct agent *agent, uint64_t now_ms, const char *type, const char *data,
 	size_t data_size, struct text *text);
-
-/* The same for an exchange that we open with a neighbour: only what it has not had from us. */
-void agent_slice_for(const struct agent *agent, uint64_t now_ms, uint32_t neighbour,
-	const char *type, struct text *text);
 
 /* Two nodes with the same records and orders have the same digest: nothing to exchange. Goes out
  * with every hello. */

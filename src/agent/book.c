@@ -51,7 +51,6 @@ struct book_order *book_add(struct book *book, const struct order *order, const 
 	slot->order = *order;
 	slot->signature = *signature;
 	slot->came_ms = now_ms;
-	slot->from = UINT32_MAX;
 	slot->ttl_floor_s = BOOK_TTL_S;
 	slot->change = ++book->change;
 	while (*end != NULL)

@@ -26,7 +26,7 @@ struct book_order {
 	char *text;              /* the exact bytes that were signed */
 	size_t text_size;
 	uint64_t change;     /* the book's change counter when it came */
-	uint32_t from;       /* neighbour that it came from; UINT32_MAX if from none */
+	uint32_t had;        /* neighbours that sent it: bit N is neighbour N */
 	int64_t ttl_floor_s; /* plain peers know it with this TTL; we must not offer less */
 
 	/* Of a schedule: when it is due here, as the entry node counts. */

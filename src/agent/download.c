@@ -196,21 +196,19 @@ static bool add_neighbour(struct agent *agent, uint32_t neighbour)
 	return true;
 }
 
-static void refresh_far(struct agent *agent)
+/* Somebody further away, if there is a place for him. */
+static void add_far(struct agent *agent, const char *name)
 {
-	struct download *download = &agent->download;
-	char names[AGENT_FAR_MAX][LIMITS_NAME_SIZE + 1];
+	uint32_t place = 0;
 
-	sources_choose_far(agent, names);
-	for (uint32_t i = 0; i < AGENT_FAR_MAX; i++) {
-		if (strcmp(names[i], download->far_names[i]) == 0)
-			continue;
-		if (download->far_names[i][0] != '\0')
-			planner_peer_down(&download->planner, AGENT_PEER_FAR + i);
-		text_set(download->far_names[i], sizeof(download->far_names[i]), names[i]);
-		if (names[i][0] != '\0')
-			add_peer(agent, AGENT_PEER_FAR + i, PLANNER_FAR);
+	while (place < AGENT_FAR_MAX && agent->download.far_names[place][0] != '\0') {
+		if (strcmp(agent->download.far_names[place++], name) == 0)
+			return;
 	}
+	if (place == AGENT_FAR_MAX)
+		return;
+	text_set(agent->download.far_names[place], LIMITS_NAME_SIZE + 1, name);
+	add_peer(agent, AGENT_PEER_FAR + place, PLANNER_FAR);
 }
 
 static void add_peers(struct agent *agent, bool local)
@@ -233,8 +231,9 @@ static void add_peers(struct agent *agent, bool local)
 		if (sources_url(agent, i, &source))
 			add_peer(agent, AGENT_PEER_URL + i, PLANNER_URL);
 	}
-	memset(download->far_names, 0, sizeof(download->far_names));
-	refresh_far(agent);
+	sources_choose_far(agent, download->far_names);
+	for (uint32_t i = 0; i < AGENT_FAR_MAX && download->far_names[i][0] != '\0'; i++)
+		add_peer(agent, AGENT_PEER_FAR + i, PLANNER_FAR);
 }
 
 static void image_opened(struct agent *agent, const struct event *event)
@@ -514,17 +513,18 @@ void download_neighbour_down(struct agent *agent, uint32_t neighbour)
 		planner_peer_down(&agent->download.planner, neighbour);
 }
 
-void download_record_news(struct agent *agent, const struct roster_entry *entry)
+void download_record_news(struct agent *agent)
 {
+	const struct record *record = &roster_newest(&agent->roster)->notice->record;
 	uint32_t neighbour;
 
 	if (agent->download_phase != DOWNLOAD_CHUNKS)
 		return;
-	neighbour = sources_neighbour_named(agent, entry->record.name);
+	neighbour = sources_neighbour_named(agent, record->name);
 	if (neighbour != AGENT_PEER_NONE) {
 		if (add_neighbour(agent, neighbour))
 			planner_map_stale(&agent->download.planner, neighbour, agent->now_ms);
-	} else if (sources_has_whole_image(agent, &entry->record)) {
-		refresh_far(agent);
+	} else if (record->address[0] != '\0' && sources_has_whole_image(agent, record)) {
+		add_far(agent, record->name);
 	}
 }

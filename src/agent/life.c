@@ -71,13 +71,6 @@ enum reason life_signal(
 	return life_ask(agent, signal, &none, reason, message);
 }
 
-/* Why nothing happens yet. Not a change of state, and not worth a write to flash. */
-static void wait_because(struct agent *agent, enum reason reason, const char *message)
-{
-	if (agent->journal.reason != reason || strcmp(agent->journal.message, message) != 0)
-		set_reason(agent, reason, message);
-}
-
 /* ---- the upgrade as the roster shows it ---- */
 
 bool life_question(const struct agent *agent, uint32_t wave, struct upgrade_question *question)
@@ -107,46 +100,118 @@ void life_records(const struct agent *agent, const struct record **records)
 			roster_find(&agent->roster, start->participants[i].name);
 
 		/* Only the key that the start order pins speaks for a participant. */
-		records[i] =
-			entry != NULL && bytes_same_32(entry->key.key, start->participants[i].key)
-				? &entry->record
-				: NULL;
+		records[i] = entry != NULL && bytes_same_32(entry->notice->key.key,
+						      start->participants[i].key)
+				     ? &entry->notice->record
+				     : NULL;
 	}
 }
 
-struct outlook {
-	struct upgrade_question question;
-	struct upgrade_count count;
-	struct machine_facts facts;
-	const struct book_order *schedule;
-	const struct record *records[LIMITS_PARTICIPANTS_MAX];
-};
+/* ---- the outlook ---- */
+
+static void count_entry(struct agent *agent, struct roster_entry *entry)
+{
+	struct outlook *outlook = &agent->outlook;
+	const struct order_participant *participant =
+		&outlook->question.start->participants[entry->seat];
+	uint16_t before = entry->marks;
+
+	/* Only the key that the start order pins speaks for a participant. An old record that
+	 * others still pass on is no sign of life: a newer one is. */
+	entry->marks = 0;
+	if (bytes_same_32(entry->notice->key.key, participant->key))
+		entry->marks = upgrade_marks(
+			&outlook->question, entry->seat, &entry->notice->record, entry->moved);
+	upgrade_count_change(&outlook->count, before, entry->marks);
+}
+
+static void count_all(struct agent *agent)
+{
+	const struct order_start *start = agent->outlook.question.start;
+
+	upgrade_count_nobody(&agent->outlook.count, &agent->outlook.question);
+	for (uint32_t i = 0; i < start->participant_count; i++) {
+		struct roster_entry *entry =
+			roster_find(&agent->roster, start->participants[i].name);
+
+		if (entry == NULL)
+			continue;
+		entry->seat = (uint16_t)i;
+		entry->marks = 0;
+		count_entry(agent, entry);
+	}
+}
 
 /* Of several confirm orders the one that is fulfilled counts; else the last. */
-static void pick_confirm(const struct agent *agent, struct outlook *outlook)
+static void pick_confirm(struct agent *agent)
 {
+	struct outlook *outlook = &agent->outlook;
 	const struct book_order *order;
 
-	for (uint32_t i = 0; (order = book_confirm(&agent->book, agent->wave, i)) != NULL; i++) {
+	count_all(agent);
+	while ((order = book_confirm(&agent->book, agent->wave, outlook->confirms)) != NULL) {
+		outlook->confirms++;
 		outlook->question.confirm = &order->order.confirm;
-		upgrade_count(&outlook->count, &outlook->question, outlook->records);
+		count_all(agent);
 		if (upgrade_is_complete(&outlook->count, &outlook->question) &&
 			!order_is_without(&order->order.confirm, agent->setup.name))
 			return;
 	}
 }
 
+void life_look(struct agent *agent)
+{
+	struct outlook *outlook = &agent->outlook;
+
+	if (outlook->book_change == agent->book.change &&
+		(outlook->confirms < 2 || outlook->roster_change == agent->roster.change))
+		return;
+	outlook->book_change = agent->book.change;
+	outlook->roster_change = agent->roster.change;
+	outlook->confirms = 0;
+	for (uint32_t i = 0; i < agent->roster.size; i++)
+		agent->roster.places[i].seat = ROSTER_NO_SEAT;
+	outlook->known = life_question(agent, agent->wave, &outlook->question);
+	outlook->schedule = book_schedule(&agent->book, agent->wave);
+	if (outlook->known)
+		pick_confirm(agent);
+	outlook->known &= agent->participant;
+}
+
+const uint8_t *life_seat_key(const struct agent *agent, uint16_t seat)
+{
+	return seat != ROSTER_NO_SEAT ? book_start(&agent->book)->order.start.participants[seat].key
+				      : NULL;
+}
+
+void life_record_news(struct agent *agent)
+{
+	struct roster_entry *entry = roster_newest(&agent->roster);
+	const struct book_order *start = book_start(&agent->book);
+
+	/* If the book has changed since, all are counted anew anyway. */
+	if (start == NULL || agent->outlook.book_change != agent->book.change)
+		return;
+	if (entry->seat == ROSTER_NO_SEAT)
+		entry->seat = (uint16_t)order_find_participant(
+			&start->order.start, entry->notice->record.name);
+	if (entry->seat != ROSTER_NO_SEAT)
+		count_entry(agent, entry);
+}
+
 /* "node3, node7 and 2 more": those of the wave that have not done the step. */
 static void name_missing(
-	const struct outlook *outlook, enum upgrade_step step, char *message, size_t capacity)
+	const struct agent *agent, enum upgrade_step step, char *message, size_t capacity)
 {
+	const struct upgrade_question *question = &agent->outlook.question;
+	const struct record *records[LIMITS_PARTICIPANTS_MAX];
 	const struct order_participant *participant;
 	struct text text;
 	uint32_t at = 0, missing = 0;
 
+	life_records(agent, records);
 	text_init(&text, message, capacity);
-	while ((participant = upgrade_next_missing(
-			&outlook->question, outlook->records, step, &at)) != NULL) {
+	while ((participant = upgrade_next_missing(question, records, step, &at)) != NULL) {
 		missing++;
 		if (text.size + strlen(participant->name) + 24 < capacity) {
 			text_add(&text, missing > 1 ? ", " : "");
@@ -157,23 +222,28 @@ static void name_missing(
 		text_add_format(&text, " (%" PRIu32 " nodes)", missing);
 }
 
+/* Why nothing happens yet, with who has not done the step. Not a change of state, and not worth a
+ * write to flash; nor, in a large mesh, a record for each who is missing less. */
+static void wait_because(struct agent *agent, enum reason reason, enum upgrade_step step)
+{
+	char names[LIMITS_MESSAGE_SIZE + 1] = "";
+
+	if (reason == agent->journal.reason && !agent_is_due(agent, agent->waiting_next_ms))
+		return;
+	agent->waiting_next_ms = agent->now_ms + agent_progress_ms(agent);
+	if (reason != REASON_WAITING_FOR_OPERATOR && reason != REASON_OPERATOR)
+		name_missing(agent, step, names, sizeof(names));
+	if (agent->journal.reason != reason || strcmp(agent->journal.message, names) != 0)
+		set_reason(agent, reason, names);
+}
+
 /* Participants of other waves need not flash now, but the mesh is whole only with them. */
-static bool sees_other_waves(const struct agent *agent, const struct outlook *outlook)
+static bool sees_other_waves(const struct outlook *outlook)
 {
 	const struct order_start *start = outlook->question.start;
-	uint32_t others = 0, seen = 0;
+	uint32_t others = start->participant_count - outlook->count.participants;
 
-	for (uint32_t i = 0; i < start->participant_count; i++) {
-		const struct roster_entry *entry;
-
-		if (start->participants[i].wave == agent->wave)
-			continue;
-		others++;
-		entry = roster_find(&agent->roster, start->participants[i].name);
-		/* An old record that others still pass on is no sign of life: a newer one is. */
-		seen += outlook->records[i] != NULL && entry != NULL && entry->moved;
-	}
-	return seen * 100 >= others * start->quorum_percent;
+	return outlook->count.others_seen * 100 >= others * start->quorum_percent;
 }
 
 static void find_facts(const struct agent *agent, struct outlook *outlook)
@@ -204,18 +274,6 @@ static void find_facts(const struct agent *agent, struct outlook *outlook)
 	};
 }
 
-static bool look(const struct agent *agent, struct outlook *outlook)
-{
-	if (!agent->participant || !life_question(agent, agent->wave, &outlook->question))
-		return false;
-	outlook->schedule = book_schedule(&agent->book, agent->wave);
-	life_records(agent, outlook->records);
-	upgrade_count(&outlook->count, &outlook->question, outlook->records);
-	pick_confirm(agent, outlook);
-	find_facts(agent, outlook);
-	return true;
-}
-
 /* ---- before the flash ---- */
 
 /* When a node that could not flash gives up. */
@@ -237,7 +295,7 @@ static void give_up(struct agent *agent, const struct outlook *outlook)
 
 	if (!agent_is_due(agent, hold_end(outlook)))
 		return;
-	name_missing(outlook, UPGRADE_STEP_SCHEDULED, names, sizeof(names));
+	name_missing(agent, UPGRADE_STEP_SCHEDULED, names, sizeof(names));
 	if (life_ask(agent, SIGNAL_HOLD_OVER, &outlook->facts, reason, names) == REASON_NONE)
 		download_stop(agent, true);
 }
@@ -245,7 +303,6 @@ static void give_up(struct agent *agent, const struct outlook *outlook)
 static void begin_flash(struct agent *agent, const struct outlook *outlook)
 {
 	uint32_t window_s = outlook->schedule->order.schedule.confirm_window_s;
-	char names[LIMITS_MESSAGE_SIZE + 1];
 	enum reason objection;
 
 	/* The action is taken first: a state that says FLASHING without it would wait for ever. */
@@ -254,8 +311,7 @@ static void begin_flash(struct agent *agent, const struct outlook *outlook)
 	objection = life_ask(agent, SIGNAL_COUNTDOWN_OVER, &outlook->facts, REASON_NONE, "");
 	if (objection != REASON_NONE) {
 		agent->actions->count--;
-		name_missing(outlook, UPGRADE_STEP_SCHEDULED, names, sizeof(names));
-		wait_because(agent, objection, names);
+		wait_because(agent, objection, UPGRADE_STEP_SCHEDULED);
 		give_up(agent, outlook);
 		return;
 	}
@@ -340,7 +396,7 @@ static void judge_health(struct agent *agent, struct outlook *outlook)
 		outlook->count.running >= outlook->count.needed || outlook->count.confirmed > 0;
 	bool healthy = agent->hooks_ok && wave_runs &&
 		       !life_runs_wrong_version(agent, outlook->question.start) &&
-		       sees_other_waves(agent, outlook);
+		       sees_other_waves(outlook);
 
 	if (agent->healthy != healthy) {
 		agent->healthy = healthy;
@@ -374,7 +430,7 @@ static void go_back(struct agent *agent, const struct outlook *outlook)
 	names[0] = '\0';
 	if (outlook != NULL && outlook->count.running < outlook->count.participants) {
 		reason = REASON_WAVE_REVERTED;
-		name_missing(outlook, UPGRADE_STEP_RUNNING, names, sizeof(names));
+		name_missing(agent, UPGRADE_STEP_RUNNING, names, sizeof(names));
 	} else if (outlook != NULL && !agent->hooks_ok) {
 		reason = REASON_UNHEALTHY;
 	}
@@ -400,21 +456,15 @@ static void think_trial(struct agent *agent, struct outlook *outlook)
 
 	ask_health(agent);
 	if (outlook != NULL) {
-		char names[LIMITS_MESSAGE_SIZE + 1];
 		enum reason objection;
 
-		names[0] = '\0';
 		judge_health(agent, outlook);
 		objection =
 			machine_ask(agent->journal.state, SIGNAL_CONFIRM, &outlook->facts, &next);
 		if (objection == REASON_NONE)
 			agent->confirm_decided = true;
-		else if (!agent->confirm_decided) {
-			if (objection != REASON_WAITING_FOR_OPERATOR &&
-				objection != REASON_OPERATOR)
-				name_missing(outlook, UPGRADE_STEP_HEALTHY, names, sizeof(names));
-			wait_because(agent, objection, names);
-		}
+		else if (!agent->confirm_decided)
+			wait_because(agent, objection, UPGRADE_STEP_HEALTHY);
 	}
 	if (agent->confirm_decided)
 		ask_confirm(agent);
@@ -426,7 +476,7 @@ static void confirm_failed(struct agent *agent, const char *message)
 {
 	agent->confirm_under_way = false;
 	agent->confirm_next_ms = agent->now_ms + AGENT_CONFIRM_RETRY_MS;
-	wait_because(agent, REASON_CONFIRM_FAILED, message);
+	set_reason(agent, REASON_CONFIRM_FAILED, message);
 	agent_log(agent, LOG_ERROR, "confirm_failed", "%s", message);
 }
 
@@ -491,29 +541,33 @@ void life_flasher_over(struct agent *agent, const struct event *event)
 
 void life_think(struct agent *agent)
 {
-	struct outlook outlook;
-	bool known = look(agent, &outlook);
+	struct outlook *outlook = &agent->outlook;
+	bool known;
 
+	life_look(agent);
+	known = outlook->known;
+	if (known)
+		find_facts(agent, outlook);
 	switch (agent->journal.state) {
 	case STATE_DOWNLOADING:
 	case STATE_DOWNLOAD_ERROR:
 	case STATE_UPGRADE_READY:
 		if (known)
-			think_before(agent, &outlook);
+			think_before(agent, outlook);
 		break;
 	case STATE_UPGRADE_SCHEDULED:
-		if (known && outlook.schedule != NULL)
-			think_scheduled(agent, &outlook);
+		if (known && outlook->schedule != NULL)
+			think_scheduled(agent, outlook);
 		break;
 	case STATE_FLASHING:
 		think_flashing(agent);
 		break;
 	case STATE_CONFIRMATION_PENDING:
-		think_trial(agent, known ? &outlook : NULL);
+		think_trial(agent, known ? outlook : NULL);
 		break;
 	case STATE_ABORTED:
 		if (known)
-			think_aborted(agent, &outlook);
+			think_aborted(agent, outlook);
 		break;
 	default:
 		break;

@@ -37,7 +37,7 @@ static void write_links(struct agent *agent)
 	agent->links_stale = false;
 	agent->links_next_ms = agent->now_ms + AGENT_LINKS_MS;
 	agent->links[0] = '\0';
-	for (uint32_t i = 0; i < LIMITS_NEIGHBOURS_MAX; i++) {
+	for (uint32_t i = 0; i < agent->neighbours_end; i++) {
 		const struct neighbour *neighbour = &agent->neighbours[i];
 
 		if (neighbour->up && neighbour->kbit > 0)
@@ -65,7 +65,7 @@ static void measure(struct agent *agent, uint32_t number)
 
 void links_think(struct agent *agent)
 {
-	for (uint32_t i = 0; i < LIMITS_NEIGHBOURS_MAX && !agent->measuring; i++) {
+	for (uint32_t i = 0; i < agent->neighbours_end && !agent->measuring; i++) {
 		const struct neighbour *neighbour = &agent->neighbours[i];
 
 		if (neighbour->up && neighbour->name[0] != '\0' &&

@@ -30,17 +30,20 @@ enum agent_type { TYPE_NODES = 0, TYPE_ORDERS, TYPE_PROJECTION, TYPE_COUNT };
 
 /* Milliseconds. */
 enum {
-	AGENT_PUSH_GAP_MS = 30, /* between two exchanges with one neighbour, while active */
+	AGENT_PUSH_GAP_MS = 30, /* between two exchanges with one neighbour, while active; and … */
+	AGENT_PUSH_GAP_NODES = 4, /* … a millisecond for so many nodes: more news in one exchange */
 	AGENT_PUSH_GAP_IDLE_MS = 500,
 	AGENT_SYNC_ACTIVE_MS = 2000, /* periodic exchange with a neighbour without a digest */
 	AGENT_SYNC_IDLE_MS = 30000,
 	AGENT_SYNC_COUNTDOWN_MS = 5000, /* refreshes the countdown against drifting clocks */
+	AGENT_QUIET_MS = 300,           /* no news for so long: now digests should agree */
 	AGENT_REFINE_MS = 150,          /* a countdown that came with a push is asked for again */
 	AGENT_RETRY_MS = 1000,          /* after a failed exchange; doubles up to … */
 	AGENT_RETRY_MAX_MS = 30000,
-	AGENT_HEARTBEAT_ACTIVE_MS = 10000,
+	AGENT_HEARTBEAT_ACTIVE_MS = 10000, /* or four times what progress is told at */
 	AGENT_HEARTBEAT_IDLE_MS = 300000,
-	AGENT_PROGRESS_MS = 1000,       /* between two records that differ in progress only */
+	AGENT_PROGRESS_MS = 1000, /* between two records that differ in progress only; at least */
+	AGENT_PROGRESS_NODE_MS = 25,    /* … so much for each node: 40 such records a second */
 	AGENT_ACTIVE_ORDER_MS = 600000, /* after an order: others may need long */
 	AGENT_ACTIVE_STATE_MS = 60000,
 	AGENT_HEALTH_MS = 3000,
@@ -67,6 +70,7 @@ enum {
 /* Exchanges of one type with one neighbour. */
 struct exchange {
 	bool under_way;
+	bool asks;             /* the one under way wants to know what we have not */
 	uint64_t deadline_ms;  /* of the one under way: then it counts as lost */
 	uint64_t next_ms;      /* not before */
 	uint64_t periodic_ms;  /* at the latest */
@@ -79,6 +83,8 @@ struct neighbour {
 	bool up;
 	bool has_digest;
 	uint64_t digest;
+	uint64_t differs_since_ms;
+	uint64_t mend_ms;      /* when an exchange is to mend that; UINT64_MAX if it need not */
 	uint64_t differed_own; /* the two digests at the last exchange that they called for */
 	uint64_t differed_theirs;
 	struct exchange types[TYPE_COUNT];
@@ -125,6 +131,19 @@ struct download {
 	char far_names[AGENT_FAR_MAX][LIMITS_NAME_SIZE + 1];
 };
 
+/* The upgrade as the roster shows it. Kept up with every record: a mesh of a thousand is not
+ * counted a thousand times. */
+struct outlook {
+	bool known;           /* there is an upgrade, and this node takes part */
+	uint32_t confirms;    /* confirm orders that were looked at */
+	uint64_t book_change; /* the counters that it was made for */
+	uint64_t roster_change;
+	struct upgrade_question question;
+	struct upgrade_count count;
+	const struct book_order *schedule; /* of our wave; NULL if there is none */
+	struct machine_facts facts;
+};
+
 /* What is used most comes first, what is large last: that makes the shorter instructions. */
 struct agent {
 	uint64_t now_ms;
@@ -156,6 +175,7 @@ struct agent {
 
 	struct roster roster;
 	struct book book;
+	struct outlook outlook;
 
 	/* The node, as the journal keeps it */
 	struct journal journal;
@@ -167,7 +187,9 @@ struct agent {
 	uint64_t flash_deadline_ms;
 	uint64_t health_next_ms;
 	uint64_t confirm_next_ms;
+	uint64_t waiting_next_ms; /* whom we wait for is not told before */
 	uint64_t published_ms;
+	uint64_t news_ms; /* when a record was last news */
 	uint64_t heartbeat_ms;
 	uint64_t expire_ms;
 	uint64_t projection_aged_ms;
@@ -187,6 +209,7 @@ struct agent {
 	struct agent_setup setup; /* but its journal */
 	uint32_t refused_next;
 	uint8_t refused[AGENT_REFUSED_MAX][BYTES_HASH_SIZE];
+	uint32_t neighbours_end; /* no higher number was ever up */
 	struct neighbour neighbours[LIMITS_NEIGHBOURS_MAX];
 };
 
@@ -196,6 +219,9 @@ struct agent {
  * asked for at once. */
 struct action *agent_act(struct agent *agent, enum action_kind kind);
 bool agent_has_room(struct agent *agent);
+/* How often a node may tell what can wait. Everybody carries everybody's records, so that in a
+ * large mesh each node says less. */
+uint32_t agent_progress_ms(const struct agent *agent);
 void agent_wake_at(struct agent *agent, uint64_t ms);
 /* Has the time come? If not, this node wakes up then. */
 bool agent_is_due(struct agent *agent, uint64_t ms);
@@ -243,6 +269,13 @@ enum reason life_ask(struct agent *agent, enum signal signal, const struct machi
 /* The new firmware stays: the flasher, or the boot, has shown it. */
 void life_keep_firmware(struct agent *agent);
 
+/* Counts anew if the book has changed. */
+void life_look(struct agent *agent);
+/* roster_newest() is news. */
+void life_record_news(struct agent *agent);
+/* The only key that speaks for a participant; NULL if the seat is none. */
+const uint8_t *life_seat_key(const struct agent *agent, uint16_t seat);
+
 /* Everything that time or news made due. */
 void life_think(struct agent *agent);
 
@@ -270,8 +303,8 @@ void download_event(struct agent *agent, const struct event *event);
 void download_flasher_checked(struct agent *agent, const struct event *event);
 void download_neighbour_up(struct agent *agent, uint32_t neighbour);
 void download_neighbour_down(struct agent *agent, uint32_t neighbour);
-/* A record came: whose chunks may be news. */
-void download_record_news(struct agent *agent, const struct roster_entry *entry);
+/* roster_newest() is news: so may be its chunks. */
+void download_record_news(struct agent *agent);
 uint64_t download_held_bytes(const struct agent *agent);
 
 /* ---- sources.c ---- */

@@ -3,8 +3,9 @@
 #define AGENT_ROSTER_H
 
 /*
- * All records that a node knows, its own among them, sorted by name. Each keeps the envelope as it
- * came, because only that carries the signature. Owns its memory; bounded by LIMITS_NODES_MAX.
+ * All records that a node knows, its own among them. Owns its memory; bounded by LIMITS_NODES_MAX.
+ * Finding one, and what came since, costs the same in a mesh of ten and of a thousand: a hash table
+ * by name, and a log of the places that changed last.
  *
  * A name belongs to the key that was first heard with it, until its record expires, unless a start
  * order pins another one.
@@ -13,31 +14,37 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "core/record.h"
-#include "release/usign.h"
+#include "agent/notice.h"
 
 enum {
+	ROSTER_PARTS = 64,
+	ROSTER_NO_SEAT = UINT16_MAX,
 	ROSTER_TTL_S = 2400,     /* of a fresh record, as shared-state's types have it */
 	ROSTER_TTL_MAX_S = 7200, /* what we believe of a peer's TTL */
 	ROSTER_OUTBID_S = 3,     /* plain peers count whole seconds, each from another moment on */
 };
 
+/* One place of the table. In a large mesh most of the memory goes here: half a cache line each. */
 struct roster_entry {
-	char *envelope; /* {"record":…,"key":…,"signature":…}, `envelope_size` bytes */
-	size_t envelope_size;
-	uint64_t expires_ms;
-	uint64_t seen_ms; /* when this record came */
-	uint64_t change;  /* the roster's change counter when it came */
-	uint32_t from;    /* neighbour that it came from; UINT32_MAX if from none */
-	bool moved;       /* a newer record came since the name was first heard: it is alive */
-	struct record record;
-	struct usign_public key;
+	struct notice *notice; /* owned; NULL in an empty place */
+	uint32_t change;       /* the roster's change counter when it came */
+	uint32_t had;          /* neighbours that sent the same: bit N is neighbour N */
+	uint32_t expires_s;    /* of the agent's clock */
+	uint32_t seen_s;       /* when this record came */
+	uint16_t seat;         /* which participant it is (life.c); ROSTER_NO_SEAT if none */
+	uint16_t marks;        /* what it counts for there (core/upgrade.h) */
+	bool moved;            /* a newer record came since the name was first heard: it is alive */
 };
 
 struct roster {
-	struct roster_entry **entries;
-	uint32_t count;
-	uint64_t change; /* grows with every piece of news */
+	struct roster_entry *places;
+	uint32_t *log;   /* at a change counter modulo `size`: the place that changed then */
+	uint32_t size;   /* of both; a power of two, and never full */
+	uint32_t count;  /* of records */
+	uint32_t change; /* grows with every piece of news */
+	uint32_t newest; /* the place that changed last */
+	uint64_t digest; /* the sum over all notices: who is known, and how new */
+	uint32_t parts[ROSTER_PARTS]; /* the same by roster_part() */
 };
 
 enum roster_news {
@@ -50,29 +57,29 @@ enum roster_news {
 void roster_init(struct roster *roster);
 void roster_free(struct roster *roster);
 
+/* The bit of a neighbour; none if it is none. */
+uint32_t roster_sender(uint32_t from);
+
+/* Where a notice counts. */
+uint32_t roster_part(const struct notice *notice);
+
+/* What was taken last; there is one. Entries move when one more is taken. */
+struct roster_entry *roster_newest(const struct roster *roster);
+
+/* The next entry after this one; NULL begins, and ends. Entries that changed after `change` are not
+ * left out; oldest first, if the log reaches back so far. */
+struct roster_entry *roster_next(
+	const struct roster *roster, const struct roster_entry *entry, uint32_t change);
+
 struct roster_entry *roster_find(const struct roster *roster, const char *name);
 
-struct roster_offer {
-	const char *mesh;
-	const char *name; /* the gossip key */
-	const char *envelope;
-	size_t envelope_size;
-	int64_t ttl_s;
-	const uint8_t *pinned; /* the only key that may sign for this name; NULL if any may */
-	uint32_t from;
-	uint64_t now_ms;
-};
-
 /* Is it what the entry holds, byte by byte? */
-bool roster_is_same(const struct roster_entry *entry, const struct roster_offer *offer);
+bool roster_is_same(const struct roster_entry *entry, const struct notice_offer *offer);
 
-/* A record from outside. Nothing of it is interpreted before its signature was verified. */
-enum roster_news roster_take(
-	struct roster *roster, const struct roster_offer *offer, char *problem, size_t capacity);
-
-/* Reads and verifies an envelope without taking it. False if it is not sound. */
-__attribute__((warn_unused_result)) bool roster_open(const struct roster_offer *offer,
-	struct record *record, struct usign_public *key, char *problem, size_t capacity);
+/* A record from outside. `entry` is what the name has now (roster_find). After NEWS it is
+ * roster_newest(). */
+enum roster_news roster_take(struct roster *roster, struct roster_entry *entry,
+	const struct notice_offer *offer, char *problem, size_t capacity);
 
 /* This node's own record: signs and puts it. False if there is no memory. */
 bool roster_put_own(struct roster *roster, const struct record *record, const char *mesh,
@@ -81,8 +88,5 @@ bool roster_put_own(struct roster *roster, const struct record *record, const ch
 /* Drops what has expired, but for the names that `keep` wants. Returns when to call again. */
 uint64_t roster_expire(struct roster *roster, uint64_t now_ms,
 	bool (*keep)(const void *context, const char *name), const void *context);
-
-/* Order-independent fingerprint of who is known and how new. */
-uint64_t roster_digest(const struct roster *roster);
 
 #endif

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
+#include <assert.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -45,15 +46,14 @@ uint64_t slices_change(const struct agent *agent, enum agent_type type)
 
 uint64_t agent_digest(const struct agent *agent)
 {
-	return roster_digest(&agent->roster) * UINT64_C(0x9e3779b97f4a7c15) +
-	       book_digest(&agent->book);
+	return agent->roster.digest * UINT64_C(0x9e3779b97f4a7c15) + book_digest(&agent->book);
 }
 
 /* ---- slices out ---- */
 
-static int64_t ttl_left_s(uint64_t expires_ms, uint64_t now_ms)
+static int64_t ttl_left_s(uint32_t expires_s, uint64_t now_ms)
 {
-	return expires_ms > now_ms ? (int64_t)((expires_ms - now_ms) / 1000) + 1 : 1;
+	return expires_s > now_ms / 1000 ? (int64_t)(expires_s - now_ms / 1000) : 1;
 }
 
 static bool slice_is_full(const struct text *text, size_t more)
@@ -61,20 +61,59 @@ static bool slice_is_full(const struct text *text, size_t more)
 	return text->size + more + SLICE_MARGIN > LIMITS_SLICE_SIZE;
 }
 
-static void write_nodes(const struct agent *agent, uint64_t now_ms, uint64_t after_change,
-	uint32_t not_from, struct text *text)
+static void write_node(const struct roster_entry *entry, uint64_t now_ms, struct text *text)
 {
-	for (uint32_t i = 0; i < agent->roster.count; i++) {
-		const struct roster_entry *entry = agent->roster.entries[i];
+	const struct notice *notice = entry->notice;
 
-		if (entry->change <= after_change ||
-			(not_from != AGENT_PEER_NONE && entry->from == not_from))
-			continue;
-		if (slice_is_full(text, entry->envelope_size))
-			break;
-		slice_write_entry(text, entry->record.name, entry->record.name,
-			ttl_left_s(entry->expires_ms, now_ms), entry->envelope,
-			entry->envelope_size);
+	slice_write_entry(text, notice->record.name, notice->record.name,
+		ttl_left_s(entry->expires_s, now_ms), notice->envelope, notice->envelope_size);
+}
+
+/* What came since then and the neighbour is not known to have. If not all finds room, the digests
+ * tell the difference. */
+static void write_news(const struct agent *agent, uint64_t now_ms, uint64_t after_change,
+	uint32_t neighbour, struct text *text)
+{
+	const struct roster_entry *entry = NULL;
+	uint32_t has = roster_sender(neighbour);
+
+	while ((entry = roster_next(&agent->roster, entry, (uint32_t)after_change)) != NULL) {
+		if (entry->change > after_change && (entry->had & has) == 0 &&
+			!slice_is_full(text, entry->notice->envelope_size))
+			write_node(entry, now_ms, text);
+	}
+}
+
+/*
+ * The roster's digest in parts: who compares two knows which part of the records to send, and sends
+ * a whole roster to nobody who has most of it.
+ */
+enum { PART_SIZE = 4, PARTS_SIZE = ROSTER_PARTS * PART_SIZE };
+
+static_assert(SLICE_DIGEST_SIZE == (PARTS_SIZE + 2) / 3 * 4, "it is base64");
+
+static void write_parts(const struct agent *agent, uint8_t wire[static PARTS_SIZE])
+{
+	for (uint32_t i = 0; i < ROSTER_PARTS; i++)
+		bytes_put_u32be(wire + i * PART_SIZE, agent->roster.parts[i]);
+}
+
+/* Those of which the other has not the same. */
+static void write_different(const struct agent *agent, uint64_t now_ms,
+	const uint8_t theirs[static PARTS_SIZE], struct text *text)
+{
+	const struct roster_entry *entry = NULL;
+	uint8_t ours[PARTS_SIZE];
+
+	write_parts(agent, ours);
+	if (memcmp(ours, theirs, PARTS_SIZE) == 0)
+		return;
+	while ((entry = roster_next(&agent->roster, entry, 0)) != NULL) {
+		size_t part = roster_part(entry->notice) * PART_SIZE;
+
+		if (memcmp(ours + part, theirs + part, PART_SIZE) != 0 &&
+			!slice_is_full(text, entry->notice->envelope_size))
+			write_node(entry, now_ms, text);
 	}
 }
 
@@ -96,9 +135,12 @@ static void write_order(const struct agent *agent, const struct book_order *slot
 	slice_write_entry_end(text);
 }
 
+/* What came since then and the neighbour is not known to have; all that still counts down, if
+ * `counting`. */
 static void write_orders(const struct agent *agent, uint64_t now_ms, uint64_t after_change,
-	uint32_t not_from, struct text *text)
+	uint32_t neighbour, bool counting, struct text *text)
 {
+	uint32_t has = roster_sender(neighbour);
 	/* Sent sorted by key, as shared-state does. There are few. */
 	const struct book_order *sorted[LIMITS_ORDERS_MAX];
 	uint32_t count = 0;
@@ -106,8 +148,8 @@ static void write_orders(const struct agent *agent, uint64_t now_ms, uint64_t af
 	for (const struct book_order *slot = agent->book.start; slot != NULL; slot = slot->next) {
 		uint32_t at = count;
 
-		if (slot->change <= after_change ||
-			(not_from != AGENT_PEER_NONE && slot->from == not_from))
+		if (!(counting && slot->countdown_known && slot->deadline_ms > now_ms) &&
+			(slot->change <= after_change || (slot->had & has) != 0))
 			continue;
 		while (at > 0 && memcmp(sorted[at - 1]->id, slot->id, BYTES_HASH_SIZE) > 0) {
 			sorted[at] = sorted[at - 1];
@@ -120,70 +162,69 @@ static void write_orders(const struct agent *agent, uint64_t now_ms, uint64_t af
 		write_order(agent, sorted[i], now_ms, text);
 }
 
-/* Who has the same digest needs no answer. False while a countdown runs: it is always news. */
-static bool write_digest(const struct agent *agent, uint64_t now_ms, enum agent_type type,
-	char digest[static SLICE_DIGEST_SIZE + 1])
+static void write_book_digest(const struct agent *agent, char digest[static SLICE_DIGEST_SIZE + 1])
 {
-	uint64_t value = roster_digest(&agent->roster);
-
-	if (type == TYPE_ORDERS) {
-		value = book_digest(&agent->book);
-		for (const struct book_order *slot = agent->book.start; slot != NULL;
-			slot = slot->next) {
-			if (slot->order.kind == ORDER_SCHEDULE &&
-				(!slot->countdown_known || slot->deadline_ms > now_ms))
-				return false;
-		}
-	}
-	snprintf(digest, SLICE_DIGEST_SIZE + 1, "%016" PRIx64, value);
-	return type == TYPE_NODES || type == TYPE_ORDERS;
+	snprintf(digest, SLICE_DIGEST_SIZE + 1, "%016" PRIx64, book_digest(&agent->book));
 }
 
-void agent_slice_for(const struct agent *agent, uint64_t now_ms, uint32_t neighbour,
-	const char *type, struct text *text)
+void agent_slice_for(struct agent *agent, uint64_t now_ms, uint32_t neighbour, const char *type,
+	struct text *text)
 {
 	enum agent_type found = slices_find_type(type);
-	char digest[SLICE_DIGEST_SIZE + 1];
-	uint64_t after_change = 0;
+	struct exchange *exchange;
+	char digest[SLICE_DIGEST_SIZE + 1] = "";
+	uint8_t parts[PARTS_SIZE];
 
-	ensure(neighbour < LIMITS_NEIGHBOURS_MAX || neighbour == AGENT_PEER_NONE);
+	ensure(neighbour < LIMITS_NEIGHBOURS_MAX && found < TYPE_COUNT);
 
+	exchange = &agent->neighbours[neighbour].types[found];
+	exchange->going_change = slices_change(agent, found);
 	if (found == TYPE_PROJECTION) {
 		store_write(&agent->projection, text);
 		return;
 	}
-	if (neighbour != AGENT_PEER_NONE && found < TYPE_COUNT)
-		after_change = agent->neighbours[neighbour].types[found].sent_change;
 	slice_write_begin(text);
-	if (found == TYPE_NODES)
-		write_nodes(agent, now_ms, after_change, neighbour, text);
-	else if (found == TYPE_ORDERS)
-		write_orders(agent, now_ms, after_change, neighbour, text);
+	if (found == TYPE_ORDERS) {
+		write_orders(agent, now_ms, exchange->sent_change, neighbour, false, text);
+		write_book_digest(agent, digest);
+	} else {
+		write_news(agent, now_ms, exchange->sent_change, neighbour, text);
+		if (exchange->asks) {
+			write_parts(agent, parts);
+			bytes_to_base64(digest, parts, sizeof(parts));
+		}
+	}
 	text_end_list(text);
-	if (neighbour != AGENT_PEER_NONE && write_digest(agent, now_ms, found, digest))
-		text_add_member_string(text, "lockstep", digest);
+	text_add_member_string(text, "lockstep", digest);
 	text_end_object(text);
-}
-
-void agent_slice(const struct agent *agent, uint64_t now_ms, const char *type, struct text *text)
-{
-	agent_slice_for(agent, now_ms, AGENT_PEER_NONE, type, text);
 }
 
 void agent_answer(const struct agent *agent, uint64_t now_ms, const char *type, const char *data,
 	size_t data_size, struct text *text)
 {
+	enum agent_type found = slices_find_type(type);
 	struct slice_reader reader;
 	char digest[SLICE_DIGEST_SIZE + 1];
+	uint8_t parts[PARTS_SIZE];
 
-	slice_reader_init(&reader, data, data_size);
-	if (write_digest(agent, now_ms, slices_find_type(type), digest) &&
-		strcmp(reader.digest, digest) == 0) {
-		slice_write_begin(text);
-		slice_write_end(text);
+	if (found == TYPE_PROJECTION) {
+		store_write(&agent->projection, text);
 		return;
 	}
-	agent_slice(agent, now_ms, type, text);
+	slice_reader_init(&reader, data, data_size);
+	slice_write_begin(text);
+	if (found == TYPE_ORDERS) {
+		write_book_digest(agent, digest);
+		write_orders(agent, now_ms,
+			reader.has_digest && strcmp(reader.digest, digest) == 0 ? UINT64_MAX : 0,
+			AGENT_PEER_NONE, true, text);
+	} else if (found == TYPE_NODES && !reader.has_digest) {
+		write_news(agent, now_ms, 0, AGENT_PEER_NONE, text);
+	} else if (found == TYPE_NODES &&
+		   bytes_from_base64(parts, sizeof(parts), reader.digest, strlen(reader.digest))) {
+		write_different(agent, now_ms, parts, text);
+	}
+	slice_write_end(text);
 }
 
 /* ---- slices in: records ---- */
@@ -191,40 +232,39 @@ void agent_answer(const struct agent *agent, uint64_t now_ms, const char *type, 
 const uint8_t *slices_pinned_key(const struct agent *agent, const char *name)
 {
 	const struct book_order *start = book_start(&agent->book);
-	uint32_t index;
 
 	if (start == NULL)
 		return NULL;
-	index = order_find_participant(&start->order.start, name);
-	return index != UINT32_MAX ? start->order.start.participants[index].key : NULL;
+	return life_seat_key(agent, (uint16_t)order_find_participant(&start->order.start, name));
 }
 
 /*
  * What the mesh says of ourselves is a rumour. If it is ours and newer than what we say (our memory
  * was lost), we go on above it; anything else only tells which TTL to outbid.
  */
-static void hear_of_ourselves(struct agent *agent, const struct roster_offer *offer)
+static void hear_of_ourselves(struct agent *agent, const struct notice_offer *offer)
 {
 	struct roster_entry *own = roster_find(&agent->roster, agent->setup.name);
 	char problem[LIMITS_MESSAGE_SIZE + 1];
-	struct usign_public key, ours;
-	struct record record;
+	struct usign_public ours;
+	struct notice *notice;
 
 	if (own != NULL && roster_is_same(own, offer))
 		return;
 	usign_public_of(&ours, &agent->setup.node_key);
-	if (roster_open(offer, &record, &key, problem, sizeof(problem)) &&
-		bytes_same_32(key.key, ours.key) &&
-		record.incarnation >= agent->journal.incarnation &&
-		record_compare_age(&record, &agent->published) > 0) {
-		agent->journal.incarnation = record.incarnation + 1;
+	notice = notice_open(offer, problem, sizeof(problem));
+	if (notice != NULL && bytes_same_32(notice->key.key, ours.key) &&
+		notice->record.incarnation >= agent->journal.incarnation &&
+		record_compare_age(&notice->record, &agent->published) > 0) {
+		agent->journal.incarnation = notice->record.incarnation + 1;
 		agent->journal_due = true;
 		agent->published_ever = false;
-		return;
+	} else if (own != NULL && offer->ttl_s > ttl_left_s(own->expires_s, agent->now_ms) &&
+		   offer->ttl_s < ROSTER_TTL_MAX_S) {
+		own->expires_s =
+			(uint32_t)(agent->now_ms / 1000 + (uint64_t)offer->ttl_s + ROSTER_OUTBID_S);
 	}
-	if (own != NULL && offer->ttl_s > ttl_left_s(own->expires_ms, agent->now_ms) &&
-		offer->ttl_s < ROSTER_TTL_MAX_S)
-		own->expires_ms = agent->now_ms + (uint64_t)(offer->ttl_s + ROSTER_OUTBID_S) * 1000;
+	notice_free(notice);
 }
 
 static void take_nodes(struct agent *agent, const struct event *event)
@@ -233,33 +273,38 @@ static void take_nodes(struct agent *agent, const struct event *event)
 	struct slice_entry entry;
 	char problem[LIMITS_MESSAGE_SIZE + 1];
 
+	life_look(agent); /* who has which seat */
 	slice_reader_init(&reader, event->slice.data, event->slice.data_size);
 	while (slice_reader_next(&reader, &entry)) {
-		struct roster_offer offer = {
+		struct notice_offer offer = {
 			.mesh = agent->setup.mesh,
 			.name = entry.key,
 			.envelope = entry.data,
 			.envelope_size = entry.data_size,
 			.ttl_s = entry.ttl_s,
-			.pinned = slices_pinned_key(agent, entry.key),
 			.from = event->slice.neighbour,
 			.now_ms = agent->now_ms,
 		};
+		struct roster_entry *known = roster_find(&agent->roster, entry.key);
 		enum roster_news news;
 
-		if (!text_is_name(entry.key))
+		if (known == NULL && !text_is_name(entry.key))
 			continue;
 		if (strcmp(entry.key, agent->setup.name) == 0) {
 			hear_of_ourselves(agent, &offer);
 			continue;
 		}
-		news = roster_take(&agent->roster, &offer, problem, sizeof(problem));
+		offer.pinned = known == NULL ? slices_pinned_key(agent, entry.key)
+					     : life_seat_key(agent, known->seat);
+		news = roster_take(&agent->roster, known, &offer, problem, sizeof(problem));
 		if (news == ROSTER_REFUSED)
 			agent_log(agent, LOG_WARNING, "record_refused",
 				"a record that calls itself %s: %s", entry.key, problem);
 		if (news == ROSTER_NEWS) {
 			agent->changed = true;
-			download_record_news(agent, roster_find(&agent->roster, entry.key));
+			agent->news_ms = agent->now_ms;
+			life_record_news(agent);
+			download_record_news(agent);
 		}
 	}
 }
@@ -324,8 +369,10 @@ static void take_countdown(struct agent *agent, struct book_order *slot,
 	if (slot->countdown_known && hops == slot->hops && !event->slice.answer)
 		return;
 	remaining_ms -= age_ms < remaining_ms ? age_ms : remaining_ms;
-	if (!slot->countdown_known || hops < slot->hops)
+	if (!slot->countdown_known || hops < slot->hops) {
 		slot->change = ++agent->book.change; /* those behind us want to know */
+		slot->had = roster_sender(event->slice.neighbour);
+	}
 	slot->countdown_known = true;
 	slot->hops = hops;
 	slot->deadline_ms = agent->now_ms + remaining_ms;
@@ -379,6 +426,8 @@ static bool take_order(
 	if (!bytes_from_hex(id, sizeof(id), entry->key))
 		return false;
 	slot = book_find(&agent->book, id);
+	if (slot != NULL)
+		slot->had |= roster_sender(event->slice.neighbour);
 	/* A start of 64 KiB that we know is not read again and again. */
 	if (slot != NULL && slot->order.kind != ORDER_SCHEDULE)
 		return false;

@@ -16,7 +16,7 @@ const struct order_start *sources_start(const struct agent *agent)
 
 uint32_t sources_neighbour_named(const struct agent *agent, const char *name)
 {
-	for (uint32_t i = 0; i < LIMITS_NEIGHBOURS_MAX; i++) {
+	for (uint32_t i = 0; i < agent->neighbours_end; i++) {
 		if (agent->neighbours[i].up && strcmp(agent->neighbours[i].name, name) == 0)
 			return i;
 	}
@@ -32,8 +32,8 @@ bool sources_neighbour_may_help(const struct agent *agent, uint32_t neighbour)
 	if (!agent->neighbours[neighbour].up)
 		return false;
 	entry = roster_find(&agent->roster, agent->neighbours[neighbour].name);
-	return entry == NULL || entry->record.source ||
-	       strcmp(entry->record.board, agent->setup.board) == 0;
+	return entry == NULL || entry->notice->record.source ||
+	       strcmp(entry->notice->record.board, agent->setup.board) == 0;
 }
 
 bool sources_has_whole_image(const struct agent *agent, const struct record *record)
@@ -48,6 +48,14 @@ bool sources_has_whole_image(const struct agent *agent, const struct record *rec
 			       record->state == STATE_UPGRADE_SCHEDULED));
 }
 
+/* Round and round. */
+static const struct roster_entry *next_of(
+	const struct roster *roster, const struct roster_entry *entry)
+{
+	entry = roster_next(roster, entry, 0);
+	return entry != NULL ? entry : roster_next(roster, NULL, 0);
+}
+
 /*
  * Nodes further away that can give the whole image: up to AGENT_FAR_MAX of them, from a random
  * place on, so that not everybody asks the same one. Sources first.
@@ -55,17 +63,19 @@ bool sources_has_whole_image(const struct agent *agent, const struct record *rec
 void sources_choose_far(struct agent *agent, char names[AGENT_FAR_MAX][LIMITS_NAME_SIZE + 1])
 {
 	const struct roster *roster = &agent->roster;
-	uint32_t chosen = 0, first;
+	const struct roster_entry *entry = NULL;
+	uint32_t chosen = 0;
 
 	memset(names, 0, AGENT_FAR_MAX * sizeof(names[0]));
-	if (roster->count == 0)
-		return;
-	first = prng_below(&agent->prng, roster->count);
+	for (uint32_t i = roster->count > 0 ? prng_below(&agent->prng, roster->count) : 0; i > 0;
+		i--)
+		entry = next_of(roster, entry);
 	for (uint32_t sources = 0; sources < 2; sources++) {
 		for (uint32_t i = 0; i < roster->count && chosen < AGENT_FAR_MAX; i++) {
-			const struct record *record =
-				&roster->entries[(first + i) % roster->count]->record;
+			const struct record *record;
 
+			entry = next_of(roster, entry);
+			record = &entry->notice->record;
 			if (record->source != (sources == 0) || record->address[0] == '\0' ||
 				strcmp(record->name, agent->setup.name) == 0 ||
 				sources_neighbour_named(agent, record->name) != AGENT_PEER_NONE ||
@@ -80,9 +90,9 @@ static bool far_source(const struct agent *agent, const char *name, struct agent
 {
 	const struct roster_entry *entry = roster_find(&agent->roster, name);
 
-	if (entry == NULL || entry->record.address[0] == '\0')
+	if (entry == NULL || entry->notice->record.address[0] == '\0')
 		return false;
-	snprintf(source->url, sizeof(source->url), "http://%s", entry->record.address);
+	snprintf(source->url, sizeof(source->url), "http://%s", entry->notice->record.address);
 	return true;
 }
 

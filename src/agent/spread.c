@@ -19,18 +19,38 @@ static void note_digest(struct agent *agent, struct neighbour *neighbour)
 		neighbour->differed_own == own && neighbour->differed_theirs == neighbour->digest;
 	uint64_t soon_ms = agent->now_ms + prng_below(&agent->prng, 200);
 
-	if (!neighbour->has_digest || neighbour->digest == own)
+	if (!neighbour->has_digest || neighbour->digest == own) {
+		neighbour->differs_since_ms = agent->now_ms;
+		neighbour->mend_ms = UINT64_MAX;
 		return;
+	}
 	/* A difference that an exchange did not mend (one refuses what the other holds) can wait.
 	 */
 	if (same_as_before)
 		soon_ms = roughly_in(agent, AGENT_SYNC_IDLE_MS);
+	if (neighbour->mend_ms > soon_ms)
+		neighbour->mend_ms = soon_ms;
+}
+
+/* While news comes in, digests differ everywhere: that says nothing, unless it lasts. */
+static void mend_difference(struct agent *agent, struct neighbour *neighbour)
+{
+	uint64_t own = agent_digest(agent);
+	uint64_t quiet_ms = agent->news_ms + AGENT_QUIET_MS;
+
+	if (!agent_is_due(agent, neighbour->mend_ms))
+		return;
+	if (neighbour->digest != own &&
+		agent->now_ms < neighbour->differs_since_ms + agent_progress_ms(agent) &&
+		!agent_is_due(agent, quiet_ms))
+		return;
+	neighbour->mend_ms = UINT64_MAX;
+	if (neighbour->digest == own)
+		return;
 	neighbour->differed_own = own;
 	neighbour->differed_theirs = neighbour->digest;
-	for (unsigned type = TYPE_NODES; type <= TYPE_ORDERS; type++) {
-		if (neighbour->types[type].periodic_ms > soon_ms)
-			neighbour->types[type].periodic_ms = soon_ms;
-	}
+	neighbour->types[TYPE_NODES].periodic_ms = agent->now_ms;
+	neighbour->types[TYPE_ORDERS].periodic_ms = agent->now_ms;
 }
 
 static void neighbour_up(struct agent *agent, const struct event *event)
@@ -49,7 +69,15 @@ static void neighbour_up(struct agent *agent, const struct event *event)
 
 		memset(neighbour, 0, sizeof(*neighbour));
 		neighbour->up = true;
+		if (agent->neighbours_end <= event->neighbour_up.neighbour)
+			agent->neighbours_end = event->neighbour_up.neighbour + 1;
 		neighbour->kbit = kbit;
+		neighbour->differs_since_ms = agent->now_ms;
+		neighbour->mend_ms = UINT64_MAX;
+		/* Who tells digests is asked for what differs, and asks: nothing is sent blindly.
+		 */
+		if (event->neighbour_up.has_digest)
+			neighbour->types[TYPE_NODES].sent_change = agent->roster.change;
 		if (text_is_name(event->neighbour_up.name))
 			text_set(
 				neighbour->name, sizeof(neighbour->name), event->neighbour_up.name);
@@ -87,8 +115,10 @@ static void neighbour_down(struct agent *agent, const struct event *event)
 
 static uint32_t push_gap_ms(const struct agent *agent, enum agent_type type)
 {
-	return agent_active(agent) || type == TYPE_ORDERS ? AGENT_PUSH_GAP_MS
-							  : AGENT_PUSH_GAP_IDLE_MS;
+	if (type == TYPE_ORDERS)
+		return AGENT_PUSH_GAP_MS;
+	return agent_active(agent) ? AGENT_PUSH_GAP_MS + agent->roster.count / AGENT_PUSH_GAP_NODES
+				   : AGENT_PUSH_GAP_IDLE_MS;
 }
 
 static void schedule_periodic(struct agent *agent, struct neighbour *neighbour, unsigned type)
@@ -134,8 +164,9 @@ static void take_slice(struct agent *agent, const struct event *event)
 	if (type == TYPE_COUNT)
 		return;
 	slices_take(agent, type, event);
-	/* A neighbour that came to us gets our whole state in the answer. */
+	/* A plain neighbour that came to us gets our whole state in the answer. */
 	if (!event->slice.answer && number < LIMITS_NEIGHBOURS_MAX &&
+		!agent->neighbours[number].has_digest &&
 		!agent->neighbours[number].types[type].under_way)
 		agent->neighbours[number].types[type].sent_change = slices_change(agent, type);
 }
@@ -209,17 +240,16 @@ enum difference {
 };
 
 /* From what we published last. This is asked in every step. */
-static enum difference compare_published(const struct agent *agent, struct record *now)
+static enum difference compare_published(const struct agent *agent, const struct record *now)
 {
-	uint64_t held_bytes = now->held_bytes;
-	bool same;
+	const struct record *before = &agent->published;
+	struct record same = *now;
 
-	now->held_bytes = agent->published.held_bytes;
-	same = memcmp(now, &agent->published, sizeof(*now)) == 0;
-	now->held_bytes = held_bytes;
-	if (!same)
-		return DIFFERENCE_NEWS;
-	return held_bytes != agent->published.held_bytes ? DIFFERENCE_PROGRESS : DIFFERENCE_NONE;
+	if (memcmp(now, before, sizeof(same)) == 0)
+		return DIFFERENCE_NONE;
+	same.held_bytes = before->held_bytes;
+	same.image_bytes = before->image_bytes;
+	return memcmp(&same, before, sizeof(same)) == 0 ? DIFFERENCE_PROGRESS : DIFFERENCE_NEWS;
 }
 
 static void publish_projection(struct agent *agent)
@@ -234,6 +264,15 @@ static void publish_projection(struct agent *agent)
 		agent->projection_change++;
 }
 
+static uint32_t heartbeat_in_ms(const struct agent *agent)
+{
+	uint32_t fair_ms = 4 * agent_progress_ms(agent);
+	uint32_t active_ms =
+		fair_ms > AGENT_HEARTBEAT_ACTIVE_MS ? fair_ms : AGENT_HEARTBEAT_ACTIVE_MS;
+
+	return agent_active(agent) ? active_ms : AGENT_HEARTBEAT_IDLE_MS;
+}
+
 void spread_publish(struct agent *agent)
 {
 	struct record record;
@@ -245,8 +284,7 @@ void spread_publish(struct agent *agent)
 		difference = compare_published(agent, &record);
 	}
 	if (difference == DIFFERENCE_PROGRESS &&
-		agent->now_ms < agent->published_ms + AGENT_PROGRESS_MS) {
-		agent_wake_at(agent, agent->published_ms + AGENT_PROGRESS_MS);
+		!agent_is_due(agent, agent->published_ms + agent_progress_ms(agent))) {
 		difference = DIFFERENCE_NONE;
 	}
 	if (difference == DIFFERENCE_NONE && agent->now_ms < agent->heartbeat_ms) {
@@ -262,8 +300,8 @@ void spread_publish(struct agent *agent)
 	memcpy(&agent->published, &record, sizeof(record));
 	agent->published_ever = true;
 	agent->published_ms = agent->now_ms;
-	agent->heartbeat_ms = roughly_in(
-		agent, agent_active(agent) ? AGENT_HEARTBEAT_ACTIVE_MS : AGENT_HEARTBEAT_IDLE_MS);
+	agent->heartbeat_ms = roughly_in(agent, heartbeat_in_ms(agent));
+	life_record_news(agent);
 	agent->changed = true;
 	/* Also with a heartbeat: its TTL must not run out in a quiet mesh. */
 	if (agent->setup.projection && difference != DIFFERENCE_PROGRESS)
@@ -279,20 +317,19 @@ static bool has_news_for(const struct agent *agent, uint32_t number, unsigned ty
 	const struct neighbour *neighbour = &agent->neighbours[number];
 	uint64_t sent_change = neighbour->types[type].sent_change;
 
-	if (slices_change(agent, (enum agent_type)type) == sent_change)
-		return false;
 	if (type == TYPE_NODES) {
-		for (uint32_t i = 0; i < agent->roster.count; i++) {
-			if (agent->roster.entries[i]->change > sent_change &&
-				agent->roster.entries[i]->from != number)
-				return true;
-		}
-		return false;
+		const struct roster_entry *entry = NULL;
+
+		do {
+			entry = roster_next(&agent->roster, entry, (uint32_t)sent_change);
+		} while (entry != NULL &&
+			 (entry->change <= sent_change || (entry->had & 1u << number) != 0));
+		return entry != NULL;
 	}
 	if (type == TYPE_ORDERS) {
 		for (const struct book_order *slot = agent->book.start; slot != NULL;
 			slot = slot->next) {
-			if (slot->change > sent_change && slot->from != number)
+			if (slot->change > sent_change && (slot->had & 1u << number) == 0)
 				return true;
 		}
 		return false;
@@ -300,7 +337,7 @@ static bool has_news_for(const struct agent *agent, uint32_t number, unsigned ty
 	return true;
 }
 
-static void begin_exchange(struct agent *agent, uint32_t number, unsigned type)
+static void begin_exchange(struct agent *agent, uint32_t number, unsigned type, bool asks)
 {
 	struct neighbour *neighbour = &agent->neighbours[number];
 	struct exchange *exchange = &neighbour->types[type];
@@ -311,27 +348,34 @@ static void begin_exchange(struct agent *agent, uint32_t number, unsigned type)
 	action->exchange.neighbour = number;
 	action->exchange.type = words_at(slices_type_names, type);
 	exchange->under_way = true;
+	exchange->asks = asks || !neighbour->has_digest;
 	exchange->deadline_ms = agent->now_ms + 3 * LIMITS_EXCHANGE_DEADLINE_MS;
-	exchange->going_change = slices_change(agent, (enum agent_type)type);
-	schedule_periodic(agent, neighbour, type);
+	exchange->going_change = exchange->sent_change;
+	if (exchange->asks)
+		schedule_periodic(agent, neighbour, type);
 }
 
 static void consider(struct agent *agent, uint32_t number, unsigned type)
 {
 	struct exchange *exchange = &agent->neighbours[number].types[type];
 	uint64_t due_ms = exchange->periodic_ms;
+	bool asks = due_ms <= agent->now_ms;
 
 	if (exchange->under_way && !agent_is_due(agent, exchange->deadline_ms))
 		return;
 	exchange->under_way = false;
-	if (has_news_for(agent, number, type))
-		due_ms = agent->now_ms;
-	else
-		exchange->sent_change = slices_change(agent, (enum agent_type)type);
+	/* What has come since the last exchange is looked through when it can go out. */
+	if (slices_change(agent, (enum agent_type)type) != exchange->sent_change &&
+		agent_is_due(agent, exchange->next_ms)) {
+		if (has_news_for(agent, number, type))
+			due_ms = agent->now_ms;
+		else
+			exchange->sent_change = slices_change(agent, (enum agent_type)type);
+	}
 	if (due_ms < exchange->next_ms)
 		due_ms = exchange->next_ms;
 	if (agent_is_due(agent, due_ms))
-		begin_exchange(agent, number, type);
+		begin_exchange(agent, number, type, asks);
 }
 
 /* While a countdown runs, clocks drift apart: ask those nearer to its origin again. */
@@ -343,7 +387,7 @@ static void refresh_countdown(struct agent *agent)
 	if (schedule == NULL || !schedule->countdown_known || schedule->hops == BOOK_HOPS_ENTRY ||
 		schedule->deadline_ms <= agent->now_ms)
 		return;
-	for (uint32_t i = 0; i < LIMITS_NEIGHBOURS_MAX; i++) {
+	for (uint32_t i = 0; i < agent->neighbours_end; i++) {
 		struct neighbour *neighbour = &agent->neighbours[i];
 
 		if (neighbour->up && neighbour->types[TYPE_ORDERS].periodic_ms > soon_ms)
@@ -379,9 +423,10 @@ void spread_think(struct agent *agent)
 {
 	age(agent);
 	refresh_countdown(agent);
-	for (uint32_t number = 0; number < LIMITS_NEIGHBOURS_MAX; number++) {
+	for (uint32_t number = 0; number < agent->neighbours_end; number++) {
 		if (!agent->neighbours[number].up)
 			continue;
+		mend_difference(agent, &agent->neighbours[number]);
 		for (unsigned type = 0; type < TYPE_COUNT; type++) {
 			if (type != TYPE_PROJECTION || agent->setup.projection)
 				consider(agent, number, type);

@@ -204,12 +204,12 @@ static void write_upgrade(
 static void write_node(const struct agent *agent, uint64_t now_ms, struct text *text,
 	const struct roster_entry *entry, const struct order_participant *participant)
 {
-	const char *name = entry != NULL ? entry->record.name : participant->name;
+	const char *name = entry != NULL ? entry->notice->record.name : participant->name;
 	bool here = strcmp(name, agent->setup.name) == 0;
 	uint64_t seen_ms = now_ms; /* of ourselves: now */
 
 	if (entry != NULL && !here)
-		seen_ms = entry->seen_ms;
+		seen_ms = (uint64_t)entry->seen_s * 1000;
 	text_begin_object(text);
 	text_add_member_bool(text, "participant", participant != NULL);
 	text_add_member_bool(text, "here", entry != NULL && here);
@@ -217,7 +217,7 @@ static void write_node(const struct agent *agent, uint64_t now_ms, struct text *
 		entry != NULL && sources_neighbour_named(agent, name) != AGENT_PEER_NONE);
 	write_remaining(text, "seen_ms", entry != NULL, now_ms, seen_ms);
 	if (entry != NULL) {
-		write_record(text, &entry->record, &entry->key);
+		write_record(text, &entry->notice->record, &entry->notice->key);
 	} else {
 		text_add_member_string(text, "name", name);
 		text_add_member_u64(text, "wave", participant->wave);
@@ -225,21 +225,45 @@ static void write_node(const struct agent *agent, uint64_t now_ms, struct text *
 	text_end_object(text);
 }
 
-/* Participants and roster, both sorted by name, merged. */
+/* The roster by name. */
+static void sort_by_name(const struct roster *roster, const struct roster_entry **sorted)
+{
+	const struct roster_entry *entry = NULL;
+	uint32_t count = 0;
+
+	while ((entry = roster_next(roster, entry, 0)) != NULL) {
+		uint32_t low = 0, high = count;
+
+		while (low < high) {
+			uint32_t middle = low + (high - low) / 2;
+
+			if (strcmp(sorted[middle]->notice->record.name,
+				    entry->notice->record.name) < 0)
+				low = middle + 1;
+			else
+				high = middle;
+		}
+		memmove(sorted + low + 1, sorted + low, (count++ - low) * sizeof(sorted[0]));
+		sorted[low] = entry;
+	}
+}
+
+/* Participants and roster, both by name, merged. */
 static void write_nodes(
 	const struct agent *agent, uint64_t now_ms, struct text *text, const struct scene *scene)
 {
 	const struct order_start *start = scene != NULL ? scene->question.start : NULL;
 	uint32_t participants = start != NULL ? start->participant_count : 0;
+	const struct roster_entry *sorted[LIMITS_NODES_MAX];
 	uint32_t p = 0, r = 0;
 
+	sort_by_name(&agent->roster, sorted);
 	while (p < participants || r < agent->roster.count) {
-		const struct roster_entry *entry =
-			r < agent->roster.count ? agent->roster.entries[r] : NULL;
-		int order = entry == NULL ? -1
-			    : p == participants
-				    ? 1
-				    : strcmp(start->participants[p].name, entry->record.name);
+		const struct roster_entry *entry = r < agent->roster.count ? sorted[r] : NULL;
+		int order = entry == NULL       ? -1
+			    : p == participants ? 1
+						: strcmp(start->participants[p].name,
+							  entry->notice->record.name);
 
 		write_node(agent, now_ms, text, order >= 0 ? entry : NULL,
 			order <= 0 ? &start->participants[p] : NULL);

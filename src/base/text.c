@@ -149,24 +149,29 @@ void text_end_list(struct text *text)
 
 static void add_string(struct text *text, const char *bytes, size_t size, bool as_it_is)
 {
+	size_t plain = 0; /* what goes out as it is, up to `at` */
+
 	add_comma(text);
 	text_add(text, "\"");
-	for (size_t i = 0; i < size;) {
-		uint8_t c = (uint8_t)bytes[i];
-		size_t length = as_it_is ? 1 : utf8_size((const uint8_t *)bytes + i, size - i);
+	for (size_t at = 0, length; at <= size; at += length) {
+		uint8_t c = at < size ? (uint8_t)bytes[at] : 0;
 
+		length = 1;
+		if (c >= 0x80 && !as_it_is)
+			length = utf8_size((const uint8_t *)bytes + at, size - at);
+		if (c >= 0x20 && c != '"' && c != '\\' && length > 0)
+			continue;
+		text_add_bytes(text, bytes + plain, at - plain);
+		plain = at + 1;
 		if (length == 0) {
 			text_add(text, "\xef\xbf\xbd");
-			i++;
-			continue;
-		}
-		if (c == '"' || c == '\\')
+			length = 1;
+		} else if (c >= 0x20) {
 			text_add(text, "\\");
-		if (c < 0x20)
+			plain = at;
+		} else if (at < size) {
 			text_add_format(text, "\\u%04x", c);
-		else
-			text_add_bytes(text, bytes + i, length);
-		i += length;
+		}
 	}
 	text_add(text, "\"");
 }

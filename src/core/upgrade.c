@@ -5,6 +5,14 @@
 
 #include "base/ensure.h"
 
+/* The marks beyond those of the steps, which come first. */
+enum {
+	MARK_REVERTED = UPGRADE_STEP_CONFIRMED + 1,
+	MARK_ASKED_RUNNING,
+	MARK_OTHERS_SEEN,
+	MARK_COUNT,
+};
+
 bool upgrade_is_of(const struct upgrade_question *question, const struct record *record)
 {
 	return record->epoch == question->epoch &&
@@ -54,8 +62,13 @@ static uint32_t needed_of(const struct order_start *start, uint32_t participants
 	return quorum > majority ? quorum : majority;
 }
 
-void upgrade_count(struct upgrade_count *count, const struct upgrade_question *question,
-	const struct record *const *records)
+static bool is_asked(
+	const struct upgrade_question *question, const struct order_participant *participant)
+{
+	return question->confirm == NULL || !order_is_without(question->confirm, participant->name);
+}
+
+void upgrade_count_nobody(struct upgrade_count *count, const struct upgrade_question *question)
 {
 	const struct order_start *start = question->start;
 
@@ -63,31 +76,50 @@ void upgrade_count(struct upgrade_count *count, const struct upgrade_question *q
 
 	memset(count, 0, sizeof(*count));
 	for (uint32_t i = 0; i < start->participant_count; i++) {
-		const struct order_participant *participant = &start->participants[i];
-		const struct record *record = records[i];
-		unsigned done = 0;
-
-		if (participant->wave != question->wave)
+		if (start->participants[i].wave != question->wave)
 			continue;
-		if (record != NULL && upgrade_is_of(question, record)) {
-			done = steps_done(record);
-			count->reverted += record->state == STATE_REVERTED;
-		}
 		count->participants++;
-		count->ready += done > UPGRADE_STEP_READY;
-		count->scheduled +=
-			done > UPGRADE_STEP_SCHEDULED && follows_schedule(question, record);
-		count->past += done > UPGRADE_STEP_PAST;
-		count->running += done > UPGRADE_STEP_RUNNING;
-		count->healthy += done > UPGRADE_STEP_HEALTHY;
-		count->confirmed += done > UPGRADE_STEP_CONFIRMED;
-		if (question->confirm == NULL ||
-			!order_is_without(question->confirm, participant->name)) {
-			count->asked++;
-			count->asked_running += done > UPGRADE_STEP_RUNNING;
-		}
+		count->asked += is_asked(question, &start->participants[i]);
 	}
 	count->needed = needed_of(start, count->participants);
+}
+
+uint16_t upgrade_marks(const struct upgrade_question *question, uint32_t index,
+	const struct record *record, bool alive)
+{
+	const struct order_participant *participant = &question->start->participants[index];
+	unsigned done, marks;
+
+	if (record == NULL)
+		return 0;
+	if (participant->wave != question->wave)
+		return alive << MARK_OTHERS_SEEN;
+	if (!upgrade_is_of(question, record))
+		return 0;
+	/* Who has done five steps has the marks of the first five. */
+	done = steps_done(record);
+	marks = (1u << done) - 1;
+	if (!follows_schedule(question, record))
+		marks &= ~(1u << UPGRADE_STEP_SCHEDULED);
+	if (record->state == STATE_REVERTED)
+		marks |= 1u << MARK_REVERTED;
+	if (done > UPGRADE_STEP_RUNNING && is_asked(question, participant))
+		marks |= 1u << MARK_ASKED_RUNNING;
+	return (uint16_t)marks;
+}
+
+void upgrade_count_change(struct upgrade_count *count, uint16_t before, uint16_t now)
+{
+	for (unsigned i = 0; i < MARK_COUNT; i++)
+		count->marked[i] += (now >> i & 1u) - (before >> i & 1u);
+}
+
+void upgrade_count(struct upgrade_count *count, const struct upgrade_question *question,
+	const struct record *const *records)
+{
+	upgrade_count_nobody(count, question);
+	for (uint32_t i = 0; i < question->start->participant_count; i++)
+		upgrade_count_change(count, 0, upgrade_marks(question, i, records[i], true));
 }
 
 bool upgrade_is_committed(const struct upgrade_count *count)

@@ -24,22 +24,42 @@ struct upgrade_question {
 	const struct order_confirmation *confirm; /* for `wave`; NULL if none is known */
 };
 
+/* Participants of the wave, but for `others_seen`. */
 struct upgrade_count {
-	uint32_t participants; /* of the wave */
-	uint32_t needed;       /* by the quorum, and always more than half of the wave */
-	uint32_t ready;        /* has its image, or is further on the way */
-	uint32_t scheduled;    /* for this very schedule, or went through the flash for it */
-	uint32_t past;         /* past the flash, and not back */
-	uint32_t running;      /* runs the new firmware: pending or confirmed */
-	uint32_t healthy;      /* says so, or confirmed */
-	uint32_t confirmed;
-	uint32_t reverted;
-	uint32_t asked; /* participants that the confirm order does not name away */
-	uint32_t asked_running;
+	uint32_t participants;
+	uint32_t needed; /* by the quorum, and always more than half of the wave */
+	uint32_t asked;  /* those that the confirm order does not name away */
+	/* What their records say; a mark is the number of one of these. */
+	union {
+		struct {
+			uint32_t ready;     /* has its image, or is further on the way */
+			uint32_t scheduled; /* for this very schedule, or flashed for it */
+			uint32_t past;      /* past the flash, and not back */
+			uint32_t running;   /* runs the new firmware: pending or confirmed */
+			uint32_t healthy;   /* says so, or confirmed */
+			uint32_t confirmed;
+			uint32_t reverted;
+			uint32_t asked_running;
+			uint32_t others_seen; /* of other waves, and alive */
+		};
+		uint32_t marked[9];
+	};
 };
 
-/* `records` has one entry for each participant of the start order, in its order: its newest record,
- * or NULL. */
+/* All participants, before any record. */
+void upgrade_count_nobody(
+	struct upgrade_count *count, const struct upgrade_question *question);
+
+/* What the record of participant number `index` counts for: a bit for each member of `marked`.
+ * `alive`: it is not a recording of somebody who is gone. No record: 0. */
+uint16_t upgrade_marks(const struct upgrade_question *question, uint32_t index,
+	const struct record *record, bool alive);
+
+/* The participant's marks were `before` and are `now`. */
+void upgrade_count_change(struct upgrade_count *count, uint16_t before, uint16_t now);
+
+/* All at once. `records` has one entry for each participant of the start order, in its order: its
+ * newest record, or NULL; all of them count as alive. */
 void upgrade_count(struct upgrade_count *count, const struct upgrade_question *question,
 	const struct record *const *records);
 

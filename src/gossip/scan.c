@@ -71,6 +71,12 @@ static bool take_code_point(struct scan *scan, uint32_t *code)
 	return true;
 }
 
+static bool is_escape(char c)
+{
+	return c == '"' || c == '\\' || c == '/' || c == 'b' || c == 'f' || c == 'n' || c == 'r' ||
+	       c == 't';
+}
+
 static bool walk_string(struct scan *scan)
 {
 	if (!take(scan, '"'))
@@ -79,17 +85,16 @@ static bool walk_string(struct scan *scan)
 		unsigned char c = (unsigned char)*scan->at++;
 		uint32_t code;
 
+		if (c >= 0x20 && c != '"' && c != '\\')
+			continue;
 		if (c == '"')
 			return true;
 		if (c < 0x20)
 			return false;
-		if (c != '\\')
-			continue;
 		if (take(scan, 'u')) {
 			if (!take_code_point(scan, &code))
 				return false;
-		} else if (scan->at == scan->end || *scan->at == '\0' ||
-			   !strchr("\"\\/bfnrt", *scan->at++)) {
+		} else if (scan->at == scan->end || !is_escape(*scan->at++)) {
 			return false;
 		}
 	}

@@ -76,9 +76,8 @@ void slice_reader_init(struct slice_reader *reader, const char *bytes, size_t si
 	scan_find(&document, "stateSlice\0lockstep\0", found, 2);
 	if (found[0].kind != SCAN_LIST)
 		return;
-	if (found[1].kind != SCAN_STRING ||
-		!read_name(&found[1], reader->digest, sizeof(reader->digest)))
-		reader->digest[0] = '\0';
+	reader->has_digest = found[1].kind == SCAN_STRING &&
+			     read_name(&found[1], reader->digest, sizeof(reader->digest));
 	scan_inside(scan, &found[0]);
 	scan->sound = false; /* each entry by itself tells if it is odd */
 	reader->stopped = reader->bad = false;

@@ -23,7 +23,7 @@
 enum {
 	SLICE_KEY_SIZE = 255,
 	SLICE_AUTHOR_SIZE = 255,
-	SLICE_DIGEST_SIZE = 16,
+	SLICE_DIGEST_SIZE = 344, /* 64 numbers of 4 bytes, in base64 */
 };
 
 struct slice_entry {
@@ -39,7 +39,8 @@ struct slice_reader {
 	uint32_t entry_count;
 	bool stopped; /* by a bad entry or at the end */
 	bool bad;     /* the message was not a slice, or an entry was bad */
-	/* The member `lockstep` that our own messages have beside the list; "" if there is none */
+	bool has_digest;
+	/* The member `lockstep` that our own messages have beside the list */
 	char digest[SLICE_DIGEST_SIZE + 1];
 };
 

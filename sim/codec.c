@@ -1,0 +1,266 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+/*
+ * Most of what a large mesh does is to read the same records again: everybody's, on every node.
+ * Here each is written and read once. The linker sends the agents' calls of the codec through
+ * __wrap_…; with codec_share() a slice carries a reference to a record instead of its text, and
+ * whoever opens the envelope gets the record that its author made. What a node does with it stays
+ * the agent's own code, and a test holds a run against the same run with text.
+ *
+ * Only where nobody damages or forges a message: references cannot lie.
+ */
+#include "sim/codec.h"
+
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/book.h"
+#include "agent/notice.h"
+#include "base/ensure.h"
+#include "base/json.h"
+#include "core/order.h"
+#include "gossip/slice.h"
+
+enum {
+	MARK = '\x02', /* before a reference; no byte of JSON */
+	STARTS_MAX = 16,
+	HEAD_SIZE = sizeof("{\"stateSlice\":[") - 1,
+};
+
+enum reason __real_order_decode(struct order *order, const char *bytes, size_t size,
+	const char *mesh, char *problem, size_t problem_capacity);
+enum reason __wrap_order_decode(struct order *order, const char *bytes, size_t size,
+	const char *mesh, char *problem, size_t problem_capacity);
+void __real_order_free(struct order *order);
+void __wrap_order_free(struct order *order);
+void __real_book_write_order(const struct book_order *slot, struct text *text);
+void __wrap_book_write_order(const struct book_order *slot, struct text *text);
+const char *__real_json_get_string_view(
+	struct json_reader *reader, struct json_object *object, const char *member, size_t *size);
+const char *__wrap_json_get_string_view(
+	struct json_reader *reader, struct json_object *object, const char *member, size_t *size);
+
+#define START "start " /* before the number of a start order; no order begins so */
+
+struct reference {
+	const struct notice *notice;
+	int64_t ttl_s;
+};
+
+static struct {
+	bool on;
+	uint32_t count, capacity;
+	struct notice **notices; /* all that were made; owned */
+	uint32_t start_count;
+	struct start {
+		char *text; /* owned */
+		size_t size;
+		struct order order; /* owned */
+	} starts[STARTS_MAX];
+} shared;
+
+void codec_share(bool on)
+{
+	for (uint32_t i = 0; i < shared.count; i++)
+		free(shared.notices[i]);
+	free(shared.notices);
+	for (uint32_t i = 0; i < shared.start_count; i++) {
+		free(shared.starts[i].text);
+		__real_order_free(&shared.starts[i].order);
+	}
+	memset(&shared, 0, sizeof(shared));
+	shared.on = on;
+}
+
+bool codec_is_shared(void)
+{
+	return shared.on;
+}
+
+/* ---- envelopes ---- */
+
+struct notice *__real_notice_open(const struct notice_offer *offer, char *problem, size_t capacity);
+struct notice *__wrap_notice_open(const struct notice_offer *offer, char *problem, size_t capacity);
+struct notice *__real_notice_sign(
+	const struct record *record, const char *mesh, const struct usign_secret *secret);
+struct notice *__wrap_notice_sign(
+	const struct record *record, const char *mesh, const struct usign_secret *secret);
+void __real_notice_free(struct notice *notice);
+void __wrap_notice_free(struct notice *notice);
+
+struct notice *__wrap_notice_sign(
+	const struct record *record, const char *mesh, const struct usign_secret *secret)
+{
+	struct notice *notice = __real_notice_sign(record, mesh, secret);
+
+	if (!shared.on)
+		return notice;
+	ensure(notice != NULL);
+	if (shared.count == shared.capacity) {
+		shared.capacity = shared.capacity == 0 ? 1024 : shared.capacity * 2;
+		shared.notices =
+			realloc(shared.notices, shared.capacity * sizeof(shared.notices[0]));
+		ensure(shared.notices != NULL);
+	}
+	shared.notices[shared.count++] = notice;
+	return notice;
+}
+
+struct notice *__wrap_notice_open(const struct notice_offer *offer, char *problem, size_t capacity)
+{
+	struct notice *notice;
+
+	if (!shared.on)
+		return __real_notice_open(offer, problem, capacity);
+	notice = (struct notice *)((uintptr_t)offer->envelope - offsetof(struct notice, envelope));
+	if (offer->pinned != NULL && !bytes_same_32(notice->key.key, offer->pinned)) {
+		text_set(problem, capacity, "key is not the one that the start order pins");
+		return NULL;
+	}
+	return notice;
+}
+
+void __wrap_notice_free(struct notice *notice)
+{
+	if (!shared.on)
+		__real_notice_free(notice);
+}
+
+/* ---- orders ---- */
+
+/* A start that names a thousand nodes is read once; all nodes hold the same list. */
+enum reason __wrap_order_decode(struct order *order, const char *bytes, size_t size,
+	const char *mesh, char *problem, size_t problem_capacity)
+{
+	enum reason reason;
+	struct start *start;
+
+	for (uint32_t i = 0; i < shared.start_count; i++) {
+		start = &shared.starts[i];
+		if (start->size == size && memcmp(start->text, bytes, size) == 0) {
+			*order = start->order;
+			return REASON_NONE;
+		}
+	}
+	reason = __real_order_decode(order, bytes, size, mesh, problem, problem_capacity);
+	if (!shared.on || reason != REASON_NONE || order->kind != ORDER_START ||
+		shared.start_count == STARTS_MAX)
+		return reason;
+	start = &shared.starts[shared.start_count++];
+	*start = (struct start){ malloc(size), size, *order };
+	ensure(start->text != NULL);
+	memcpy(start->text, bytes, size);
+	return reason;
+}
+
+void __wrap_order_free(struct order *order)
+{
+	for (uint32_t i = 0; i < shared.start_count; i++) {
+		if (order->kind == ORDER_START &&
+			order->start.participants == shared.starts[i].order.start.participants)
+			return;
+	}
+	__real_order_free(order);
+}
+
+/* Where it is written, its number is enough. */
+void __wrap_book_write_order(const struct book_order *slot, struct text *text)
+{
+	char blob[USIGN_SIGNATURE_BLOB_TEXT_SIZE + 1];
+
+	for (uint32_t i = 0; i < shared.start_count; i++) {
+		if (slot->text_size != shared.starts[i].size ||
+			memcmp(slot->text, shared.starts[i].text, slot->text_size) != 0)
+			continue;
+		text_begin_object(text);
+		text_add_member(text, "order");
+		text_add_format(text, "\"" START "%u\"", (unsigned)i);
+		usign_signature_to_blob(blob, &slot->signature);
+		text_add_member_string(text, "signature", blob);
+		return;
+	}
+	__real_book_write_order(slot, text);
+}
+
+const char *__wrap_json_get_string_view(
+	struct json_reader *reader, struct json_object *object, const char *member, size_t *size)
+{
+	const char *text = __real_json_get_string_view(reader, object, member, size);
+	const struct start *start;
+
+	if (!shared.on || text == NULL || strncmp(text, START, sizeof(START) - 1) != 0)
+		return text;
+	start = &shared.starts[strtoul(text + sizeof(START) - 1, NULL, 10)];
+	*size = start->size;
+	return start->text;
+}
+
+/* ---- slices ---- */
+
+void __real_slice_write_entry(struct text *text, const char *key, const char *author, int64_t ttl_s,
+	const char *data, size_t data_size);
+void __wrap_slice_write_entry(struct text *text, const char *key, const char *author, int64_t ttl_s,
+	const char *data, size_t data_size);
+void __real_slice_reader_init(struct slice_reader *reader, const char *bytes, size_t size);
+void __wrap_slice_reader_init(struct slice_reader *reader, const char *bytes, size_t size);
+bool __real_slice_reader_next(struct slice_reader *reader, struct slice_entry *entry);
+bool __wrap_slice_reader_next(struct slice_reader *reader, struct slice_entry *entry);
+
+void __wrap_slice_write_entry(struct text *text, const char *key, const char *author, int64_t ttl_s,
+	const char *data, size_t data_size)
+{
+	struct reference reference = { .ttl_s = ttl_s };
+	char bytes[1 + sizeof(reference)] = { MARK };
+
+	if (!shared.on) {
+		__real_slice_write_entry(text, key, author, ttl_s, data, data_size);
+		return;
+	}
+	reference.notice =
+		(const struct notice *)((uintptr_t)data - offsetof(struct notice, envelope));
+	memcpy(bytes + 1, &reference, sizeof(reference));
+	text_add_bytes(text, bytes, sizeof(bytes));
+}
+
+void __wrap_slice_reader_init(struct slice_reader *reader, const char *bytes, size_t size)
+{
+	static const char member[] = "\"lockstep\":\"";
+	const char *at = bytes + HEAD_SIZE;
+	size_t length;
+
+	if (!shared.on || size <= HEAD_SIZE || *at != MARK) {
+		__real_slice_reader_init(reader, bytes, size);
+		return;
+	}
+	memset(reader, 0, offsetof(struct slice_reader, digest) + 1);
+	reader->scan.at = at; /* … and no end: so the reader is known */
+	while (*at == MARK)
+		at += 1 + sizeof(struct reference);
+	at = memmem(at, (size_t)(bytes + size - at), member, sizeof(member) - 1);
+	if (at == NULL)
+		return;
+	at += sizeof(member) - 1;
+	length = strcspn(at, "\"");
+	ensure(length <= SLICE_DIGEST_SIZE);
+	memcpy(reader->digest, at, length);
+	reader->digest[length] = '\0';
+	reader->has_digest = true;
+}
+
+bool __wrap_slice_reader_next(struct slice_reader *reader, struct slice_entry *entry)
+{
+	struct reference reference;
+
+	if (!shared.on || reader->scan.end != NULL)
+		return __real_slice_reader_next(reader, entry);
+	if (*reader->scan.at != MARK)
+		return false;
+	memcpy(&reference, reader->scan.at + 1, sizeof(reference));
+	reader->scan.at += 1 + sizeof(reference);
+	strcpy(entry->key, reference.notice->record.name);
+	entry->author[0] = '\0';
+	entry->ttl_s = reference.ttl_s;
+	entry->data = reference.notice->envelope;
+	entry->data_size = reference.notice->envelope_size;
+	return true;
+}

@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+#ifndef SIM_CODEC_H
+#define SIM_CODEC_H
+
+/* Records by reference instead of by their text, for large meshes in which nobody lies. */
+#include <stdbool.h>
+
+/* From now on; what was shared before is given back, so nobody may hold any of it. */
+void codec_share(bool on);
+bool codec_is_shared(void);
+
+#endif
