@@ -32,14 +32,14 @@ static void write_down(struct world *world, struct node *node, uint32_t slot)
 	struct text text;
 
 	text_init(&text, NULL, 0);
-	agent_slice(node->agent, now_ms, types[type], &text);
+	agent_answer(node->agent, now_ms, types[type], "", 0, &text);
 	free(world->overheard[slot].data);
 	world->overheard[slot].type = type;
 	world->overheard[slot].size = text.size;
 	world->overheard[slot].data = malloc(text.size + 1);
 	ensure(world->overheard[slot].data != NULL);
 	text_init(&text, world->overheard[slot].data, text.size + 1);
-	agent_slice(node->agent, now_ms, types[type], &text);
+	agent_answer(node->agent, now_ms, types[type], "", 0, &text);
 }
 
 static int64_t ttl_of(enum lie lie, int64_t ttl_s)

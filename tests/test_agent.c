@@ -475,7 +475,7 @@ static void test_countdown_that_does_not_age(void **state)
 	assert_true(world_until_state(world, STATE_UPGRADE_SCHEDULED, 1000));
 	world_run(world, COUNTDOWN_MS / 2);
 	text_init(&text, message, 65536);
-	agent_slice(world_agent(world, 4), world_now(world), "lockstep_orders", &text);
+	agent_answer(world_agent(world, 4), world_now(world), "lockstep_orders", "", 0, &text);
 	hops = strstr(message, "\"hops\":4,\"remaining_ms\":");
 	assert_non_null(hops);
 	rest = strdup(strchr(hops, '}'));
@@ -789,7 +789,7 @@ static void test_outbids_what_others_say_of_it(void **state)
 		world_name(world, 0));
 	world_inject(world, 0, "lockstep_nodes", slice);
 	text_init(&text, slice, 65536);
-	agent_slice(world_agent(world, 0), world_now(world), "lockstep_nodes", &text);
+	agent_answer(world_agent(world, 0), world_now(world), "lockstep_nodes", "", 0, &text);
 	snprintf(wanted, sizeof(wanted), "\"mAuthor\":\"%s\"", world_name(world, 0));
 	at = strstr(slice, wanted);
 	assert_non_null(at);
