@@ -35,11 +35,11 @@ static void lose(struct world *world, struct node *node)
 		free(node->journal);
 		node->journal = NULL;
 		node->journal_size = 0;
-		node->journal_was_lost = true;
+		node->journal_was_lost = node->forgot = true;
 		trace_say(world, node, "sim", "the journal is lost");
 	} else if (node->journal_size > 0 && world_strikes(world, world->options.journal_torn)) {
 		node->journal_size = prng_below(&world->prng, (uint32_t)node->journal_size);
-		node->journal_was_lost = true;
+		node->journal_was_lost = node->forgot = true;
 		trace_say(world, node, "sim", "the journal is torn");
 	}
 }

@@ -78,34 +78,42 @@ static uint32_t needed_of(const struct order_start *start, uint32_t count)
 	return quorum > count / 2 + 1 ? quorum : count / 2 + 1;
 }
 
-static uint32_t count_wave(const struct order_start *start, uint32_t wave,
-	const struct order_start *also_in, uint32_t also_wave)
+static uint32_t count_wave(const struct order_start *start, uint32_t wave)
 {
 	uint32_t count = 0;
 
-	for (uint32_t i = 0; i < start->participant_count; i++) {
-		const struct order_participant *participant = &start->participants[i];
-		uint32_t also = also_in == NULL
-					? UINT32_MAX
-					: order_find_participant(also_in, participant->name);
+	for (uint32_t i = 0; i < start->participant_count; i++)
+		count += start->participants[i].wave == wave;
+	return count;
+}
 
-		if (participant->wave != wave)
-			continue;
-		count += also_in == NULL ||
-			 (also != UINT32_MAX && also_in->participants[also].wave == also_wave);
+/* Nodes of both waves that remember where they were scheduled. */
+static uint32_t count_shared(const struct world *world, const struct order_start *a,
+	uint32_t a_wave, const struct order_start *b, uint32_t b_wave)
+{
+	uint32_t count = 0;
+
+	for (uint32_t i = 0; i < world->node_count; i++) {
+		const struct node *node = &world->nodes[i];
+		uint32_t in_a = order_find_participant(a, node->name);
+		uint32_t in_b = order_find_participant(b, node->name);
+
+		count += !node->forgot && in_a != UINT32_MAX && in_b != UINT32_MAX &&
+			 a->participants[in_a].wave == a_wave &&
+			 b->participants[in_b].wave == b_wave;
 	}
 	return count;
 }
 
 /* Would some node have to be scheduled in both? None is, in one epoch. Two operators in a mesh that
  * is divided can name nodes that have nothing to do with each other: nobody can know of both. */
-static bool exclude_each_other(
-	const struct order_start *a, uint32_t a_wave, const struct order_start *b, uint32_t b_wave)
+static bool exclude_each_other(const struct world *world, const struct order_start *a,
+	uint32_t a_wave, const struct order_start *b, uint32_t b_wave)
 {
-	uint32_t in_a = count_wave(a, a_wave, NULL, 0), in_b = count_wave(b, b_wave, NULL, 0);
+	uint32_t in_a = count_wave(a, a_wave), in_b = count_wave(b, b_wave);
 
 	return needed_of(a, in_a) + needed_of(b, in_b) >
-	       in_a + in_b - count_wave(a, a_wave, b, b_wave);
+	       in_a + in_b - count_shared(world, a, a_wave, b, b_wave);
 }
 
 static void check_one_release(
@@ -121,7 +129,7 @@ static void check_one_release(
 			continue;
 		is_new = is_new && (other != start || world->flashed[i].wave != wave);
 		if (world->flashed[i].release != node->disk.release &&
-			exclude_each_other(&start->order.start, wave, &other->order.start,
+			exclude_each_other(world, &start->order.start, wave, &other->order.start,
 				world->flashed[i].wave))
 			check_breach(world, "I3",
 				"%s flashes release %" PRIu32 " in epoch %" PRIu64

@@ -125,6 +125,7 @@ struct node {
 	char *journal;
 	size_t journal_size;
 	bool journal_was_lost; /* what it promised before does not bind it any more */
+	bool forgot;           /* the same, at any time in this run */
 
 	/* The clock: it may be wrong, but it never goes back while a daemon runs */
 	uint64_t clock_base_ms, clock_since_us;
