@@ -35,12 +35,12 @@ static void lose(struct world *world, struct node *node)
 		free(node->journal);
 		node->journal = NULL;
 		node->journal_size = 0;
-		node->journal_was_lost = true;
+		node->journal_was_lost = node->forgot = true;
 		node->floor = 0;
 		trace_say(world, node, "sim", "the journal is lost");
 	} else if (node->journal_size > 0 && world_strikes(world, world->options.journal_torn)) {
 		node->journal_size = prng_below(&world->prng, (uint32_t)node->journal_size);
-		node->journal_was_lost = true;
+		node->journal_was_lost = node->forgot = true;
 		node->floor = 0;
 		trace_say(world, node, "sim", "the journal is torn");
 	}
@@ -69,6 +69,17 @@ static void begin_trial(struct world *world, struct node *node)
 	window = world_plan(world, node->window_s * WORLD_S, HAPPENS_WINDOW, node->number);
 	window->boot = 0;
 	window->peer_boot = node->board_boots;
+	chaos_trial(world, node->window_s);
+}
+
+/* Nobody can help it. */
+static void brick(struct world *world, struct node *node, const char *why)
+{
+	node->bricked = node->disk.release != 0 ? node->disk.release : node->running;
+	board_power_off(world, node);
+	node->gone = true;
+	trace_symbol(node, '.');
+	trace_say(world, node, "sim", "%s", why);
 }
 
 void board_boot(struct world *world, struct node *node)
@@ -98,11 +109,10 @@ void board_boot(struct world *world, struct node *node)
 		node->trial = false;
 	}
 	if (node->slots == 1 && !node->fate.boots) {
-		node->powered = false; /* bricked: nobody can help it */
-		node->gone = true;
-		trace_say(world, node, "sim", "it does not boot and has no way back");
+		brick(world, node, "it does not boot and has no way back");
 		return;
 	}
+	chaos_boot(world, node);
 	if (!node->trial || node->fate.runs_daemon)
 		node_start_daemon(world, node);
 }
@@ -132,6 +142,10 @@ static void begin_flash(struct world *world, struct node *node, uint32_t window_
 {
 	struct event *event;
 
+	if (world_strikes(world, world->options.cut_before_flash)) {
+		chaos_cut(world, node);
+		return;
+	}
 	check_flash(world, node, window_s);
 	node->fell_back = false;
 	node->window_s = window_s;
@@ -144,9 +158,14 @@ static void begin_flash(struct world *world, struct node *node, uint32_t window_
 			event->flasher.message, sizeof(event->flasher.message), "mtd: write error");
 		return;
 	}
-	/* Half a flash: the other slot is no firmware, so the stable one boots. */
-	if (node->slots == 2 && world_strikes(world, world->options.flash_cut)) {
+	/* Half a flash: the other slot is no firmware, so the stable one boots; if there is one. */
+	if (world_strikes(world, world->options.flash_cut)) {
 		trace_symbol(node, '!');
+		if (node->slots == 1) {
+			brick(world, node, "power is lost in the flash, and it has one slot");
+			return;
+		}
+		trace_say(world, node, "sim", "power is lost in the flash");
 		board_reboot(world, node, (FLASH_MS / 2 + BOOT_MS) * WORLD_US);
 		return;
 	}
@@ -199,12 +218,17 @@ void board_perform_flasher(struct world *world, struct node *node, const struct 
 
 /* ---- the disk ---- */
 
+static bool is_full(const struct world *world, const struct node *node)
+{
+	return node->full_until_us > world->now_us;
+}
+
 bool board_write_journal(struct world *world, struct node *node, const struct action *action)
 {
 	bool cut = world_strikes(world, world->options.journal_cut / 10);
 	bool before = cut && prng_below(&world->prng, 2) == 0;
 
-	if (world_strikes(world, world->options.disk_fails)) {
+	if (is_full(world, node) || world_strikes(world, world->options.disk_fails)) {
 		(void)answer(world, node, 0, EVENT_JOURNAL_FAILED);
 		return false;
 	}
@@ -234,6 +258,11 @@ void board_open_image(struct world *world, struct node *node, const struct actio
 	struct disk *disk = &node->disk;
 	uint8_t wire[(WORLD_CHUNKS + 7) / 8] = { 0 };
 
+	if (is_full(world, node)) {
+		happening->event.kind = EVENT_IMAGE_OPENED;
+		happening->event.image_opened.error = EVENT_IMAGE_NO_SPACE;
+		return;
+	}
 	if (!disk->open || memcmp(disk->sha256, image->sha256, BYTES_HASH_SIZE) != 0) {
 		memset(disk, 0, sizeof(*disk));
 		disk->open = true;
@@ -258,13 +287,17 @@ void board_write_chunk(struct world *world, struct node *node, const struct acti
 	struct event *event;
 
 	ensure(chunk < WORLD_CHUNKS);
+	event = answer(world, node, DISK_US, EVENT_CHUNK_WRITTEN);
+	event->chunk_written.chunk = chunk;
+	if (is_full(world, node)) {
+		event->chunk_written.error = EVENT_IMAGE_NO_SPACE;
+		return;
+	}
 	if (disk->release == 0 || memcmp(world->releases[disk->release].images[disk->board] +
 						  action->image_write.offset,
 					  action->image_write.bytes, action->image_write.size) != 0)
 		disk->bad = true;
 	disk->held[chunk] = true;
-	event = answer(world, node, DISK_US, EVENT_CHUNK_WRITTEN);
-	event->chunk_written.chunk = chunk;
 }
 
 void board_hash_image(struct world *world, struct node *node)

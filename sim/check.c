@@ -9,8 +9,7 @@
 #include "sim/world.h"
 
 enum {
-	EARLY_MS = 3000, /* what delays that nobody can measure may take off a countdown */
-	LATE_MS = 2000,  /* … and add to it, where no packet is lost, late or replayed */
+	LATE_MS = 2000, /* what may add to a countdown, where no packet is lost, late or replayed */
 };
 
 void check_breach(struct world *world, const char *invariant, const char *format, ...)
@@ -131,7 +130,8 @@ static bool is_of_wave(const struct world_order *start, uint32_t index, uint32_t
 
 /*
  * Must somebody be counted for both? Two operators that each saw another part of the mesh may have
- * named so different nodes that each has his majority; no rule of the nodes can see that.
+ * named so different nodes that each has his majority; no rule of the nodes can see that. Who lost
+ * his journal can be counted for both.
  */
 static bool must_meet(struct world *world, const struct world_order *a, const struct world_order *b)
 {
@@ -143,11 +143,13 @@ static bool must_meet(struct world *world, const struct world_order *a, const st
 	for (uint32_t i = 0; i < start_a->order.start.participant_count; i++)
 		all += is_of_wave(start_a, i, wave_a);
 	for (uint32_t i = 0; i < start_b->order.start.participant_count; i++) {
-		uint32_t in_a = order_find_participant(
-			&start_a->order.start, start_b->order.start.participants[i].name);
+		const char *name = start_b->order.start.participants[i].name;
+		uint32_t in_a = order_find_participant(&start_a->order.start, name), number;
 
 		all += is_of_wave(start_b, i, wave_b) &&
-		       (in_a == UINT32_MAX || !is_of_wave(start_a, in_a, wave_a));
+		       (in_a == UINT32_MAX || !is_of_wave(start_a, in_a, wave_a) ||
+			       (sscanf(name, "node-%" SCNu32, &number) == 1 &&
+				       world->nodes[number].forgot));
 	}
 	return needed_of(start_a, wave_a) + needed_of(start_b, wave_b) > all;
 }
@@ -183,7 +185,7 @@ static void check_schedule(struct world *world, struct node *node, const struct 
 		start->release != node->disk.release)
 		check_breach(world, "I2", "%s flashes what no start names it for", node->name);
 	/* A clock that jumps ahead takes its node with it, and those that hear its countdown. */
-	if (world->now_us + EARLY_MS * WORLD_US < due_us && world->jumped_us < schedule->posted_us)
+	if (world->now_us + bound_early_ms(world) * WORLD_US < due_us && world->jumped_us < schedule->posted_us)
 		check_breach(world, "I2", "%s flashes %.1f s early", node->name,
 			(double)(due_us - world->now_us) / 1000000.0);
 	if (window_s != body->confirm_window_s)
@@ -315,7 +317,8 @@ static void check_countdown(
 	struct text text;
 	char *view, *at;
 
-	if (options->loss > 0 || options->delay > 0 || options->replay > 0)
+	/* A plain peer's copy does not age at all. */
+	if (options->loss > 0 || options->delay > 0 || options->replay > 0 || options->plain > 0)
 		return;
 	text_init(&text, NULL, 0);
 	agent_view_mesh(node->agent, now_ms, &text);

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 /*
- * Most of what a large mesh does is to read the same records again: everybody's, on every node. Here
- * each is written and read once. The linker sends the agents' calls of the codec through __wrap_…;
- * with codec_share() a slice carries a reference to a record instead of its text, and whoever opens
- * the envelope gets the record that its author made. What a node does with it stays the agent's own
- * code, and a test holds a run against the same run with text.
+ * Most of what a large mesh does is to read the same records again: everybody's, on every node.
+ * Here each is written and read once. The linker sends the agents' calls of the codec through
+ * __wrap_…; with codec_share() a slice carries a reference to a record instead of its text, and
+ * whoever opens the envelope gets the record that its author made. What a node does with it stays
+ * the agent's own code, and a test holds a run against the same run with text.
  *
  * Only where nobody damages or forges a message: references cannot lie.
  */
@@ -79,10 +79,8 @@ bool codec_is_shared(void)
 
 /* ---- envelopes ---- */
 
-struct notice *__real_notice_open(
-	const struct notice_offer *offer, char *problem, size_t capacity);
-struct notice *__wrap_notice_open(
-	const struct notice_offer *offer, char *problem, size_t capacity);
+struct notice *__real_notice_open(const struct notice_offer *offer, char *problem, size_t capacity);
+struct notice *__wrap_notice_open(const struct notice_offer *offer, char *problem, size_t capacity);
 struct notice *__real_notice_sign(
 	const struct record *record, const char *mesh, const struct usign_secret *secret);
 struct notice *__wrap_notice_sign(

@@ -89,6 +89,32 @@ void graph_make(struct graph *graph, enum options_shape shape, uint32_t nodes, s
 	free(degrees);
 }
 
+uint32_t graph_farthest(const struct graph *graph, uint32_t nodes, uint32_t from)
+{
+	uint32_t *hops = calloc(nodes, sizeof(*hops)), farthest = from;
+	bool more = true;
+
+	ensure(hops != NULL);
+	hops[from] = 1;
+	for (uint32_t round = 1; more; round++) {
+		more = false;
+		for (uint32_t i = 0; i < graph->link_count; i++) {
+			for (uint32_t end = 0; end < 2; end++) {
+				uint32_t a = end ? graph->links[i].b : graph->links[i].a;
+				uint32_t b = end ? graph->links[i].a : graph->links[i].b;
+
+				if (hops[a] != round || hops[b] != 0)
+					continue;
+				hops[b] = round + 1;
+				farthest = b;
+				more = true;
+			}
+		}
+	}
+	free(hops);
+	return farthest;
+}
+
 void graph_free(struct graph *graph)
 {
 	free(graph->links);

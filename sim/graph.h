@@ -19,6 +19,8 @@ struct graph {
 
 /* Connected, whatever the shape. */
 void graph_make(struct graph *graph, enum options_shape shape, uint32_t nodes, struct prng *prng);
+/* A node that is as many hops away as any. */
+uint32_t graph_farthest(const struct graph *graph, uint32_t nodes, uint32_t from);
 void graph_free(struct graph *graph);
 
 #endif

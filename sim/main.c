@@ -6,6 +6,8 @@
 
 #include "base/text.h"
 #include "sim/codec.h"
+#include "sim/meshes.h"
+#include "sim/shrink.h"
 #include "sim/world.h"
 
 static const char usage[] =
@@ -16,22 +18,32 @@ static const char usage[] =
 	"A seed makes the mesh, its faults and the run; the same seed gives the same run.\n"
 	"  --seed N    the first seed (1)\n"
 	"  --count N   so many seeds from there (1)\n"
+	"  --mesh FILE the mesh of one of the lab's topology files (lab/meshes)\n"
 	"  --quiet     nothing breaks but what the options say\n"
 	"  --once      one upgrade and no more, timed\n"
 	"  --shared    nodes read records by reference: for large meshes without forgers\n"
 	"  --trace     tell everything that happens\n"
 	"  --json      as JSON, one document a line\n"
+	"  --shrink    of a run that breaks something: find a smaller one that breaks the same\n"
+	"  --runs N    ... with so many tries at most (300)\n"
 	"\n"
 	"Options; chances are in 1/1000:\n";
 
+enum {
+	SET_MAX = 128, /* each option once, or nearly so */
+	MESH_FILE_SIZE = 65536,
+};
+
 struct run {
-	uint64_t seed, count;
-	bool trace, json, quiet, once, shared;
+	uint64_t seed, count, runs;
+	bool trace, json, quiet, once, shared, shrink;
+	const char *mesh_file; /* NULL if none */
+	struct mesh mesh;
 	uint32_t set_count;
 	struct {
 		const char *name;
 		uint32_t value;
-	} set[64];
+	} set[SET_MAX];
 };
 
 static _Noreturn void wrong(const char *what, const char *word)
@@ -51,13 +63,30 @@ static void help(void)
 	exit(0);
 }
 
+static void read_mesh(struct run *run, const char *path)
+{
+	static char text[MESH_FILE_SIZE + 1];
+	char problem[128] = "it cannot be read";
+	FILE *file = fopen(path, "rb");
+	size_t size = file != NULL ? fread(text, 1, MESH_FILE_SIZE, file) : 0;
+
+	if (file != NULL)
+		(void)fclose(file);
+	text[size] = '\0';
+	if (size == 0 || !meshes_read(&run->mesh, text, problem, sizeof(problem))) {
+		fprintf(stderr, "lockstep-sim: %s: %s\n", path, problem);
+		exit(2);
+	}
+	run->mesh_file = path;
+}
+
 static bool read_flag(struct run *run, const char *name)
 {
 	const struct {
 		const char *name;
 		bool *flag;
 	} flags[] = { { "trace", &run->trace }, { "json", &run->json }, { "quiet", &run->quiet },
-		{ "once", &run->once }, { "shared", &run->shared } };
+		{ "once", &run->once }, { "shared", &run->shared }, { "shrink", &run->shrink } };
 
 	for (size_t i = 0; i < sizeof(flags) / sizeof(flags[0]); i++) {
 		if (strcmp(flags[i].name, name) == 0)
@@ -78,6 +107,10 @@ static void read_arguments(struct run *run, int argc, char **argv)
 			help();
 		if (read_flag(run, name))
 			continue;
+		if (strcmp(name, "mesh") == 0 && i + 1 < argc) {
+			read_mesh(run, argv[++i]);
+			continue;
+		}
 		if (i + 1 == argc || !text_parse_u64(&value, argv[i + 1]))
 			wrong("a number is missing after", argv[i]);
 		i++;
@@ -85,7 +118,9 @@ static void read_arguments(struct run *run, int argc, char **argv)
 			run->seed = value;
 		} else if (strcmp(name, "count") == 0) {
 			run->count = value;
-		} else if (options_find(&any, name) != NULL && run->set_count < 64) {
+		} else if (strcmp(name, "runs") == 0) {
+			run->runs = value;
+		} else if (options_find(&any, name) != NULL && run->set_count < SET_MAX) {
 			run->set[run->set_count].name = name;
 			run->set[run->set_count++].value = (uint32_t)value;
 		} else {
@@ -97,14 +132,22 @@ static void read_arguments(struct run *run, int argc, char **argv)
 static void make_options(const struct run *run, uint64_t seed, struct options *options)
 {
 	if (run->quiet)
-		options_quiet(options, seed, 9);
+		options_quiet(options, seed, OPTIONS_QUIET_NODES);
 	else
 		options_from_seed(options, seed);
+	if (run->mesh_file != NULL) {
+		options->mesh_file = run->mesh_file;
+		options->mesh = &run->mesh;
+		options->shape = SHAPE_FILE;
+		options->nodes = run->mesh.node_count;
+	}
 	for (uint32_t i = 0; i < run->set_count; i++)
 		*options_find(options, run->set[i].name) = run->set[i].value;
 	if (options->nodes < 2 || options->boards < 1 || options->boards > WORLD_BOARDS_MAX ||
 		options->shape >= SHAPE_COUNT || options->operators > WORLD_OPERATORS_MAX ||
-		options->waves < 1 || options->drift_ppm > 100000)
+		(options->shape == SHAPE_FILE && options->mesh == NULL) ||
+		options->nodes > meshes_size(options) || options->waves < 1 ||
+		options->drift_ppm > 100000)
 		wrong("one of the options is out of range for seed", "");
 }
 
@@ -112,20 +155,23 @@ static bool run_seed(const struct run *run, uint64_t seed)
 {
 	struct world *world = malloc(sizeof(*world));
 	struct options options;
-	bool good;
+	bool good, trace = run->trace;
 
 	if (world == NULL)
 		wrong("there is no memory for", "it");
 	make_options(run, seed, &options);
+	if (run->shrink && shrink_options(&options, (uint32_t)run->runs))
+		trace = true;
 	if (run->shared && options.forger > 0)
 		wrong("nothing can be forged with --shared, but there is", "--forger");
 	codec_share(run->shared);
 	world_open(world, &options);
-	world->log = run->trace ? stdout : NULL;
+	world->log = trace ? stdout : NULL;
 	world->json = run->json;
 	good = run->once ? world_run_once(world) : world_run(world);
 	if (!good) {
-		printf("seed %" PRIu64 ": %s\n  replay: lockstep-sim ", seed, world->breach);
+		printf("seed %" PRIu64 ": %s\n  replay: lockstep-sim ", options.seed,
+			world->breach);
 		options_print(&options, stdout);
 		trace_print(world, stdout);
 	} else if (run->trace || run->count == 1) {
@@ -143,7 +189,7 @@ static bool run_seed(const struct run *run, uint64_t seed)
 
 int main(int argc, char **argv)
 {
-	static struct run run = { .seed = 1, .count = 1 };
+	static struct run run = { .seed = 1, .count = 1, .runs = 300 };
 	uint64_t broken = 0;
 
 	(void)setvbuf(stdout, NULL, _IOLBF, 0);

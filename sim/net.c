@@ -5,6 +5,7 @@
 
 #include "base/ensure.h"
 #include "base/text.h"
+#include "sim/plain.h"
 #include "sim/world.h"
 
 enum {
@@ -12,6 +13,7 @@ enum {
 	HELLO_IDLE_MS = 5000,
 	HELLOS_MISSED = 4,
 	EXCHANGE_DEADLINE_MS = 5000,
+	STRAGGLE_MS_MAX = 15000,
 	RETRANSMIT_MS = 200, /* TCP's first timeout; it doubles */
 	RETRANSMITS_MAX = 6,
 	CHUNK_MS = 20,
@@ -48,7 +50,7 @@ static bool can_connect(const struct world *world, const struct node *node, cons
 {
 	const struct node *other = &world->nodes[peer->node];
 
-	return other->agent != NULL && net_can_talk(world, node, peer) &&
+	return node_runs(other) && net_can_talk(world, node, peer) &&
 	       net_can_talk(world, other, &other->peers[peer->number]);
 }
 
@@ -111,6 +113,16 @@ static bool transfer_us(struct world *world, uint32_t packets, uint64_t *us)
 	return *us < EXCHANGE_DEADLINE_MS * WORLD_US;
 }
 
+bool net_can_connect(const struct world *world, const struct node *node, const struct peer *peer)
+{
+	return can_connect(world, node, peer);
+}
+
+bool net_transfer_us(struct world *world, uint32_t packets, uint64_t *us)
+{
+	return transfer_us(world, packets, us);
+}
+
 /* ---- hellos ---- */
 
 static void deliver_hello(struct world *world, struct node *node, struct peer *peer)
@@ -138,7 +150,7 @@ static void miss_hellos(struct world *world, struct node *node)
 		struct event event = { .kind = EVENT_NEIGHBOUR_DOWN };
 		struct heard *heard = &node->peers[i].heard;
 
-		if (!heard->now ||
+		if (!heard->now || world->nodes[node->peers[i].node].plain != NULL ||
 			world->now_us < heard->at_us + HELLOS_MISSED * HELLO_IDLE_MS * WORLD_US)
 			continue;
 		heard->now = false;
@@ -179,6 +191,8 @@ static char *slice_of(struct world *world, struct node *node, uint32_t peer, con
 	struct text text;
 	char *data;
 
+	if (node->plain != NULL)
+		return plain_slice(world, node, type, size);
 	text_init(&text, world->scratch, WORLD_SLICE_CAPACITY);
 	if (push != NULL)
 		agent_answer(node->agent, now_ms, type, push->data, push->data_size, &text);
@@ -192,6 +206,22 @@ static char *slice_of(struct world *world, struct node *node, uint32_t peer, con
 	return data;
 }
 
+/* Who sent it has given up and may have sent newer ones since; it arrives all the same. */
+static void straggle(struct world *world, struct node *node, const struct action *action)
+{
+	struct peer *peer = &node->peers[action->exchange.neighbour];
+	struct happening *push = world_plan(world,
+		(EXCHANGE_DEADLINE_MS + prng_below(&world->prng, STRAGGLE_MS_MAX)) * WORLD_US,
+		HAPPENS_PUSH, peer->node);
+
+	push->boot = 0;
+	push->peer = peer->number;
+	push->rtt_ms = 2 * world->options.latency_ms; /* its handshake went well */
+	push->type = action->exchange.type;
+	push->data = slice_of(
+		world, node, action->exchange.neighbour, push->type, NULL, &push->data_size);
+}
+
 void net_exchange(struct world *world, struct node *node, const struct action *action)
 {
 	uint32_t number = action->exchange.neighbour;
@@ -202,6 +232,9 @@ void net_exchange(struct world *world, struct node *node, const struct action *a
 	ensure(number < node->peer_count);
 	if (!can_connect(world, node, peer) || !transfer_us(world, 2, &handshake_us) ||
 		!transfer_us(world, 3, &data_us)) {
+		if (can_connect(world, node, peer) &&
+			world_strikes(world, world->options.straggler))
+			straggle(world, node, action);
 		exchange_over(world, EXCHANGE_DEADLINE_MS * WORLD_US, node, number,
 			action->exchange.type, false);
 		return;
@@ -220,6 +253,10 @@ static void merge(
 {
 	struct event event = { .kind = EVENT_SLICE };
 
+	if (node->plain != NULL) {
+		plain_merge(world, node, push);
+		return;
+	}
 	event.slice.type = push->type;
 	event.slice.data = push->data;
 	event.slice.data_size = push->data_size;
@@ -256,7 +293,7 @@ void net_pushed(struct world *world, const struct happening *push)
 	size_t size;
 	char *data;
 
-	if (node->agent == NULL)
+	if (!node_runs(node))
 		return;
 	if (push->peer_boot == 0) { /* a replay: nobody waits for an answer */
 		merge(world, node, push->peer, push);
@@ -271,14 +308,22 @@ void net_pushed(struct world *world, const struct happening *push)
 		return;
 	}
 	merge(world, node, push->peer, push);
-	if (asker->agent == NULL || asker->boot != push->peer_boot)
+	if (!node_runs(asker) || asker->boot != push->peer_boot)
 		return;
-	if (node->agent == NULL || !transfer_us(world, 1, &back_us)) {
+	if (!node_runs(node) || !transfer_us(world, 1, &back_us)) {
 		exchange_over(world, EXCHANGE_DEADLINE_MS * WORLD_US, asker, peer->number,
 			push->type, false);
 		return;
 	}
 	data = slice_of(world, node, WORLD_NONE, push->type, push, &size);
+	if (asker->plain != NULL) {
+		answer = world_plan(world, back_us, HAPPENS_PUSH, asker->number);
+		answer->peer = peer->number;
+		answer->type = push->type;
+		answer->data = data;
+		answer->data_size = size;
+		return;
+	}
 	answer = world_plan(world, back_us, HAPPENS_EVENT, asker->number);
 	answer->data = data;
 	answer->event.kind = EVENT_SLICE;
@@ -406,8 +451,10 @@ void net_fetch_chunk(struct world *world, struct node *node, const struct action
 	ensure(happening->data != NULL);
 	memcpy(happening->data, world->releases[release].images[board] + action->fetch_chunk.offset,
 		action->fetch_chunk.size);
-	if (peer->serves_wrong_chunks && world->chaos)
+	if (peer->serves_wrong_chunks && world->chaos) {
+		peer->served_wrong = true;
 		happening->data[prng_below(&world->prng, action->fetch_chunk.size)] ^= 0x10;
+	}
 	event->chunk.outcome = EVENT_CHUNK_CAME;
 	event->chunk.bytes = (const uint8_t *)happening->data;
 	event->chunk.size = action->fetch_chunk.size;

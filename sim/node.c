@@ -6,6 +6,7 @@
 #include "base/ensure.h"
 #include "base/text.h"
 #include "core/state.h"
+#include "sim/plain.h"
 #include "sim/world.h"
 
 enum {
@@ -84,8 +85,15 @@ bool node_status_true(struct world *world, struct node *node, const char *member
 
 /* ---- a daemon's life ---- */
 
+bool node_runs(const struct node *node)
+{
+	return node->agent != NULL || (node->plain != NULL && node->plain->up);
+}
+
 void node_stop_daemon(struct node *node)
 {
+	if (node->plain != NULL)
+		plain_stop(node);
 	if (node->agent != NULL) {
 		agent_close(node->agent);
 		free(node->agent);
@@ -109,7 +117,7 @@ static void offer_directories(struct world *world, struct node *node)
 	}
 }
 
-void node_start_daemon(struct world *world, struct node *node)
+static void start_agent(struct world *world, struct node *node)
 {
 	const struct event tick = { .kind = EVENT_TICK };
 	struct agent_setup *setup = malloc(sizeof(*setup));
@@ -140,9 +148,20 @@ void node_start_daemon(struct world *world, struct node *node)
 	node_step(world, node, &tick);
 	promise_check_boot(world, node);
 	offer_directories(world, node);
-	if (node->agent != NULL)
-		(void)world_plan(world, prng_below(&world->prng, 500) * WORLD_US, HAPPENS_HELLO,
-			node->number);
+	if (node->agent == NULL)
+		return;
+	(void)world_plan(
+		world, prng_below(&world->prng, 500) * WORLD_US, HAPPENS_HELLO, node->number);
+	(void)world_plan(
+		world, prng_below(&world->prng, 1000) * WORLD_US, HAPPENS_DISCOVER, node->number);
+}
+
+void node_start_daemon(struct world *world, struct node *node)
+{
+	if (node->plain != NULL)
+		plain_start(world, node);
+	else
+		start_agent(world, node);
 }
 
 /* ---- steps ---- */
@@ -158,6 +177,8 @@ static bool note_state(struct world *world, struct node *node)
 	node->state = state;
 	trace_symbol(node, symbols[state]);
 	check_state(world, node);
+	if (state == STATE_REVERTED && world->options.rehearse)
+		check_breach(world, "R1", "%s goes back (only a rehearsal)", node->name);
 	return true;
 }
 

@@ -15,6 +15,7 @@ enum {
 	LOOK_US = 2000000,
 	PATIENCE_S = 240, /* with nodes that do not become ready */
 	FOREVER_S = 86400,
+	DUEL_S = 60, /* two who start at the same moments do so at multiples of this */
 };
 
 enum phase {
@@ -155,8 +156,12 @@ static void begin(const struct operator_state *state, struct order *order, enum 
 static enum reason order(
 	struct world *world, struct operator_state *state, const struct order *what)
 {
-	return operator_post(world, &world->nodes[state->node],
+	enum reason reason = operator_post(world, &world->nodes[state->node],
 		keep(world, what, &world->operator_keys[state->number], true));
+
+	if (reason == REASON_NONE && what->kind == ORDER_SCHEDULE)
+		chaos_scheduled(world, &what->schedule);
+	return reason;
 }
 
 /* People know who moved away, once there is peace. */
@@ -219,11 +224,11 @@ static bool start(struct world *world, struct operator_state *state, struct json
 	order_start.start.allow_single_slot = true;
 	order_start.start.participants = participants;
 	order_start.start.participant_count = list_participants(world, view, participants);
-	world->nodes[state->node].offers[state->release] = true;
 	reason = order(world, state, &order_start);
 	if (reason == REASON_NONE) {
 		struct event event = { .kind = EVENT_LOCAL_RELEASE };
 
+		world->nodes[state->node].offers[state->release] = true;
 		memcpy(state->start_id, world->orders[world->order_count - 1].id, BYTES_HASH_SIZE);
 		memcpy(event.local_release.release_id, release->id, BYTES_HASH_SIZE);
 		node_step(world, &world->nodes[state->node], &event);
@@ -292,6 +297,19 @@ static void rest(
 {
 	state->phase = phase;
 	state->until_us = world->now_us + patience_s * WORLD_S;
+	if (phase == PHASE_IDLE && world->chaos && world->options.duel)
+		state->until_us += DUEL_S * WORLD_S - state->until_us % (DUEL_S * WORLD_S);
+}
+
+/* When he looks next. Who fights a duel is there to the microsecond. */
+static uint64_t next_look_us(struct world *world, const struct operator_state *state)
+{
+	uint64_t us = LOOK_US + prng_below(&world->prng, LOOK_US);
+
+	if (world->options.duel && state->phase == PHASE_IDLE && state->until_us > world->now_us &&
+		state->until_us - world->now_us < us)
+		us = state->until_us - world->now_us;
+	return us;
 }
 
 static bool is_open(struct json_object *view, const struct operator_state *state)
@@ -329,7 +347,8 @@ static void begin_upgrade(
 {
 	if (world->now_us < state->until_us)
 		return;
-	if (world->release_count + (world->chaos ? 4 : 1) >= WORLD_RELEASES_MAX ||
+	if ((!state->has_release &&
+		    world->release_count + (world->chaos ? 4 : 1) >= WORLD_RELEASES_MAX) ||
 		world->order_count + (world->chaos ? 80 : 40) > WORLD_ORDERS_MAX) {
 		state->upgrades = 1;
 		upgrade_over(world, state);
@@ -416,14 +435,15 @@ void operator_look(struct world *world, uint32_t number)
 
 	if (state->phase == PHASE_DONE)
 		return;
-	world_plan(world, LOOK_US + prng_below(&world->prng, LOOK_US), HAPPENS_OPERATOR, number)
-		->boot = 0;
+	world_plan(world, next_look_us(world, state), HAPPENS_OPERATOR, number)->boot = 0;
 	if (state->will_leave && state->phase != PHASE_IDLE && prng_below(&world->prng, 20) == 0) {
-		trace_say(world, NULL, "sim", "operator %" PRIu32 " goes away", number);
+		trace_say(world, NULL, "sim", "operator %" PRIu32 " goes away after the %s", number,
+			order_kind_word(
+				state->phase == PHASE_READY ? ORDER_START : ORDER_SCHEDULE));
 		state->phase = PHASE_DONE;
 		return;
 	}
-	if (node->gone)
+	if (node->gone || node->plain != NULL)
 		state->node = (state->node + 1) % world->node_count;
 	view = look(world, node);
 	if (view == NULL)

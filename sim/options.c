@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/prng.h"
+#include "sim/meshes.h"
 
 struct entry {
 	const char *name;
@@ -60,7 +61,7 @@ void options_from_seed(struct options *options, uint64_t seed)
 	options_quiet(options, seed, between(&prng, 3, 12));
 	if (one_in(&prng, 4))
 		options->nodes = between(&prng, 3, 40);
-	options->shape = prng_below(&prng, SHAPE_COUNT);
+	options->shape = prng_below(&prng, SHAPE_FIRST_MESH);
 	options->boards = between(&prng, 1, 3);
 	options->single_slot = one_in(&prng, 6) ? between(&prng, 1, 300) : 0;
 	options->waves = one_in(&prng, 4) ? between(&prng, 2, 3) : 1;
@@ -86,6 +87,18 @@ void options_from_seed(struct options *options, uint64_t seed)
 	}
 	if (options->split_firmware > 0)
 		options->split_firmware = one_in(&prng, 4);
+	/* Old and new firmware that do not understand each other: plain nodes stay on one side. */
+	if (options->split_firmware == 0 && one_in(&prng, 4))
+		options->plain = between(&prng, 50, 500);
+	if (one_in(&prng, 5)) {
+		options->shape = between(&prng, SHAPE_FIRST_MESH, SHAPE_FILE - 1);
+		if (options->nodes > meshes_size(options))
+			options->nodes = meshes_size(options);
+	}
+	if (one_in(&prng, 8)) {
+		options->duel = 1;
+		options->operators = 2;
+	}
 }
 
 uint32_t *options_find(struct options *options, const char *name)
@@ -110,14 +123,32 @@ const char *options_sentence(uint32_t index)
 	return entries[index].sentence;
 }
 
+static uint32_t count_differences(const struct options *a, const struct options *b)
+{
+	struct options first = *a, second = *b;
+	uint32_t count = 0;
+
+	for (uint32_t i = 0; i < COUNT; i++)
+		count += *value_of(&first, &entries[i]) != *value_of(&second, &entries[i]);
+	return count;
+}
+
 void options_print(const struct options *options, FILE *file)
 {
-	struct options given, made = *options;
+	struct options given, quiet, made = *options;
+	bool is_quiet;
 
 	options_from_seed(&given, options->seed);
-	fprintf(file, "--seed %" PRIu64, options->seed);
+	options_quiet(&quiet, options->seed, OPTIONS_QUIET_NODES);
+	is_quiet = count_differences(&quiet, &made) < count_differences(&given, &made);
+	fprintf(file, "--seed %" PRIu64 "%s", options->seed, is_quiet ? " --quiet" : "");
+	if (options->shape == SHAPE_FILE) {
+		fprintf(file, " --mesh %s", options->mesh_file);
+		given.shape = quiet.shape = made.shape;
+	}
 	for (uint32_t i = 0; i < COUNT; i++) {
-		if (*value_of(&given, &entries[i]) != *value_of(&made, &entries[i]))
+		if (*value_of(is_quiet ? &quiet : &given, &entries[i]) !=
+			*value_of(&made, &entries[i]))
 			fprintf(file, " --%s %" PRIu32, entries[i].name,
 				*value_of(&made, &entries[i]));
 	}

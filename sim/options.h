@@ -14,7 +14,12 @@ enum options_shape {
 	SHAPE_CHAIN = 0,
 	SHAPE_GRID,
 	SHAPE_TREE,
-	SHAPE_GEOMETRIC, /* nodes at random places, links to those nearby */
+	SHAPE_GEOMETRIC,  /* nodes at random places, links to those nearby */
+	SHAPE_FIRST_MESH, /* what lab/meshes has, compiled in */
+	SHAPE_VALLEY = SHAPE_FIRST_MESH,
+	SHAPE_CITY,
+	SHAPE_ISLANDS,
+	SHAPE_FILE, /* read from a file */
 	SHAPE_COUNT,
 };
 
@@ -22,7 +27,7 @@ enum options_shape {
 /* clang-format off */
 #define OPTIONS(X) \
 	X(nodes, 0, "nodes of the mesh") \
-	X(shape, 0, "0 chain, 1 grid, 2 tree, 3 geometric") \
+	X(shape, 0, "0 chain, 1 grid, 2 tree, 3 geometric, 4 valley, 5 city, 6 islands") \
 	X(boards, 0, "kinds of boards") \
 	X(single_slot, 0, "nodes that cannot go back") \
 	X(waves, 0, "waves of each upgrade") \
@@ -66,11 +71,28 @@ enum options_shape {
 	X(untrusted, 300, "releases that too few keys signed") \
 	X(operators, 0, "operators at work at once") \
 	X(operator_leaves, 200, "operators that go away in the middle") \
-	X(aborts, 250, "upgrades that an operator aborts")
+	X(aborts, 250, "upgrades that an operator aborts") \
+	X(clock_leap, 10, "a node's clock leaps ahead by hours, each second") \
+	X(disk_full, 15, "a node's disk is full for a while, each second") \
+	X(cut_before_flash, 100, "power is lost between the journal and the flash") \
+	X(boot_cut, 150, "power is lost right after a boot") \
+	X(partition_countdown, 500, "of the schedules, those in whose countdown the mesh falls in two") \
+	X(partition_window, 500, "of the waves, those in whose confirm window it does") \
+	X(straggler, 300, "of the exchanges that time out, those that arrive all the same, too late") \
+	X(duel, 0, "1: two operators start at the same moments, at far ends") \
+	X(plain, 0, "nodes that run shared-state alone") \
+	X(plain_inflates, 100, "exchanges in which such a node adds to TTLs") \
+	X(meddler, 60, "old, wrong and garbage entries from a stranger, each second") \
+	X(rehearse, 0, "1: call it a breach when a node goes back, to try --shrink")
 /* clang-format on */
+
+enum { OPTIONS_QUIET_NODES = 9 };
 
 struct options {
 	uint64_t seed;
+	const char
+		*mesh_file; /* of SHAPE_FILE, whose mesh this is; lives longer than the options */
+	const struct mesh *mesh; /* the same */
 #define OPTIONS_MEMBER(name, most, what) uint32_t name;
 	OPTIONS(OPTIONS_MEMBER)
 #undef OPTIONS_MEMBER
@@ -88,7 +110,8 @@ uint32_t *options_find(struct options *options, const char *name);
 const char *options_name(uint32_t index, uint32_t *most);
 const char *options_sentence(uint32_t index);
 
-/* As arguments of lockstep-sim: those that differ from what the seed gives. */
+/* As arguments of lockstep-sim: those that differ from what the seed gives, or from a quiet mesh.
+ */
 void options_print(const struct options *options, FILE *file);
 
 #endif

@@ -14,7 +14,19 @@
 enum {
 	READY_S_MAX = 120, /* from the start until everybody has his image, in peace */
 	FLASH_S_MAX = 120, /* from the end of the countdown until everybody keeps it */
+	PLAIN_WAYS = 3,    /* … and as long as news needs so often, if plain peers are on its way */
 };
+
+static uint32_t more_s(const struct world *world)
+{
+	return world->options.plain > 0 ? PLAIN_WAYS * bound_news_s(world) : 0;
+}
+
+/* For ever, or it never took part. */
+static bool is_out(const struct node *node)
+{
+	return node->gone || node->plain != NULL;
+}
 
 /* Where a node stands, by its own word. */
 struct standing {
@@ -30,7 +42,7 @@ struct standing {
 static void find_standing(struct world *world, struct node *node, struct standing *standing)
 {
 	memset(standing, 0, sizeof(*standing));
-	standing->present = !node->gone && !node->apart;
+	standing->present = !is_out(node) && !node->apart;
 	if (node->agent == NULL)
 		return;
 	standing->epoch = node_status_number(world, node, "epoch");
@@ -49,7 +61,7 @@ static bool is_mixed(const struct world *world)
 	for (uint32_t i = 0; i < world->node_count; i++) {
 		const struct node *node = &world->nodes[i];
 
-		if (node->gone)
+		if (is_out(node))
 			continue;
 		if (first == 0)
 			first = node->running;
@@ -73,7 +85,8 @@ static void check_own_word(
 
 	if (is_excuse(standing->state) && standing->reason[0] == '\0')
 		check_breach(world, "I4", "%s is in %s without a reason", node->name, state);
-	if (standing->state == STATE_FLASHING || standing->state == STATE_CONFIRMATION_PENDING)
+	if (standing->state == STATE_UPGRADE_SCHEDULED || standing->state == STATE_FLASHING ||
+		standing->state == STATE_CONFIRMATION_PENDING)
 		check_breach(world, "I4", "%s is still in %s", node->name, state);
 	if (node->trial)
 		check_breach(world, "I5", "%s is still on trial", node->name);
@@ -92,10 +105,12 @@ static void check_fetched(
 		return;
 	if (bytes_from_hex(upgrade, sizeof(upgrade), standing->upgrade))
 		start = check_find_start(world, standing->epoch, upgrade);
-	if (start == NULL || start->posted_us + READY_S_MAX * WORLD_S > world->now_us)
+	if (start == NULL ||
+				      start->posted_us + (READY_S_MAX + more_s(world)) * WORLD_S > world->now_us)
 		return;
 	for (uint32_t i = 0; i < world->node_count; i++) {
-		if (standings[i].present && world->nodes[i].offers[start->release])
+		if (standings[i].present && world->nodes[i].offers[start->release] &&
+			!world->nodes[i].served_wrong)
 			check_breach(world, "liveness", "%s is in %s, and %s has the release",
 				node->name, state_name(standing->state), world->nodes[i].name);
 	}
@@ -109,6 +124,16 @@ static const char *string(struct json_object *row, const char *name)
 
 	(void)json_object_object_get_ex(row, name, &value);
 	return json_object_is_type(value, json_type_string) ? json_object_get_string(value) : "";
+}
+
+/* A board that is bricked is never told to run what ended it. */
+static void check_bricked(struct world *world, const struct node *viewer, struct json_object *row,
+	const struct node *node)
+{
+	if (strcmp(string(row, "state"), state_name(STATE_UPDATED)) == 0 &&
+		strcmp(string(row, "version"), world->releases[node->bricked].version) == 0)
+		check_breach(world, "I4", "%s takes %s, which is bricked, for updated",
+			viewer->name, node->name);
 }
 
 static void check_row(struct world *world, const struct node *viewer, struct json_object *row,
@@ -149,7 +174,11 @@ static void check_view(struct world *world, struct node *viewer, const struct st
 		uint32_t number;
 
 		if (sscanf(string(row, "name"), "node-%" SCNu32, &number) != 1 ||
-			number >= world->node_count || !standings[number].present)
+			number >= world->node_count)
+			continue;
+		if (world->nodes[number].bricked != 0)
+			check_bricked(world, viewer, row, &world->nodes[number]);
+		if (!standings[number].present)
 			continue;
 		told++;
 		check_row(world, viewer, row, &world->nodes[number], &standings[number]);
@@ -238,7 +267,7 @@ void peace_check(struct world *world)
 		struct node *node = &world->nodes[i];
 
 		find_standing(world, node, &standings[i]);
-		if (node->gone)
+		if (is_out(node))
 			continue;
 		if (node->agent == NULL)
 			check_breach(world, "I7", "%s does not come back", node->name);
@@ -275,7 +304,7 @@ static void check_ready(struct world *world, const struct world_order *start)
 		if (node_status_number(world, node, "epoch") != start->order.epoch ||
 			state == STATE_DOWNLOADING || state == STATE_DOWNLOAD_ERROR)
 			check_breach(world, "liveness", "%s is in %s %d s after the start",
-				node->name, state_name(state), READY_S_MAX);
+				node->name, state_name(state), READY_S_MAX + (int)more_s(world));
 	}
 }
 
@@ -293,7 +322,7 @@ static void check_kept(struct world *world, const struct world_order *schedule)
 			check_breach(world, "liveness",
 				"%s is in %s %d s after the end of the countdown, %.0f s after the "
 				"schedule",
-				node->name, state_name(state), FLASH_S_MAX,
+				node->name, state_name(state), FLASH_S_MAX + (int)more_s(world),
 				(double)(world->now_us - schedule->posted_us) / 1000000.0);
 	}
 }
@@ -308,11 +337,11 @@ void peace_check_pace(struct world *world, uint64_t since_us)
 		if (order->order.kind == ORDER_SCHEDULE &&
 			is_due(world, order->posted_us,
 				order->order.schedule.countdown_ms * WORLD_US +
-					FLASH_S_MAX * WORLD_S))
+					(FLASH_S_MAX + more_s(world)) * WORLD_S))
 			check_kept(world, order);
 		if (order->order.kind != ORDER_START)
 			continue;
-		if (is_due(world, order->posted_us, READY_S_MAX * WORLD_S))
+		if (is_due(world, order->posted_us, (READY_S_MAX + more_s(world)) * WORLD_S))
 			check_ready(world, order);
 		return;
 	}
@@ -323,7 +352,7 @@ void peace_check_next(struct world *world, uint32_t release)
 	for (uint32_t i = 0; i < world->node_count && world->breach[0] == '\0'; i++) {
 		struct node *node = &world->nodes[i];
 
-		if (node->gone || node->apart)
+		if (is_out(node) || node->apart)
 			continue;
 		if (node->agent == NULL || node->running != release || node->trial ||
 			agent_state(node->agent) != STATE_UPDATED)

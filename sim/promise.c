@@ -81,8 +81,10 @@ static bool may_go_on(const struct node *node, enum node_state before, enum node
 	case STATE_FLASHING:
 		if (node->slots < 2)
 			return after != STATE_UPDATED;
+		/* Updated: it was confirmed while the disk was full. */
 		return node->fell_back ? after == STATE_REVERTED
-				       : after == STATE_FLASHING || after == STATE_DOWNLOADING;
+				       : after == STATE_FLASHING || after == STATE_DOWNLOADING ||
+						 (after == STATE_UPDATED && node->running > 1);
 	case STATE_CONFIRMATION_PENDING:
 		if (node->slots < 2)
 			return after == STATE_CONFIRMATION_PENDING || after == STATE_INTERNAL_ERROR;

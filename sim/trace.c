@@ -59,7 +59,8 @@ void trace_print(const struct world *world, FILE *file)
 		"  u updated  d downloading  r ready  s scheduled  F flashing  c confirmation "
 		"pending\n"
 		"  R reverted  a aborted  e download error  x check failed  I internal error\n"
-		"  * boot  ! power lost  ~ daemon restarted  j clock jumped  . gone\n");
+		"  * boot  ! power lost  ~ daemon restarted  j clock jumped  . gone  p plain "
+		"peer\n");
 	for (uint32_t i = 0; i < world->node_count; i++)
 		fprintf(file, "  %-8s %.*s\n", world->nodes[i].name,
 			(int)world->nodes[i].symbol_count,

@@ -7,10 +7,13 @@
 
 #include "base/ensure.h"
 #include "base/text.h"
+#include "sim/meshes.h"
+#include "sim/plain.h"
 
 enum {
-	PEACE_S = 900, /* windows and holds end, everybody hears of everybody */
 	LAST_PATIENCE_S = 1800,
+	OPERATOR_S = 100, /* until he begins */
+	WAVE_S = 300,     /* his patience with nodes that do not become ready, and with the flash */
 	LATE_S_MAX = 300,
 };
 
@@ -31,7 +34,8 @@ struct happening *world_plan(
 
 bool world_strikes(struct world *world, uint32_t chance)
 {
-	return world->chaos && chance > 0 && prng_below(&world->prng, 1000) < chance;
+	/* Drawn also for what never strikes: to turn a fault off changes nothing else by itself. */
+	return world->chaos && prng_below(&world->prng, 1000) < chance;
 }
 
 static void wake(struct world *world, struct node *node)
@@ -73,7 +77,7 @@ static void happen(struct world *world, const struct happening *happening)
 		net_pushed(world, happening);
 		break;
 	case HAPPENS_BOOT:
-		if (node->powered && node->agent == NULL && !node->gone)
+		if (node->powered && !node_runs(node) && !node->gone)
 			board_boot(world, node);
 		break;
 	case HAPPENS_REBOOT:
@@ -90,6 +94,20 @@ static void happen(struct world *world, const struct happening *happening)
 		break;
 	case HAPPENS_OPERATOR:
 		operator_look(world, happening->node);
+		break;
+	case HAPPENS_PLAIN:
+		plain_turn(world, node);
+		break;
+	case HAPPENS_DISCOVER:
+		plain_discover(world, node);
+		break;
+	case HAPPENS_DIVIDE:
+		if (world->chaos)
+			chaos_divide(world);
+		break;
+	case HAPPENS_CUT:
+		if (world->chaos && node->powered)
+			chaos_cut(world, node);
 		break;
 	}
 }
@@ -161,9 +179,13 @@ static void make_node(struct world *world, uint32_t number)
 	node->serves_wrong_chunks = world_strikes(world, options->wrong_chunks);
 	node->refuses_images = world_strikes(world, options->check_fails);
 	node->late = world_strikes(world, options->late);
-	if (options->drift_ppm > 0)
-		node->clock_ppm = (int32_t)prng_below(&world->prng, 2 * options->drift_ppm + 1) -
-				  (int32_t)options->drift_ppm;
+	/* The first and the last are never plain: two at least can be upgraded. */
+	if (world_strikes(world, options->plain) && number > 0 && number + 1 < options->nodes) {
+		node->plain = calloc(1, sizeof(*node->plain));
+		ensure(node->plain != NULL);
+	}
+	node->clock_ppm = (int32_t)prng_below(&world->prng, 2 * options->drift_ppm + 1) -
+			  (int32_t)options->drift_ppm;
 }
 
 static uint32_t add_peer(struct node *node, uint32_t other, uint32_t link)
@@ -204,8 +226,8 @@ void world_open(struct world *world, const struct options *options)
 	world->scratch = malloc(WORLD_SLICE_CAPACITY);
 	world->releases = calloc(WORLD_RELEASES_MAX, sizeof(*world->releases));
 	world->orders = calloc(WORLD_ORDERS_MAX, sizeof(*world->orders));
-	ensure(world->nodes != NULL && world->side != NULL && world->actions != NULL && world->scratch != NULL &&
-		world->releases != NULL && world->orders != NULL);
+	ensure(world->nodes != NULL && world->side != NULL && world->actions != NULL &&
+		world->scratch != NULL && world->releases != NULL && world->orders != NULL);
 	queue_init(&world->queue);
 	for (uint32_t i = 0; i < 2; i++) {
 		key_from(&world->release_keys[i], 1, options->seed, i);
@@ -213,7 +235,11 @@ void world_open(struct world *world, const struct options *options)
 	}
 	key_from(&world->stranger_key, 3, options->seed, 0);
 	(void)releases_make(world, true);
-	graph_make(&world->graph, (enum options_shape)options->shape, options->nodes, &world->prng);
+	if (options->shape < SHAPE_FIRST_MESH)
+		graph_make(&world->graph, (enum options_shape)options->shape, options->nodes,
+			&world->prng);
+	else
+		meshes_make(&world->graph, options);
 	for (uint32_t i = 0; i < options->nodes; i++)
 		make_node(world, i);
 	make_links(world);
@@ -228,8 +254,14 @@ void world_open(struct world *world, const struct options *options)
 	}
 	world_plan(world, WORLD_S, HAPPENS_CHAOS, 0)->boot = 0;
 	world->operator_count = options->operators;
-	for (uint32_t i = 0; i < options->operators; i++)
-		operator_begin(world, i, prng_below(&world->prng, options->nodes), 8);
+	for (uint32_t i = 0; i < options->operators; i++) {
+		uint32_t at = prng_below(&world->prng, options->nodes);
+
+		if (options->duel && i > 0)
+			at = graph_farthest(
+				&world->graph, options->nodes, world->operators[0].node);
+		operator_begin(world, i, at, 8);
+	}
 }
 
 void world_close(struct world *world)
@@ -241,8 +273,10 @@ void world_close(struct world *world)
 		free(happening);
 	}
 	queue_free(&world->queue);
+	stranger_forget(world);
 	for (uint32_t i = 0; i < world->node_count; i++) {
 		node_stop_daemon(&world->nodes[i]);
+		free(world->nodes[i].plain);
 		free(world->nodes[i].journal);
 		free(world->nodes[i].peers);
 		free(world->nodes[i].symbols);
@@ -276,12 +310,29 @@ static bool is_split(const struct world *world)
 	return false;
 }
 
+/* What somebody gives it who knows the mesh: a schedule goes from end to end and its answers come
+ * back, over so many hops at most; through plain peers everything needs longer. */
+static void give_time(struct world *world)
+{
+	struct options *options = &world->options;
+	uint32_t news_s = bound_news_s(world);
+	uint32_t enough_s = 2 + world->node_count * options->latency_ms / 40;
+
+	if (options->countdown_s < enough_s)
+		options->countdown_s = enough_s;
+	if (options->plain > 0 && options->countdown_s < 2 * news_s)
+		options->countdown_s = 2 * news_s;
+	if (options->plain > 0 && options->window_s < 3 * news_s)
+		options->window_s = 3 * news_s;
+}
+
 static void run_next_upgrade(struct world *world)
 {
 	uint64_t since_us = world->now_us;
 	uint32_t node = 0;
 
-	while (node < world->node_count && world->nodes[node].gone)
+	while (node < world->node_count &&
+		(world->nodes[node].gone || world->nodes[node].plain != NULL))
 		node++;
 	if (node == world->node_count || is_split(world))
 		return;
@@ -289,6 +340,7 @@ static void run_next_upgrade(struct world *world)
 	world->options.auto_confirm = 1;
 	world->options.quorum = 100;
 	world->options.best_effort = 0;
+	give_time(world);
 	operator_begin(world, 0, node, 1);
 	for (uint32_t i = 0; i < LAST_PATIENCE_S && !operator_is_done(&world->operators[0]); i++) {
 		world_pass(world, WORLD_S);
@@ -299,16 +351,37 @@ static void run_next_upgrade(struct world *world)
 		peace_check_next(world, world->operators[0].release);
 }
 
+/* What they have begun, or one more upgrade. */
+static void let_operators_end(struct world *world)
+{
+	const struct options *options = &world->options;
+	uint32_t rest_s =
+		OPERATOR_S + options->waves * (WAVE_S + options->countdown_s + options->hold_s +
+						      options->window_s);
+	bool done = false;
+
+	for (uint32_t i = 0; i < world->operator_count; i++)
+		world->operators[i].upgrades = 1;
+	while (!done && rest_s-- > 0 && world->breach[0] == '\0') {
+		world_pass(world, WORLD_S);
+		done = true;
+		for (uint32_t i = 0; i < world->operator_count; i++)
+			done = done && operator_is_done(&world->operators[i]);
+	}
+}
+
 bool world_run(struct world *world)
 {
 	world_pass(world, world->options.chaos_s * WORLD_S);
 	chaos_end(world);
-	for (uint32_t i = 0; i < world->operator_count; i++)
-		world->operators[i].upgrades = 1;
-	world_pass(world, (PEACE_S + world->options.window_s) * WORLD_S);
+	/* Where operators go away, they do so now at the latest: what they began ends without them.
+	 */
+	if (world->options.operator_leaves == 0)
+		let_operators_end(world);
 	for (uint32_t i = 0; i < world->operator_count; i++)
 		operator_stop(&world->operators[i]);
 	chaos_find_apart(world);
+	world_pass(world, bound_settled_s(world) * WORLD_S);
 	if (world->breach[0] == '\0')
 		peace_check(world);
 	if (world->breach[0] == '\0')

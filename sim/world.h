@@ -18,6 +18,11 @@
  *   peace.c      what must hold once nothing breaks any more
  *   releases.c   firmware and images
  *   trace.c      what a person reads afterwards
+ *   bound.c      how long peace may take
+ *   plain.c      nodes that run shared-state alone
+ *   stranger.c   who writes into shared-state what he likes
+ *   meshes.c     meshes of the lab's topology files
+ *   shrink.c     a smaller run that breaks the same
  *   crypto.c     signatures, each verified once
  *   codec.c      records, each read once, if so wanted
  */
@@ -40,6 +45,7 @@ enum {
 	WORLD_IMAGE_SIZE = WORLD_CHUNKS * WORLD_CHUNK_SIZE - 100,
 	WORLD_OPERATORS_MAX = 2,
 	WORLD_ORDERS_MAX = 512,
+	WORLD_OVERHEARD_MAX = 8,
 	WORLD_SLICE_CAPACITY = LIMITS_SLICE_SIZE + 1,
 	WORLD_NONE = UINT32_MAX,
 };
@@ -101,12 +107,13 @@ struct node {
 	uint32_t number;
 	char name[16];
 	struct agent_setup setup;
-	struct agent *agent; /* NULL while no daemon runs */
-	uint32_t boot;       /* counts daemons; what belongs to an older one is dropped */
+	struct agent *agent;          /* NULL while no daemon runs */
+	uint32_t boot;                /* counts daemons; what belongs to an older one is dropped */
 	uint64_t wake_us, planned_us; /* when it wants to be called, and when it will be */
 
 	uint32_t peer_count;
-	struct peer *peers; /* owned */
+	struct peer *peers;  /* owned */
+	struct plain *plain; /* owned; NULL: it runs Lockstep */
 
 	/* The board */
 	bool powered;
@@ -119,13 +126,17 @@ struct node {
 	uint32_t window_s;
 	uint64_t window_end_us;
 	struct firmware_fate fate; /* of what is armed or on trial */
+	bool served_wrong; /* nobody asks it again for that upgrade's images */
 	bool forgets_confirm, serves_wrong_chunks, refuses_images;
 	struct disk disk;
+	uint64_t full_until_us; /* no disk takes a byte before that */
+	uint32_t bricked;       /* the release that ended it; 0 while it can boot */
 	bool has_release[WORLD_RELEASES_MAX];
 	bool offers[WORLD_RELEASES_MAX]; /* an operator's directory lies here */
 	char *journal;
 	size_t journal_size;
 	bool journal_was_lost; /* what it promised before does not bind it any more */
+	bool forgot;           /* the same, at any time in this run */
 
 	/* The clock: it may be wrong, but it never goes back while a daemon runs */
 	uint64_t clock_base_ms, clock_since_us;
@@ -194,11 +205,17 @@ struct world {
 	uint32_t node_count;
 	struct node *nodes; /* owned */
 	struct actions *actions;
-	char *scratch; /* owned; a slice is written here */
+	char *scratch;      /* owned; a slice is written here */
 	bool chaos;         /* things may break now */
 	uint64_t jumped_us; /* when a clock last jumped */
 	bool partitioned;
-	bool *side; /* owned; of each node, while partitioned */
+	bool trial_met; /* somebody of the wave that was scheduled last is on trial */
+	bool *side;     /* owned; of each node, while partitioned */
+	struct {
+		uint32_t type;
+		char *data; /* owned; NULL if there is none */
+		size_t size;
+	} overheard[WORLD_OVERHEARD_MAX]; /* what a stranger wrote down */
 	struct usign_secret release_keys[2], operator_keys[2], stranger_key;
 	uint32_t release_count;
 	struct world_release *releases; /* owned; WORLD_RELEASES_MAX of them */
@@ -238,6 +255,10 @@ enum happening_kind {
 	HAPPENS_WINDOW, /* the board's own confirm window is over */
 	HAPPENS_CHAOS,
 	HAPPENS_OPERATOR,
+	HAPPENS_PLAIN,    /* a plain peer's next exchange */
+	HAPPENS_DISCOVER, /* which plain peers are there? */
+	HAPPENS_DIVIDE,   /* the mesh falls in two at just that moment */
+	HAPPENS_CUT,      /* power is lost at just that moment */
 };
 
 struct happening {
@@ -261,6 +282,8 @@ struct happening *world_plan(
 uint64_t node_clock_ms(const struct world *world, const struct node *node);
 void node_start_daemon(struct world *world, struct node *node);
 void node_stop_daemon(struct node *node);
+/* Does anything run on it that can be connected to? */
+bool node_runs(const struct node *node);
 void node_step(struct world *world, struct node *node, const struct event *event);
 void node_wake(struct world *world, struct node *node);
 /* A member of the node's status, as text or number. */
@@ -286,6 +309,10 @@ void board_hash_image(struct world *world, struct node *node);
 /* ---- net.c ---- */
 
 bool net_can_talk(const struct world *world, const struct node *from, const struct peer *to);
+/* Both directions, and somebody listens. */
+bool net_can_connect(const struct world *world, const struct node *node, const struct peer *peer);
+/* How long so many packets take one after the other; false if TCP gives up. */
+bool net_transfer_us(struct world *world, uint32_t packets, uint64_t *us);
 void net_hello(struct world *world, struct node *node);
 void net_exchange(struct world *world, struct node *node, const struct action *action);
 void net_pushed(struct world *world, const struct happening *push);
@@ -298,7 +325,27 @@ void net_stop_fetches(struct world *world, struct node *node);
 
 void chaos_second(struct world *world);
 void chaos_end(struct world *world);
+void chaos_divide(struct world *world);
+void chaos_cut(struct world *world, struct node *node);
+/* A schedule was posted, a trial began: faults that wait for just that. */
+void chaos_scheduled(struct world *world, const struct order_schedule *schedule);
+void chaos_trial(struct world *world, uint32_t window_s);
+void chaos_boot(struct world *world, struct node *node);
 void chaos_find_apart(struct world *world);
+
+/* ---- stranger.c ---- */
+
+void stranger_meddle(struct world *world);
+void stranger_forget(struct world *world);
+
+/* ---- bound.c ---- */
+
+/* Until news from one end of the mesh is at the other, in peace. */
+uint32_t bound_news_s(const struct world *world);
+/* How much delays that nobody can measure may take off a countdown. */
+uint32_t bound_early_ms(const struct world *world);
+/* Until all that was begun has ended, in peace and without orders. */
+uint32_t bound_settled_s(const struct world *world);
 
 /* ---- operator.c ---- */
 

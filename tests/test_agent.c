@@ -486,6 +486,36 @@ static void test_cut_after_everyone_was_scheduled(void **state)
 	world_free(world);
 }
 
+/* A plain peer's copy of a countdown does not age. However often it comes, and from however near:
+ * a countdown is over when it would be if it had come without a delay. */
+static void test_countdown_that_does_not_age(void **state)
+{
+	struct world *world = chain(5, 18);
+	char *message = malloc(65536), *hops, *rest;
+	struct text text;
+
+	(void)state;
+	start(world, &(struct world_start){ .release = 2, .confirm = ORDER_CONFIRM_AUTO });
+	assert_true(world_until_state(world, STATE_UPGRADE_READY, PATIENCE_MS));
+	assert_int_equal(world_schedule(world, 0, 0, COUNTDOWN_MS, WINDOW_S), REASON_NONE);
+	assert_true(world_until_state(world, STATE_UPGRADE_SCHEDULED, 1000));
+	world_run(world, COUNTDOWN_MS / 2);
+	text_init(&text, message, 65536);
+	agent_answer(world_agent(world, 4), world_now(world), "lockstep_orders", "", 0, &text);
+	hops = strstr(message, "\"hops\":4,\"remaining_ms\":");
+	assert_non_null(hops);
+	rest = strdup(strchr(hops, '}'));
+	snprintf(hops, 64, "\"hops\":0,\"remaining_ms\":%u", (unsigned)COUNTDOWN_MS);
+	memmove(hops + strlen(hops), rest, strlen(rest) + 1);
+	world_inject(world, 4, "lockstep_orders", message);
+	world_run(world, COUNTDOWN_MS / 2 + 1000);
+	assert_true(world_flashed_ms(world, 4) > 0);
+	assert_true(world_flashed_ms(world, 4) < world_flashed_ms(world, 0) + 500);
+	free(rest);
+	free(message);
+	world_free(world);
+}
+
 static void test_one_that_never_boots_brings_all_back(void **state)
 {
 	struct world *world = grid9(18);
@@ -769,6 +799,33 @@ static void test_forged_record_changes_nothing(void **state)
 	world_free(world);
 }
 
+/* A plain peer that was given senseless data under our name keeps it until we offer more. */
+static void test_outbids_what_others_say_of_it(void **state)
+{
+	struct world *world = chain(2, 27);
+	char *slice = malloc(65536), wanted[96];
+	struct text text;
+	const char *at;
+
+	(void)state;
+	world_run(world, 5000);
+	snprintf(slice, 65536,
+		"{\"stateSlice\":[{\"key\":\"%s\",\"value\":{\"mAuthor\":\"x\",\"mTtl\":5000,"
+		"\"mData\":null}}]}",
+		world_name(world, 0));
+	world_inject(world, 0, "lockstep_nodes", slice);
+	text_init(&text, slice, 65536);
+	agent_answer(world_agent(world, 0), world_now(world), "lockstep_nodes", "", 0, &text);
+	snprintf(wanted, sizeof(wanted), "\"mAuthor\":\"%s\"", world_name(world, 0));
+	at = strstr(slice, wanted);
+	assert_non_null(at);
+	at = strstr(at, "xint64\":");
+	assert_non_null(at);
+	assert_in_range(strtoul(at + strlen("xint64\":"), NULL, 10), 5003, 5004);
+	free(slice);
+	world_free(world);
+}
+
 static const char nobody[] = "{\"stateSlice\":[]}";
 
 /* What node `from` opens an exchange with `to` with; `answer` is what that one says. */
@@ -780,7 +837,8 @@ static void talk(struct world *world, uint32_t from, uint32_t to, const char *ty
 	text_init(&text, message, 65536);
 	agent_slice_for(world_agent(world, from), world_now(world), to, type, &text);
 	text_init(&text, answer, 65536);
-	agent_answer(world_agent(world, to), world_now(world), type, message, strlen(message), &text);
+	agent_answer(
+		world_agent(world, to), world_now(world), type, message, strlen(message), &text);
 }
 
 static size_t entries_of(const char *message)
@@ -794,7 +852,8 @@ static size_t entries_of(const char *message)
 	return count;
 }
 
-/* Who brings news wants nothing back; who asks gets the parts that differ; a plain peer gets all. */
+/* Who brings news wants nothing back; who asks gets the parts that differ; a plain peer gets all.
+ */
 static void test_answers_only_what_is_news(void **state)
 {
 	static const char type[] = "lockstep_nodes";
@@ -931,10 +990,15 @@ static void test_journal_that_cannot_be_written_on_trial(void **state)
 		world_run(world, 5000);
 		assert_int_equal(world_confirm(world, 0, 0, NULL), REASON_NONE);
 		assert_true(world_until_state(world, STATE_UPDATED, 5000));
-		/* What the journal missed shows from what runs. */
-		world_power(world, 1, false);
+		/* What the journal missed shows from what runs, also where nobody else tells. */
+		for (uint32_t i = 0; i < 3; i++)
+			world_power(world, i, false);
 		world_run(world, 1000);
 		world_power(world, 1, true);
+		world_run(world, 10000);
+		assert_int_equal(world_state(world, 1), STATE_UPDATED);
+		world_power(world, 0, true);
+		world_power(world, 2, true);
 		world_run(world, WINDOW_S * 1000);
 		assert_upgraded(world, 3);
 		assert_next_upgrade_works(world, 3);
@@ -1034,6 +1098,7 @@ int main(void)
 		cmocka_unit_test(test_latecomer_that_took_an_abort_stays),
 		cmocka_unit_test(test_link_cut_in_the_countdown),
 		cmocka_unit_test(test_cut_after_everyone_was_scheduled),
+		cmocka_unit_test(test_countdown_that_does_not_age),
 		cmocka_unit_test(test_one_that_never_boots_brings_all_back),
 		cmocka_unit_test(test_operator_keeps_it_without_the_one),
 		cmocka_unit_test(test_one_without_mesh_brings_all_back),
@@ -1046,6 +1111,7 @@ int main(void)
 		cmocka_unit_test(test_two_operators_at_once),
 		cmocka_unit_test(test_scheduled_one_beats_the_lower_id),
 		cmocka_unit_test(test_forged_record_changes_nothing),
+		cmocka_unit_test(test_outbids_what_others_say_of_it),
 		cmocka_unit_test(test_answers_only_what_is_news),
 		cmocka_unit_test(test_countdown_is_always_answered),
 		cmocka_unit_test(test_single_slot_must_be_allowed),

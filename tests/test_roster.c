@@ -78,7 +78,8 @@ static enum roster_news take(struct roster *roster, uint8_t key, uint64_t incarn
 	struct notice_offer offer = offer_of("alpha", envelope, size);
 
 	offer.pinned = pinned;
-	return roster_take(roster, roster_find(roster, offer.name), &offer, problem, sizeof(problem));
+	return roster_take(
+		roster, roster_find(roster, offer.name), &offer, problem, sizeof(problem));
 }
 
 static void test_a_record_is_taken_as_it_came(void **state)
@@ -93,7 +94,9 @@ static void test_a_record_is_taken_as_it_came(void **state)
 	(void)state;
 	roster_init(&roster);
 	assert_null(roster_find(&roster, "alpha"));
-	assert_int_equal(roster_take(&roster, roster_find(&roster, offer.name), &offer, problem, sizeof(problem)), ROSTER_NEWS);
+	assert_int_equal(roster_take(&roster, roster_find(&roster, offer.name), &offer, problem,
+				 sizeof(problem)),
+		ROSTER_NEWS);
 	entry = roster_find(&roster, "alpha");
 	assert_non_null(entry);
 	assert_string_equal(entry->notice->record.version, "Demo \"1.0\"");
@@ -194,7 +197,9 @@ static void test_refusal(void **state)
 		c->find != NULL ? at + strlen(c->find) : "");
 	roster_init(&roster);
 	offer = offer_of("alpha", changed, strlen(changed));
-	assert_int_equal(roster_take(&roster, roster_find(&roster, offer.name), &offer, problem, sizeof(problem)), ROSTER_REFUSED);
+	assert_int_equal(roster_take(&roster, roster_find(&roster, offer.name), &offer, problem,
+				 sizeof(problem)),
+		ROSTER_REFUSED);
 	assert_non_null(strstr(problem, c->problem));
 	assert_int_equal(roster.count, 0);
 	assert_true(roster.change == 0);
@@ -212,11 +217,15 @@ static void test_a_sound_envelope_in_the_wrong_place(void **state)
 
 	(void)state;
 	roster_init(&roster);
-	assert_int_equal(roster_take(&roster, roster_find(&roster, offer.name), &offer, problem, sizeof(problem)), ROSTER_REFUSED);
+	assert_int_equal(roster_take(&roster, roster_find(&roster, offer.name), &offer, problem,
+				 sizeof(problem)),
+		ROSTER_REFUSED);
 	assert_string_equal(problem, "name is not the one it was sent under");
 	size = make(envelope, "alpha", 1, 2, 5, "emod");
 	offer = offer_of("alpha", envelope, size);
-	assert_int_equal(roster_take(&roster, roster_find(&roster, offer.name), &offer, problem, sizeof(problem)), ROSTER_REFUSED);
+	assert_int_equal(roster_take(&roster, roster_find(&roster, offer.name), &offer, problem,
+				 sizeof(problem)),
+		ROSTER_REFUSED);
 	assert_string_equal(problem, "mesh is another mesh");
 	/* Blanks change nothing, but nobody shall make us keep thousands. */
 	assert_non_null(long_one);
@@ -224,7 +233,9 @@ static void test_a_sound_envelope_in_the_wrong_place(void **state)
 	size = make(envelope, "alpha", 1, 2, 5, "demo");
 	memcpy(long_one, envelope, size);
 	offer = offer_of("alpha", long_one, 8192);
-	assert_int_equal(roster_take(&roster, roster_find(&roster, offer.name), &offer, problem, sizeof(problem)), ROSTER_REFUSED);
+	assert_int_equal(roster_take(&roster, roster_find(&roster, offer.name), &offer, problem,
+				 sizeof(problem)),
+		ROSTER_REFUSED);
 	assert_string_equal(problem, "record is too long");
 	free(long_one);
 	assert_int_equal(roster.count, 0);
@@ -257,15 +268,23 @@ static void test_ttl(void **state)
 
 	roster_init(&roster);
 	offer.ttl_s = c->ttl_s;
-	assert_int_equal(roster_take(&roster, roster_find(&roster, offer.name), &offer, problem, sizeof(problem)), ROSTER_NEWS);
+	assert_int_equal(roster_take(&roster, roster_find(&roster, offer.name), &offer, problem,
+				 sizeof(problem)),
+		ROSTER_NEWS);
 	assert_true(roster_find(&roster, "alpha")->expires_s == (NOW_MS + c->believed_ms) / 1000);
 	/* Heard again later it lives longer, and never shorter. */
 	offer.now_ms += 5000;
-	assert_int_equal(roster_take(&roster, roster_find(&roster, offer.name), &offer, problem, sizeof(problem)), ROSTER_SAME);
-	assert_true(roster_find(&roster, "alpha")->expires_s == (NOW_MS + c->believed_ms) / 1000 + 5);
+	assert_int_equal(roster_take(&roster, roster_find(&roster, offer.name), &offer, problem,
+				 sizeof(problem)),
+		ROSTER_SAME);
+	assert_true(
+		roster_find(&roster, "alpha")->expires_s == (NOW_MS + c->believed_ms) / 1000 + 5);
 	offer.now_ms -= 4000;
-	assert_int_equal(roster_take(&roster, roster_find(&roster, offer.name), &offer, problem, sizeof(problem)), ROSTER_SAME);
-	assert_true(roster_find(&roster, "alpha")->expires_s == (NOW_MS + c->believed_ms) / 1000 + 5);
+	assert_int_equal(roster_take(&roster, roster_find(&roster, offer.name), &offer, problem,
+				 sizeof(problem)),
+		ROSTER_SAME);
+	assert_true(
+		roster_find(&roster, "alpha")->expires_s == (NOW_MS + c->believed_ms) / 1000 + 5);
 	roster_free(&roster);
 }
 
@@ -281,9 +300,43 @@ static void test_an_older_copy_is_outlived(void **state)
 	assert_int_equal(take(&roster, 1, 2, 5, NULL), ROSTER_NEWS);
 	offer = offer_of("alpha", envelope, make(envelope, "alpha", 1, 2, 4, "demo"));
 	offer.ttl_s = 2000;
-	assert_int_equal(roster_take(&roster, roster_find(&roster, offer.name), &offer, problem, sizeof(problem)), ROSTER_OLDER);
+	assert_int_equal(roster_take(&roster, roster_find(&roster, offer.name), &offer, problem,
+				 sizeof(problem)),
+		ROSTER_OLDER);
 	assert_true(roster_find(&roster, "alpha")->expires_s > NOW_MS / 1000 + 2000);
 	roster_free(&roster);
+}
+
+/* So must it be above that of what a stranger put into its place, whatever that is. */
+static void test_what_is_refused_is_outlived(void **state)
+{
+	static const char junk[] = "{\"record\":1}";
+	char envelope[ENVELOPE_SIZE], problem[160];
+	size_t size = make(envelope, "alpha", 2, 9, 0, "demo");
+	struct notice_offer offers[] = {
+		offer_of("alpha", junk, strlen(junk)), /* nothing that could be a record */
+		offer_of("alpha", envelope, size),     /* another key's */
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(offers); i++) {
+		struct roster roster;
+
+		roster_init(&roster);
+		assert_int_equal(roster_take(&roster, roster_find(&roster, "alpha"), &offers[i],
+					 problem, sizeof(problem)),
+			i == 0 ? ROSTER_REFUSED : ROSTER_NEWS);
+		roster_free(&roster);
+		roster_init(&roster);
+		assert_int_equal(take(&roster, 1, 2, 5, NULL), ROSTER_NEWS);
+		offers[i].ttl_s = 2000;
+		assert_int_equal(roster_take(&roster, roster_find(&roster, "alpha"), &offers[i],
+					 problem, sizeof(problem)),
+			ROSTER_REFUSED);
+		assert_true(roster_find(&roster, "alpha")->expires_s > NOW_MS / 1000 + 2000);
+		assert_true(roster_find(&roster, "alpha")->notice->record.incarnation == 2);
+		roster_free(&roster);
+	}
 }
 
 static bool keeps(const void *context, const char *name)
@@ -304,8 +357,9 @@ static void test_expiry(void **state)
 		struct notice_offer offer = offer_of(names[i], envelope, size);
 
 		offer.ttl_s = 10 + i;
-		assert_int_equal(
-			roster_take(&roster, roster_find(&roster, offer.name), &offer, problem, sizeof(problem)), ROSTER_NEWS);
+		assert_int_equal(roster_take(&roster, roster_find(&roster, offer.name), &offer,
+					 problem, sizeof(problem)),
+			ROSTER_NEWS);
 	}
 	assert_true(roster_expire(&roster, NOW_MS + 9999, keeps, NULL) == NOW_MS + 10000);
 	assert_int_equal(roster.count, 4);
@@ -350,6 +404,7 @@ int main(void)
 		cmocka_unit_test(test_a_record_is_taken_as_it_came),
 		cmocka_unit_test(test_a_sound_envelope_in_the_wrong_place),
 		cmocka_unit_test(test_an_older_copy_is_outlived),
+		cmocka_unit_test(test_what_is_refused_is_outlived),
 		cmocka_unit_test(test_expiry),
 		cmocka_unit_test(test_the_roster_is_bounded),
 	};

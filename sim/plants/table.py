@@ -91,6 +91,13 @@ PLANTS = [
           "	{ STATE_UPGRADE_CHECK_FAILED, SIGNAL_START, GUARD_NONE, STATE_DOWNLOADING },\n",
           "	{ STATE_UPGRADE_CHECK_FAILED, SIGNAL_START, GUARD_SCHEDULED, STATE_DOWNLOADING },\n",
           ("I6", "I4", "liveness"), ("--check_fails", "200")),
+    Plant("orphan-of-any-upgrade",
+          "who lost his journal on trial takes whatever upgrade he hears of for his own",
+          "src/agent/accept.c",
+          "			book_start(&agent->book) == NULL &&\n"
+          "			strcmp(order->start.version, agent->setup.version) == 0;\n",
+          "			book_start(&agent->book) == NULL;\n",
+          ("I4",), (), 428),
     Plant("sticky-revert",
           "a node that went back takes no start any more",
           "src/core/machine.c",

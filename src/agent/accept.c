@@ -144,8 +144,10 @@ static enum reason may_start(struct agent *agent, const struct order *order,
 		return reason;
 	place->named = accept_names_us(agent, &order->start, &place->wave);
 	place->was_in = agent->participant && life_is_busy(agent);
+	/* Of another upgrade it cannot be. */
 	place->orphan = place->named && agent->journal.state == STATE_CONFIRMATION_PENDING &&
-			book_start(&agent->book) == NULL;
+			book_start(&agent->book) == NULL &&
+			strcmp(order->start.version, agent->setup.version) == 0;
 	if (place->orphan || (!place->named && !place->was_in))
 		return REASON_NONE;
 	reason = machine_ask(agent->journal.state, place->named ? SIGNAL_START : SIGNAL_SUPERSEDE,

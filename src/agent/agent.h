@@ -218,9 +218,9 @@ struct event {
 /* ---- Actions ------------------------------------------------------------------------------- */
 
 enum action_kind {
-	ACTION_JOURNAL = 0,   /* make these bytes the journal, durably */
-	ACTION_EXCHANGE,      /* one gossip exchange with a neighbour, with agent_slice_for() as data */
-	ACTION_ANSWER,        /* answer a posted order */
+	ACTION_JOURNAL = 0, /* make these bytes the journal, durably */
+	ACTION_EXCHANGE, /* one gossip exchange with a neighbour, with agent_slice_for() as data */
+	ACTION_ANSWER,   /* answer a posted order */
 	ACTION_FETCH_RELEASE, /* release.json and its signatures */
 	ACTION_IMAGE_OPEN,    /* the image file: make it in its full size, or find what is there */
 	ACTION_FETCH_CHUNKMAP,

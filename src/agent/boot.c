@@ -55,7 +55,11 @@ static void judge_boot(struct agent *agent)
 		agent->flash_deadline_ms = agent->now_ms + AGENT_FLASH_RESUME_MS;
 	} else if (runs_new) {
 		(void)life_signal(agent, SIGNAL_BOOTED_NEW, REASON_NONE, "");
-		begin_trial(agent);
+		/* No trial any more, and a way back: it was confirmed while the disk was full. */
+		if (flasher->slots < 2)
+			begin_trial(agent);
+		else
+			life_keep_firmware(agent);
 	} else {
 		agent->journal.flashed = false;
 		if (life_signal(agent, SIGNAL_RESUME, REASON_FLASH_INTERRUPTED, "") == REASON_NONE)

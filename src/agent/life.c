@@ -100,11 +100,10 @@ void life_records(const struct agent *agent, const struct record **records)
 			roster_find(&agent->roster, start->participants[i].name);
 
 		/* Only the key that the start order pins speaks for a participant. */
-		records[i] =
-			entry != NULL && bytes_same_32(
-				entry->notice->key.key, start->participants[i].key)
-				? &entry->notice->record
-				: NULL;
+		records[i] = entry != NULL && bytes_same_32(entry->notice->key.key,
+						      start->participants[i].key)
+				     ? &entry->notice->record
+				     : NULL;
 	}
 }
 
@@ -182,7 +181,7 @@ void life_look(struct agent *agent)
 const uint8_t *life_seat_key(const struct agent *agent, uint16_t seat)
 {
 	return seat != ROSTER_NO_SEAT ? book_start(&agent->book)->order.start.participants[seat].key
-				  : NULL;
+				      : NULL;
 }
 
 void life_record_news(struct agent *agent)

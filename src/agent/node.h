@@ -36,14 +36,14 @@ enum {
 	AGENT_SYNC_ACTIVE_MS = 2000, /* periodic exchange with a neighbour without a digest */
 	AGENT_SYNC_IDLE_MS = 30000,
 	AGENT_SYNC_COUNTDOWN_MS = 5000, /* refreshes the countdown against drifting clocks */
-	AGENT_QUIET_MS = 300, /* no news for so long: now digests should agree */
+	AGENT_QUIET_MS = 300,           /* no news for so long: now digests should agree */
 	AGENT_REFINE_MS = 150,          /* a countdown that came with a push is asked for again */
 	AGENT_RETRY_MS = 1000,          /* after a failed exchange; doubles up to … */
 	AGENT_RETRY_MAX_MS = 30000,
 	AGENT_HEARTBEAT_ACTIVE_MS = 10000, /* or four times what progress is told at */
 	AGENT_HEARTBEAT_IDLE_MS = 300000,
 	AGENT_PROGRESS_MS = 1000, /* between two records that differ in progress only; at least */
-	AGENT_PROGRESS_NODE_MS = 25, /* … so much for each node: 40 such records a second */
+	AGENT_PROGRESS_NODE_MS = 25,    /* … so much for each node: 40 such records a second */
 	AGENT_ACTIVE_ORDER_MS = 600000, /* after an order: others may need long */
 	AGENT_ACTIVE_STATE_MS = 60000,
 	AGENT_HEALTH_MS = 3000,
@@ -85,7 +85,7 @@ struct neighbour {
 	bool has_digest;
 	uint64_t digest;
 	uint64_t differs_since_ms;
-	uint64_t mend_ms; /* when an exchange is to mend that; UINT64_MAX if it need not */
+	uint64_t mend_ms;      /* when an exchange is to mend that; UINT64_MAX if it need not */
 	uint64_t differed_own; /* the two digests at the last exchange that they called for */
 	uint64_t differed_theirs;
 	struct exchange types[TYPE_COUNT];
@@ -132,11 +132,11 @@ struct download {
 	char far_names[AGENT_FAR_MAX][LIMITS_NAME_SIZE + 1];
 };
 
-/* The upgrade as the roster shows it. Kept up with every record: a mesh of a thousand is not counted
- * a thousand times. */
+/* The upgrade as the roster shows it. Kept up with every record: a mesh of a thousand is not
+ * counted a thousand times. */
 struct outlook {
-	bool known;         /* there is an upgrade, and this node takes part */
-	uint32_t confirms;  /* confirm orders that were looked at */
+	bool known;           /* there is an upgrade, and this node takes part */
+	uint32_t confirms;    /* confirm orders that were looked at */
 	uint64_t book_change; /* the counters that it was made for */
 	uint64_t roster_change;
 	struct upgrade_question question;
@@ -220,8 +220,8 @@ struct agent {
  * asked for at once. */
 struct action *agent_act(struct agent *agent, enum action_kind kind);
 bool agent_has_room(struct agent *agent);
-/* How often a node may tell what can wait. Everybody carries everybody's records, so that in a large
- * mesh each node says less. */
+/* How often a node may tell what can wait. Everybody carries everybody's records, so that in a
+ * large mesh each node says less. */
 uint32_t agent_progress_ms(const struct agent *agent);
 void agent_wake_at(struct agent *agent, uint64_t ms);
 /* Has the time come? If not, this node wakes up then. */

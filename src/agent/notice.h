@@ -10,7 +10,8 @@
 #include "core/record.h"
 #include "release/usign.h"
 
-/* What a node said of itself, as it came: only the envelope carries the signature. It never changes.
+/* What a node said of itself, as it came: only the envelope carries the signature. It never
+ * changes.
  */
 struct notice {
 	/* What is looked at most lies together. */
@@ -29,7 +30,7 @@ struct notice_offer {
 	size_t envelope_size;
 	int64_t ttl_s;
 	const uint8_t *pinned; /* the only key that may sign for this name; NULL if any may */
-	uint32_t from; /* neighbour; LIMITS_NEIGHBOURS_MAX or more if it came from none */
+	uint32_t from;         /* neighbour; LIMITS_NEIGHBOURS_MAX or more if it came from none */
 	uint64_t now_ms;
 };
 

@@ -86,8 +86,7 @@ struct roster_entry *roster_next(
 /* An entry into its place in a table that has none of this name. */
 static void settle(struct roster *roster, const struct roster_entry *entry)
 {
-	uint32_t place =
-		place_of(roster, entry->notice->record.name, entry->notice->hash);
+	uint32_t place = place_of(roster, entry->notice->record.name, entry->notice->hash);
 
 	roster->places[place] = *entry;
 	if (roster->change - entry->change < roster->size)
@@ -201,20 +200,22 @@ enum roster_news roster_take(struct roster *roster, struct roster_entry *entry,
 		return ROSTER_SAME;
 	}
 	notice = notice_open(offer, problem, capacity);
-	if (notice == NULL)
-		return ROSTER_REFUSED;
-	rekeyed = known && !bytes_same_32(entry->notice->key.key, notice->key.key);
-	if (known && !rekeyed)
-		age = record_compare_age(&notice->record, &entry->notice->record);
-	if (rekeyed && offer->pinned == NULL) {
+	rekeyed =
+		known && notice != NULL && !bytes_same_32(entry->notice->key.key, notice->key.key);
+	if (rekeyed && offer->pinned == NULL)
 		text_set(problem, capacity, "name belongs to another key");
+	if (notice == NULL || (rekeyed && offer->pinned == NULL)) {
 		news = ROSTER_REFUSED;
-	} else if (age < 0) {
-		/* A plain peer keeps what has the larger TTL: outlive the older copy. */
+		age = -1;
+	} else if (known && !rekeyed) {
+		age = record_compare_age(&notice->record, &entry->notice->record);
+		news = age < 0 ? ROSTER_OLDER : ROSTER_SAME;
+	}
+	if (age < 0 && known) {
+		/* A plain peer keeps what has the larger TTL, senseless or older: outlive it. */
 		entry->had &= ~sender;
 		if (expires_s >= entry->expires_s)
-			entry->expires_s = expires_s + 1;
-		news = ROSTER_OLDER;
+			entry->expires_s = expires_s + ROSTER_OUTBID_S;
 	} else if (age > 0 && !put(roster, entry, notice)) {
 		text_set(problem, capacity, "there is no room for more nodes");
 		news = ROSTER_REFUSED;

@@ -21,6 +21,7 @@ enum {
 	ROSTER_NO_SEAT = UINT16_MAX,
 	ROSTER_TTL_S = 2400,     /* of a fresh record, as shared-state's types have it */
 	ROSTER_TTL_MAX_S = 7200, /* what we believe of a peer's TTL */
+	ROSTER_OUTBID_S = 3,     /* plain peers count whole seconds, each from another moment on */
 };
 
 /* One place of the table. In a large mesh most of the memory goes here: half a cache line each. */
@@ -32,7 +33,7 @@ struct roster_entry {
 	uint32_t seen_s;       /* when this record came */
 	uint16_t seat;         /* which participant it is (life.c); ROSTER_NO_SEAT if none */
 	uint16_t marks;        /* what it counts for there (core/upgrade.h) */
-	bool moved; /* a newer record came since the name was first heard: it is alive */
+	bool moved;            /* a newer record came since the name was first heard: it is alive */
 };
 
 struct roster {

@@ -135,7 +135,8 @@ static void write_order(const struct agent *agent, const struct book_order *slot
 	slice_write_entry_end(text);
 }
 
-/* What came since then and the neighbour is not known to have; all that still counts down, if `counting`. */
+/* What came since then and the neighbour is not known to have; all that still counts down, if
+ * `counting`. */
 static void write_orders(const struct agent *agent, uint64_t now_ms, uint64_t after_change,
 	uint32_t neighbour, bool counting, struct text *text)
 {
@@ -166,8 +167,8 @@ static void write_book_digest(const struct agent *agent, char digest[static SLIC
 	snprintf(digest, SLICE_DIGEST_SIZE + 1, "%016" PRIx64, book_digest(&agent->book));
 }
 
-void agent_slice_for(
-	struct agent *agent, uint64_t now_ms, uint32_t neighbour, const char *type, struct text *text)
+void agent_slice_for(struct agent *agent, uint64_t now_ms, uint32_t neighbour, const char *type,
+	struct text *text)
 {
 	enum agent_type found = slices_find_type(type);
 	struct exchange *exchange;
@@ -219,8 +220,8 @@ void agent_answer(const struct agent *agent, uint64_t now_ms, const char *type, 
 			AGENT_PEER_NONE, true, text);
 	} else if (found == TYPE_NODES && !reader.has_digest) {
 		write_news(agent, now_ms, 0, AGENT_PEER_NONE, text);
-	} else if (found == TYPE_NODES && bytes_from_base64(parts, sizeof(parts), reader.digest,
-						  strlen(reader.digest))) {
+	} else if (found == TYPE_NODES &&
+		   bytes_from_base64(parts, sizeof(parts), reader.digest, strlen(reader.digest))) {
 		write_different(agent, now_ms, parts, text);
 	}
 	slice_write_end(text);
@@ -234,13 +235,12 @@ const uint8_t *slices_pinned_key(const struct agent *agent, const char *name)
 
 	if (start == NULL)
 		return NULL;
-	return life_seat_key(
-		agent, (uint16_t)order_find_participant(&start->order.start, name));
+	return life_seat_key(agent, (uint16_t)order_find_participant(&start->order.start, name));
 }
 
 /*
  * What the mesh says of ourselves is a rumour. If it is ours and newer than what we say (our memory
- * was lost), we go on above it; an older copy only tells which TTL to outbid.
+ * was lost), we go on above it; anything else only tells which TTL to outbid.
  */
 static void hear_of_ourselves(struct agent *agent, const struct notice_offer *offer)
 {
@@ -253,18 +253,16 @@ static void hear_of_ourselves(struct agent *agent, const struct notice_offer *of
 		return;
 	usign_public_of(&ours, &agent->setup.node_key);
 	notice = notice_open(offer, problem, sizeof(problem));
-	if (notice == NULL || !bytes_same_32(notice->key.key, ours.key)) {
-		notice_free(notice);
-		return;
-	}
-	if (notice->record.incarnation >= agent->journal.incarnation &&
+	if (notice != NULL && bytes_same_32(notice->key.key, ours.key) &&
+		notice->record.incarnation >= agent->journal.incarnation &&
 		record_compare_age(&notice->record, &agent->published) > 0) {
 		agent->journal.incarnation = notice->record.incarnation + 1;
 		agent->journal_due = true;
 		agent->published_ever = false;
 	} else if (own != NULL && offer->ttl_s > ttl_left_s(own->expires_s, agent->now_ms) &&
 		   offer->ttl_s < ROSTER_TTL_MAX_S) {
-		own->expires_s = (uint32_t)(agent->now_ms / 1000 + (uint64_t)offer->ttl_s + 1);
+		own->expires_s =
+			(uint32_t)(agent->now_ms / 1000 + (uint64_t)offer->ttl_s + ROSTER_OUTBID_S);
 	}
 	notice_free(notice);
 }
@@ -360,7 +358,10 @@ static void take_countdown(struct agent *agent, struct book_order *slot,
 	uint32_t number = event->slice.neighbour, rtt_ms = event->slice.rtt_ms;
 	uint64_t age_ms = event->slice.answer ? rtt_ms / 2 : (uint64_t)rtt_ms * 5 / 2;
 	uint64_t error_ms = BOOK_PUSH_ERROR_MS, deadline_ms = agent->now_ms + value->remaining_ms;
-	uint64_t latest_ms = agent->now_ms + slot->order.schedule.countdown_ms;
+	uint32_t countdown_ms = slot->order.schedule.countdown_ms;
+	/* It began before it came here; our clock may run a little faster. A plain peer's copy does
+	 * not age: asked again and again, it would never end. */
+	uint64_t latest_ms = slot->came_ms + countdown_ms + countdown_ms / 1024;
 	struct exchange *exchange =
 		number < LIMITS_NEIGHBOURS_MAX ? &agent->neighbours[number].types[TYPE_ORDERS] : NULL;
 	bool equal = slot->countdown_known && value->hops + 1 == slot->hops;

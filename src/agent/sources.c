@@ -67,7 +67,8 @@ void sources_choose_far(struct agent *agent, char names[AGENT_FAR_MAX][LIMITS_NA
 	uint32_t chosen = 0;
 
 	memset(names, 0, AGENT_FAR_MAX * sizeof(names[0]));
-	for (uint32_t i = roster->count > 0 ? prng_below(&agent->prng, roster->count) : 0; i > 0; i--)
+	for (uint32_t i = roster->count > 0 ? prng_below(&agent->prng, roster->count) : 0; i > 0;
+		i--)
 		entry = next_of(roster, entry);
 	for (uint32_t sources = 0; sources < 2; sources++) {
 		for (uint32_t i = 0; i < roster->count && chosen < AGENT_FAR_MAX; i++) {

@@ -74,7 +74,8 @@ static void neighbour_up(struct agent *agent, const struct event *event)
 		neighbour->kbit = kbit;
 		neighbour->differs_since_ms = agent->now_ms;
 		neighbour->mend_ms = UINT64_MAX;
-		/* Who tells digests is asked for what differs, and asks: nothing is sent blindly. */
+		/* Who tells digests is asked for what differs, and asks: nothing is sent blindly.
+		 */
 		if (event->neighbour_up.has_digest)
 			neighbour->types[TYPE_NODES].sent_change = agent->roster.change;
 		if (text_is_name(event->neighbour_up.name))
@@ -116,9 +117,8 @@ static uint32_t push_gap_ms(const struct agent *agent, enum agent_type type)
 {
 	if (type == TYPE_ORDERS)
 		return AGENT_PUSH_GAP_MS;
-	return agent_active(agent)
-		       ? AGENT_PUSH_GAP_MS + agent->roster.count / AGENT_PUSH_GAP_NODES
-		       : AGENT_PUSH_GAP_IDLE_MS;
+	return agent_active(agent) ? AGENT_PUSH_GAP_MS + agent->roster.count / AGENT_PUSH_GAP_NODES
+				   : AGENT_PUSH_GAP_IDLE_MS;
 }
 
 static void schedule_periodic(struct agent *agent, struct neighbour *neighbour, unsigned type)
@@ -322,8 +322,8 @@ static bool has_news_for(const struct agent *agent, uint32_t number, unsigned ty
 
 		do {
 			entry = roster_next(&agent->roster, entry, (uint32_t)sent_change);
-		} while (entry != NULL && (entry->change <= sent_change ||
-						  (entry->had & 1u << number) != 0));
+		} while (entry != NULL &&
+			 (entry->change <= sent_change || (entry->had & 1u << number) != 0));
 		return entry != NULL;
 	}
 	if (type == TYPE_ORDERS) {

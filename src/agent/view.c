@@ -237,7 +237,8 @@ static void sort_by_name(const struct roster *roster, const struct roster_entry 
 		while (low < high) {
 			uint32_t middle = low + (high - low) / 2;
 
-			if (strcmp(sorted[middle]->notice->record.name, entry->notice->record.name) < 0)
+			if (strcmp(sorted[middle]->notice->record.name,
+				    entry->notice->record.name) < 0)
 				low = middle + 1;
 			else
 				high = middle;
@@ -258,13 +259,11 @@ static void write_nodes(
 
 	sort_by_name(&agent->roster, sorted);
 	while (p < participants || r < agent->roster.count) {
-		const struct roster_entry *entry =
-			r < agent->roster.count ? sorted[r] : NULL;
-		int order = entry == NULL ? -1
-			    : p == participants
-				    ? 1
-				    : strcmp(start->participants[p].name,
-					      entry->notice->record.name);
+		const struct roster_entry *entry = r < agent->roster.count ? sorted[r] : NULL;
+		int order = entry == NULL       ? -1
+			    : p == participants ? 1
+						: strcmp(start->participants[p].name,
+							  entry->notice->record.name);
 
 		write_node(agent, now_ms, text, order >= 0 ? entry : NULL,
 			order <= 0 ? &start->participants[p] : NULL);
