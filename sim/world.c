@@ -329,7 +329,7 @@ static void give_time(struct world *world)
 static void run_next_upgrade(struct world *world)
 {
 	uint64_t since_us = world->now_us;
-	uint32_t node = 0;
+	uint32_t node = 0, patience_s;
 
 	while (node < world->node_count &&
 		(world->nodes[node].gone || world->nodes[node].plain != NULL))
@@ -342,7 +342,8 @@ static void run_next_upgrade(struct world *world)
 	world->options.best_effort = 0;
 	give_time(world);
 	operator_begin(world, 0, node, 1);
-	for (uint32_t i = 0; i < LAST_PATIENCE_S && !operator_is_done(&world->operators[0]); i++) {
+	patience_s = LAST_PATIENCE_S + world->options.countdown_s + world->options.window_s;
+	for (uint32_t i = 0; i < patience_s && !operator_is_done(&world->operators[0]); i++) {
 		world_pass(world, WORLD_S);
 		peace_check_pace(world, since_us);
 	}
