@@ -206,6 +206,15 @@ void options_read(
 	}
 }
 
+static void print_safe(FILE *to, const char *text)
+{
+	for (const unsigned char *c = (const unsigned char *)text; *c != '\0'; c++) {
+		bool control = *c < 0x20 || *c == 0x7f || (*c == 0xc2 && c[1] < 0xa0);
+
+		fputc(control ? '?' : *c, to);
+	}
+}
+
 void options_fail(const char *reason, const char *format, ...)
 {
 	char message[1024], document[4096];
@@ -223,7 +232,10 @@ void options_fail(const char *reason, const char *format, ...)
 		text_add(&text, "}}");
 		puts(document);
 	} else {
-		fprintf(stderr, "lockstep %s: %s\n", called_with->command->word, message);
+		fprintf(stderr, "lockstep %s: ", called_with->command->word);
+		/* It may have words of a node in it. */
+		print_safe(stderr, message);
+		fputc('\n', stderr);
 	}
 	if (reason == NULL) {
 		fprintf(stderr, "\nUsage: lockstep %s", called_with->command->usage);
@@ -243,11 +255,7 @@ void *options_allocate(size_t size)
 
 void options_print_safe(const char *text)
 {
-	for (const unsigned char *c = (const unsigned char *)text; *c != '\0'; c++) {
-		bool control = *c < 0x20 || *c == 0x7f || (*c == 0xc2 && c[1] < 0xa0);
-
-		fputs((const char[]){ control ? '?' : (char)*c, '\0' }, stdout);
-	}
+	print_safe(stdout, text);
 }
 
 const char *options_name(const char *list, char name[static LIMITS_NAME_SIZE + 1], bool *ok)
