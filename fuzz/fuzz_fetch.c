@@ -424,12 +424,12 @@ static void open_scene(struct scene *scene, struct fuzz *fuzz, size_t piece)
 		(struct peer){ .replies = fuzz, .piece = piece, .turn = turn, .context = scene };
 }
 
+/* In the daemon's order; its loop does not turn again either. */
 static void close_scene(struct scene *scene)
 {
 	releases_free(scene->releases);
 	images_free(scene->images);
 	http_client_free(scene->client);
-	turn(scene);
 	event_base_free(scene->base);
 	peer_close(&scene->peer);
 }
