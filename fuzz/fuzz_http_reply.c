@@ -30,7 +30,7 @@
 enum {
 	SIZE_MAX_ASKED = 2000,
 	TURNS_MAX = 5000,
-	PATIENCE = 500, /* turns */
+	PATIENCE = 20, /* turns */
 	SOME_TURNS = 5,
 	GROUP = 3,
 };
