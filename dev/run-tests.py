@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """Builds three times (plain, as small as routers get it, and with the address and undefined-behaviour
-sanitizers) and runs every test: checks of the tree, unit tests in all builds, and tests in the lab. What
-./test runs."""
+sanitizers) and runs every test: checks of the tree, unit tests in all builds, tests in the lab, and, beside
+them, the fuzz targets. What ./test runs."""
 import argparse
 import concurrent.futures
 import os
 import pathlib
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -18,6 +19,7 @@ FILE_TIMEOUT_S = 1200
 LAB_TIMEOUT_S = 400
 # A mesh mostly waits: for boots, countdowns and windows. Several at once keep the processors busy.
 LABS_AT_ONCE = 2 * (os.cpu_count() or 1)
+FUZZERS_AT_ONCE = 2
 
 
 class Tally:
@@ -137,11 +139,77 @@ def run_check(tally, name, command, pattern):
         print(output[-4000:])
 
 
+class Fuzzing:
+    """Every fuzz target for some seconds, beside the other tests: it gets what they leave of the processors,
+    and in a lab they leave most."""
+    def __init__(self, pattern, seconds):
+        names = sorted(path.stem.removeprefix("fuzz_") for path in (ROOT / "fuzz").glob("fuzz_*.c"))
+        self.names = [name for name in names if pattern in f"fuzz: {name}"] if seconds else []
+        self.log = LOGS / "fuzz.log"
+        self.process = None
+        self.begin = time.monotonic()
+        if not self.names:
+            return
+        command = ["chrt", "--idle", "0", "nice", "-n", "19", str(ROOT / "fuzz/run"), "--seconds", str(seconds),
+                   "--jobs", str(FUZZERS_AT_ONCE), *self.names]
+        with open(self.log, "w") as log:
+            self.process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=log,
+                                            stderr=subprocess.STDOUT, start_new_session=True)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        if self.process is not None and self.process.poll() is None:
+            os.killpg(self.process.pid, signal.SIGTERM)
+
+    def finish(self, tally):
+        """Waits for the rest, and says what came of it: a finding with its input and how to see it again."""
+        if self.process is None:
+            return
+        status = self.process.wait()
+        output = self.log.read_text()
+        told = re.findall(r"^(?: ok |FAIL) (\S+).* (\d+) findings$", output, re.M)
+        for name, count in told:
+            tally.add(f"fuzz: {name}", int(count == "0"), int(count != "0"))
+        missing = set(self.names) - {name for name, _ in told}
+        if missing or (status and all(count == "0" for _, count in told)):
+            tally.add("fuzz", 0, 1)
+        if status:
+            print(output[-8000:])
+        print(f"     fuzzing went on for {time.monotonic() - self.begin:.0f} s", flush=True)
+
+
+def run_all(tally, arguments):
+    for check in sorted((ROOT / "dev").glob("check-*")):
+        command = [str(check)] + (["build"] if check.name == "check-pure" else [])
+        run_check(tally, check.name.removeprefix("check-"), command, arguments.pattern)
+    run_unit(tally, "build", "unit", arguments.pattern)
+    if not arguments.fast:
+        run_check(tally, "size", [str(ROOT / "bench/size")], arguments.pattern)
+        run_check(tally, "simulator", ["build/lockstep-sim", "--seed", "1", "--count", "40"], arguments.pattern)
+        run_check(tally, "plants", [str(ROOT / "sim/plants/run"), "--sample", "10"], arguments.pattern)
+        run_check(tally, "model", [str(ROOT / "model/check"), "--fast"], arguments.pattern)
+        run_unit(tally, "build-small", "small", arguments.pattern)
+        run_unit(tally, "build-sanitized", "sanitized", arguments.pattern)
+    for path in sorted((ROOT / "tests").glob("*/test_*.py")):
+        if path.parent.name == "lab":
+            run_lab(tally, path, "lab", arguments.pattern)
+        else:
+            run_python(tally, path, "python", arguments.pattern)
+    if not arguments.fast:
+        for name in ("test_upgrade", "test_cuts"):
+            run_lab(tally, ROOT / f"tests/lab/{name}.py", "sanitized lab", arguments.pattern,
+                    {"LOCKSTEP": str(ROOT / "build-sanitized/lockstep"), "LAB_QUICK": "1"})
+
+
 def main():
     parser = argparse.ArgumentParser(prog="./test", description=__doc__)
     parser.add_argument("pattern", nargs="?", default="",
                         help="only tests whose line holds this, such as 'unit', 'lab' or 'test_agent'")
-    parser.add_argument("--fast", action="store_true", help="without the sanitizers")
+    parser.add_argument("--fast", action="store_true", help="without the sanitizers and the fuzzers")
+    parser.add_argument("--fuzz", type=int, default=60, metavar="SECONDS",
+                        help="how long each fuzz target runs (60)")
     arguments = parser.parse_args()
     LOGS.mkdir(parents=True, exist_ok=True)
     tally = Tally()
@@ -153,26 +221,12 @@ def main():
     elif not arguments.fast and not build("build-sanitized", "-DLOCKSTEP_SANITIZE=ON", "-DCMAKE_BUILD_TYPE=Debug"):
         tally.add("build with sanitizers", 0, 1)
     else:
-        for check in sorted((ROOT / "dev").glob("check-*")):
-            command = [str(check)] + (["build"] if check.name == "check-pure" else [])
-            run_check(tally, check.name.removeprefix("check-"), command, arguments.pattern)
-        run_unit(tally, "build", "unit", arguments.pattern)
         if not arguments.fast:
-            run_check(tally, "size", [str(ROOT / "bench/size")], arguments.pattern)
-            run_check(tally, "simulator", ["build/lockstep-sim", "--seed", "1", "--count", "40"], arguments.pattern)
-            run_check(tally, "plants", [str(ROOT / "sim/plants/run"), "--sample", "10"], arguments.pattern)
-            run_check(tally, "model", [str(ROOT / "model/check"), "--fast"], arguments.pattern)
-            run_unit(tally, "build-small", "small", arguments.pattern)
-            run_unit(tally, "build-sanitized", "sanitized", arguments.pattern)
-        for path in sorted((ROOT / "tests").glob("*/test_*.py")):
-            if path.parent.name == "lab":
-                run_lab(tally, path, "lab", arguments.pattern)
-            else:
-                run_python(tally, path, "python", arguments.pattern)
-        if not arguments.fast:
-            for name in ("test_upgrade", "test_cuts"):
-                run_lab(tally, ROOT / f"tests/lab/{name}.py", "sanitized lab", arguments.pattern,
-                        {"LOCKSTEP": str(ROOT / "build-sanitized/lockstep"), "LAB_QUICK": "1"})
+            # Before the fuzzers, which would be in its way and it in theirs.
+            run_check(tally, "coverage", [str(ROOT / "fuzz/run"), "--coverage"], arguments.pattern)
+        with Fuzzing(arguments.pattern, 0 if arguments.fast else arguments.fuzz) as fuzzing:
+            run_all(tally, arguments)
+            fuzzing.finish(tally)
     for name in tally.broken:
         print(f"failed: {name}; its output is in build/test-logs")
     print(f"{tally.passed} passed, {tally.failed} failed"

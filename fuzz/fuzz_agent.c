@@ -6,25 +6,30 @@
  * node answers what it asks for as tests/world.c does. Texts have the placeholders of fuzz_fill().
  *
  *   tMS         time passes                     o…  g… an operator's order, posted or by gossip
- *   uN dN       neighbour N is up, down         O…  G… the same, signed by a stranger
- *   r… R… n…    a record of node2, signed by    sT… data of type T (0, 1, 2) by gossip
+ *   uN UN dN    neighbour N is up, named, down  O…  G… the same, signed by a stranger
+ *   r… R… n…    a record of node2, signed by    sT… data of type T (0 to 3) by gossip
  *               node2, a stranger, or us        A   all answers as they should be
  *   j           the next journal fails          aHW…  one answer: H is how, k as it should be,
  *   l           a local release                     f failed, n not held, w wrong; W is what was
  *   b           the daemon starts again             asked, r release, c chunk, m map, i image,
  *   p           the board loses its power           f flasher, else the oldest
+ *   m           as r, of node3, a stranger      x     the daemon starts again on a board with one
+ *   q           whoever asks gets our state           slot, and without LimeApp's data
  *
  * The node must live, and what the outside sees must be sound. It must never ask for a flash unless
  * a start and a schedule for it were really signed by the operator and given to it, and then only
  * with the image that the release key signed, whole.
  */
 #include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "agent/journal.h"
 #include "common.h"
 #include "core/order.h"
+#include "faults.h"
+#include "gossip/slice.h"
 
 enum {
 	EVENTS_MAX = 300, /* of one input */
@@ -49,7 +54,7 @@ struct world {
 	uint64_t now_ms;
 	uint32_t boots;
 	uint32_t window_s;
-	bool runs_new, trial, fell_back, journal_fails, local;
+	bool runs_new, trial, fell_back, journal_fails, local, single_slot;
 	char *journal;
 	size_t journal_size;
 	struct action pending[PENDING_MAX]; /* not answered yet */
@@ -143,6 +148,10 @@ static void start(struct world *world)
 	if (world->runs_new)
 		text_set(setup->version, sizeof(setup->version), "Fuzz 2.0");
 	setup->boot_id[5] = (char)('1' + world->boots % 9);
+	if (world->single_slot) {
+		setup->flasher.slots = 1;
+		setup->projection = false;
+	}
 	setup->flasher.trial = world->trial;
 	setup->flasher.fell_back = world->fell_back;
 	if (world->trial)
@@ -152,7 +161,9 @@ static void start(struct world *world)
 	setup->seed = world->boots;
 	world->agent = calloc(1, agent_size());
 	assert(world->agent != NULL);
+	faults_on();
 	agent_init(world->agent, setup, world->now_ms);
+	faults_off();
 	free(setup);
 	step(world, &tick);
 }
@@ -184,6 +195,80 @@ static void go_back(struct world *world)
 	}
 	world->trial = false;
 	boot(world);
+}
+
+/* ---- what the node says ---- */
+
+static void look_at_text(const struct text *text)
+{
+	struct slice_reader reader;
+	struct slice_entry entry;
+
+	assert(!text_cut(text));
+	slice_reader_init(&reader, text->buffer, text->size);
+	while (slice_reader_next(&reader, &entry))
+		;
+	assert(!reader.bad);
+}
+
+/* What an exchange with this neighbour would carry. */
+static void look_at_slice(const struct world *world, uint32_t neighbour, const char *type)
+{
+	char *buffer = malloc(LIMITS_SLICE_SIZE + 1);
+	struct text text;
+
+	assert(buffer != NULL);
+	text_init(&text, buffer, LIMITS_SLICE_SIZE + 1);
+	agent_slice_for(world->agent, world->now_ms, neighbour, type, &text);
+	look_at_text(&text);
+	free(buffer);
+}
+
+/* The answer to a message; with its own digest there is little to say. */
+static void look_at_answer(
+	const struct world *world, const char *type, const char *data, size_t size)
+{
+	char *buffer = malloc(LIMITS_SLICE_SIZE + 1);
+	struct text text;
+
+	assert(buffer != NULL);
+	text_init(&text, buffer, LIMITS_SLICE_SIZE + 1);
+	agent_answer(world->agent, world->now_ms, type, data, size, &text);
+	look_at_text(&text);
+	free(buffer);
+}
+
+/* Whoever asks with digests of other records gets all of ours. */
+static void look_at_difference(const struct world *world)
+{
+	char digest[SLICE_DIGEST_SIZE + 1], message[SLICE_DIGEST_SIZE + 64];
+
+	memset(digest, 'A', SLICE_DIGEST_SIZE);
+	memcpy(digest + SLICE_DIGEST_SIZE - 2, "==", sizeof("=="));
+	snprintf(message, sizeof(message), "{\"stateSlice\":[],\"lockstep\":\"%s\"}", digest);
+	look_at_answer(world, "lockstep_nodes", message, strlen(message));
+}
+
+static void look_at_answers(const struct world *world)
+{
+	static const char *const all[] = { "lockstep_nodes", "lockstep_orders", "mesh_wide_upgrade",
+		"nonsense" };
+
+	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
+		char *buffer = malloc(LIMITS_SLICE_SIZE + 1);
+		struct text text;
+
+		assert(buffer != NULL);
+		text_init(&text, buffer, LIMITS_SLICE_SIZE + 1);
+		/* What the agent did not ask for it need not write. */
+		if (agent_speaks(world->agent, all[i])) {
+			agent_slice_for(world->agent, world->now_ms, 1, all[i], &text);
+			look_at_text(&text);
+		}
+		look_at_answer(world, all[i], buffer, text.size);
+		free(buffer);
+	}
+	look_at_difference(world);
 }
 
 /* ---- what the node asks for ---- */
@@ -266,6 +351,9 @@ static bool perform(struct world *world, const struct action *action)
 			world->window_s = action->flasher.window_s;
 		}
 		break;
+	case ACTION_EXCHANGE:
+		look_at_slice(world, action->exchange.neighbour, action->exchange.type);
+		break;
 	default:
 		break;
 	}
@@ -280,7 +368,9 @@ static void step(struct world *world, const struct event *event)
 	bool done = true;
 
 	world->now_ms++;
+	faults_on();
 	(void)agent_step(world->agent, world->now_ms, event, world->actions);
+	faults_off();
 	assert(world->actions->count <= LIMITS_ACTIONS_MAX);
 	for (uint32_t i = 0; i < world->actions->count && done; i++)
 		done = perform(world, &world->actions->list[i]);
@@ -494,6 +584,8 @@ static void give_slice(struct world *world, const char *type, const char *data, 
 	event.slice.answer = size % 2 == 0;
 	event.slice.rtt_ms = 10;
 	step(world, &event);
+	if (!event.slice.answer && world->agent != NULL)
+		look_at_answer(world, type, exact, size);
 	free(exact);
 }
 
@@ -536,7 +628,7 @@ static void give_record(
 	free(filled);
 }
 
-static void meet(struct world *world, char digit, bool up)
+static void meet(struct world *world, char digit, bool up, const char *name)
 {
 	struct event event = { .kind = up ? EVENT_NEIGHBOUR_UP : EVENT_NEIGHBOUR_DOWN };
 	uint32_t number = (uint32_t)digit % LIMITS_NEIGHBOURS_MAX;
@@ -546,7 +638,7 @@ static void meet(struct world *world, char digit, bool up)
 		event.neighbour_up.has_digest = number % 2 == 1;
 		event.neighbour_up.digest = world->now_ms;
 		if (event.neighbour_up.has_digest)
-			text_set(event.neighbour_up.name, sizeof(event.neighbour_up.name), "node2");
+			text_set(event.neighbour_up.name, sizeof(event.neighbour_up.name), name);
 	} else {
 		event.neighbour_down.neighbour = number;
 	}
@@ -567,7 +659,7 @@ static void pass_time(struct world *world, const char *text, size_t size)
 static void take_line(struct world *world, const char *line, size_t size)
 {
 	static const char *const types[] = { "lockstep_nodes", "lockstep_orders",
-		"mesh_wide_upgrade" };
+		"mesh_wide_upgrade", "nonsense" };
 	struct event local = { .kind = EVENT_LOCAL_RELEASE };
 	const char *rest = line + 1;
 
@@ -595,12 +687,25 @@ static void take_line(struct world *world, const char *line, size_t size)
 		break;
 	case 's':
 		if (size > 0)
-			give_slice(world, types[(uint8_t)*rest % 3], rest + 1, size - 1);
+			give_slice(world, types[((uint8_t)*rest - (uint8_t)'0') % 4u], rest + 1,
+				size - 1);
+		break;
+	case 'm':
+		give_record(world, FUZZ_STRANGER, "node3", rest, size);
+		break;
+	case 'q':
+		look_at_answers(world);
+		break;
+	case 'x':
+		world->single_slot = true;
+		stop(world);
+		start(world);
 		break;
 	case 'u':
+	case 'U':
 	case 'd':
 		if (size > 0)
-			meet(world, *rest, *line == 'u');
+			meet(world, *rest, *line != 'd', *line == 'U' ? "node9" : "node2");
 		break;
 	case 'a':
 		if (size > 0)
@@ -633,8 +738,10 @@ static void take_line(struct world *world, const char *line, size_t size)
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 {
 	struct world *world = calloc(1, sizeof(*world));
-	const char *line = (const char *)bytes;
+	const char *line;
 
+	faults_plan(&bytes, &size);
+	line = (const char *)bytes;
 	assert(world != NULL);
 	world->actions = malloc(sizeof(*world->actions));
 	assert(world->actions != NULL);

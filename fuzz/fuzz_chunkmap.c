@@ -2,19 +2,31 @@
 
 /*
  * A stranger controls: the chunk maps that he serves, for an image of which we know how many chunks
- * it has, and in which order maps and chunks of several peers come. The first two bytes are the
- * chunk count; then each line of the input is a peer's map in wire form, which the planner gets,
- * and what it asks for then is answered by the line's length.
+ * it has, in which order maps and chunks of several peers come, and when peers come and go. The
+ * first two bytes are the chunk count. Then each piece of the input has a size and a peer's map in
+ * wire form, which the planner gets, and what it asks for then is answered by the size; the largest
+ * sizes are what else may happen.
  */
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "common.h"
+#include "faults.h"
 #include "swarm/chunkmap.h"
 #include "swarm/planner.h"
 
-enum { PEERS = 3, ASKS_MAX = 16 };
+enum {
+	PEERS = 3,
+	ASKS_MAX = 16,
+	/* Sizes that are none. */
+	PEER_DOWN = 250,
+	PEER_UP,
+	PEERS_UP, /* more than there is room for */
+	MAP_STALE,
+	TIME_PASSES,
+	NO_ANSWERS, /* to what is asked for */
+};
 
 static void answer_asks(struct planner *planner, uint64_t *now_ms, uint8_t how)
 {
@@ -65,6 +77,43 @@ static void decode(
 	answer_asks(planner, now_ms, (uint8_t)size);
 }
 
+/* What else may happen with a peer. */
+static void happen(struct planner *planner, size_t what, uint32_t peer, uint64_t *now_ms)
+{
+	bool up;
+
+	switch (what) {
+	case PEER_DOWN:
+		planner_peer_down(planner, peer);
+		break;
+	case PEER_UP:
+		(void)planner_peer_up(planner, peer, (enum planner_rank)(peer % 3));
+		break;
+	case PEERS_UP:
+		for (uint32_t i = 0; i <= PLANNER_PEERS_MAX; i++) {
+			up = planner_peer_up(planner, PEERS + i, PLANNER_NEIGHBOUR);
+			assert(up || planner->peer_count == PLANNER_PEERS_MAX);
+		}
+		for (uint32_t i = 0; i <= PLANNER_PEERS_MAX; i++)
+			planner_peer_down(planner, PEERS + i);
+		break;
+	case MAP_STALE:
+		planner_map_stale(planner, peer, *now_ms);
+		break;
+	case TIME_PASSES:
+		*now_ms += 2 * PLANNER_CHUNK_DEADLINE_MS;
+		break;
+	case NO_ANSWERS:
+		for (int i = 0; i < ASKS_MAX; i++)
+			(void)planner_next(planner, *now_ms);
+		break;
+	default:
+		break;
+	}
+	assert(!planner_banned(planner, UINT32_MAX));
+	(void)planner_has_source(planner);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 {
 	struct planner *planner = malloc(sizeof(*planner));
@@ -72,6 +121,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 	uint64_t now_ms = 1000;
 	uint32_t count, peer = 0;
 
+	faults_plan(&bytes, &size);
 	assert(planner != NULL);
 	fuzz_begin(&fuzz, bytes, size);
 	count = 1 + (uint32_t)(fuzz_byte(&fuzz) << 8 | fuzz_byte(&fuzz)) % LIMITS_CHUNKS_MAX;
@@ -83,6 +133,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 		size_t left = fuzz_left(&fuzz), wire_size = fuzz_byte(&fuzz);
 		const uint8_t *wire;
 
+		if (wire_size >= PEER_DOWN) {
+			happen(planner, wire_size, peer++ % PEERS, &now_ms);
+			continue;
+		}
 		/* Mostly the size that is right. */
 		if (wire_size >= 16)
 			wire_size = chunkmap_wire_size(count);

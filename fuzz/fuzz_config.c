@@ -9,6 +9,7 @@
 
 #include "common.h"
 #include "daemon/config.h"
+#include "faults.h"
 
 static void check_ends(const char *string, size_t capacity)
 {
@@ -19,10 +20,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 {
 	struct config *config = calloc(1, sizeof(*config));
 	char problem[LIMITS_MESSAGE_SIZE + 1];
+	bool ok;
 
 	assert(config != NULL);
+	faults_plan(&bytes, &size);
 	problem[0] = '\0';
-	if (!config_parse(config, (const char *)bytes, size, problem, sizeof(problem))) {
+	faults_on();
+	ok = config_parse(config, (const char *)bytes, size, problem, sizeof(problem));
+	faults_off();
+	if (!ok) {
 		assert(problem[0] != '\0' && config->mesh[0] == '\0');
 		free(config);
 		return 0;

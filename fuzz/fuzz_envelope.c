@@ -9,6 +9,7 @@
 
 #include "agent/roster.h"
 #include "common.h"
+#include "faults.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 {
@@ -16,8 +17,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 	struct notice_offer offer = {
 		.mesh = FUZZ_MESH,
 		.name = "node2",
-		.envelope = (const char *)bytes,
-		.envelope_size = size,
 		.ttl_s = 2400,
 		.from = 1,
 		.now_ms = 1000,
@@ -25,15 +24,22 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 	struct roster roster;
 	enum roster_news news;
 
+	faults_plan(&bytes, &size);
+	offer.envelope = (const char *)bytes;
+	offer.envelope_size = size;
 	roster_init(&roster);
 	problem[0] = '\0';
-	news = roster_take(&roster, roster_find(&roster, offer.name), &offer, problem, sizeof(problem));
+	faults_on();
+	news = roster_take(
+		&roster, roster_find(&roster, offer.name), &offer, problem, sizeof(problem));
+	faults_off();
 	assert(news == ROSTER_NEWS || news == ROSTER_REFUSED);
 	assert((news == ROSTER_NEWS) == (roster.count == 1));
 	assert(news == ROSTER_NEWS || problem[0] != '\0');
 	/* Only the key that is pinned speaks for a name. */
 	offer.pinned = fuzz_public(FUZZ_STRANGER)->key;
-	news = roster_take(&roster, roster_find(&roster, offer.name), &offer, problem, sizeof(problem));
+	news = roster_take(
+		&roster, roster_find(&roster, offer.name), &offer, problem, sizeof(problem));
 	assert(news != ROSTER_NEWS);
 	roster_free(&roster);
 	return 0;

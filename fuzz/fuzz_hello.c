@@ -1,16 +1,91 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
 /*
- * A stranger controls: whole hello datagrams and the address they come from, and a discover program
- * prints what the mesh's routing told it. The door to this is a socket that is bound to an
- * interface, which no fuzzer can have, so the file is taken in whole, and its inside is called. The
- * first byte of a line says what follows: 'd' output of the discover program, else a hello, which
- * gets the magic and the mesh for a first 'h'.
+ * A stranger controls: whole hello datagrams, the address they come from, and when they come; and a
+ * discover program prints what the mesh's routing told it. The door to this is a socket that is
+ * bound to an interface, which no fuzzer can have, so the file is taken in whole, with other calls
+ * in the place of those that reach for the network, the clock and the program. The first byte of a
+ * line says what happens:
+ *
+ *   d…  the discover program prints this, ';' for a new line; D… and fails
+ *   h…  a hello; magic, mesh and the name's size are filled in. g… the same as it is
+ *   gX  the first byte, like that of h, is the last of the address it comes from; 255 is of another
+ *       interface, 254 of no link, 253 of no network
+ *   wN  N tenths of a second pass, and the clock is looked at
+ *   aN  N is odd: an upgrade is under way
+ *
+ * Any other first byte is as g.
  */
 #include <assert.h>
+#include <errno.h>
+#include <net/if.h>
+#include <netinet/in.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 
 #include "common.h"
+#include "faults.h"
+#include "io/clock.h"
+#include "io/command.h"
+#include "io/neighbours.h"
+#include "io/socket.h"
+#include "io/timer.h"
+
+/* What there is of the world; it gives what the input says. */
+static struct {
+	uint64_t now_ms;
+	const uint8_t *datagram; /* the next */
+	size_t datagram_size;
+	struct sockaddr_in6 from;
+	socklen_t from_size;
+	uint32_t said; /* hellos of ours */
+	const struct command_request *discover;
+} world;
+
+static ssize_t next_datagram(void *bytes, size_t size, struct sockaddr *from, socklen_t *from_size)
+{
+	size_t got = world.datagram_size < size ? world.datagram_size : size;
+
+	if (world.datagram == NULL) {
+		errno = EAGAIN;
+		return -1;
+	}
+	memcpy(bytes, world.datagram, got);
+	memcpy(from, &world.from, sizeof(world.from));
+	*from_size = world.from_size;
+	world.datagram = NULL;
+	return (ssize_t)got;
+}
+
+static ssize_t say_datagram(const void *bytes, size_t size)
+{
+	void *copy = fuzz_copy(bytes, size);
+
+	free(copy);
+	world.said++;
+	return (ssize_t)size;
+}
+
+static struct command *begin_command(const struct command_request *request)
+{
+	static struct command_request kept;
+
+	kept = *request;
+	world.discover = &kept;
+	/* Nobody looks into it. */
+	return (struct command *)&kept;
+}
+
+#define recvfrom(fd, bytes, size, flags, from, from_size)                                          \
+	((void)(fd), next_datagram(bytes, size, from, from_size))
+#define sendto(fd, bytes, size, flags, to, to_size) ((void)(to), say_datagram(bytes, size))
+#define setsockopt(fd, level, option, value, size) ((void)(value), 0)
+#define if_nametoindex(name) ((name)[0] == 'l' ? 1u : 0u)
+#define socket_bind(address, size, type, only_v6) ((void)(address), socket(AF_UNIX, type, 0))
+#define clock_now_ms() (world.now_ms)
+#define command_run(base, request) begin_command(request)
+#define command_cancel(command) ((void)(command), world.discover = NULL)
+
 #include "io/neighbours.c" /* NOLINT: see above */
 
 static bool up[LIMITS_NEIGHBOURS_MAX];
@@ -41,68 +116,123 @@ static uint64_t on_digest(void *context)
 
 static void hear(struct neighbours *neighbours, const uint8_t *bytes, size_t size, bool framed)
 {
-	struct sockaddr_in6 from = { .sin6_family = AF_INET6, .sin6_scope_id = 1 };
 	struct hello hello;
+	uint8_t *exact;
 
-	from.sin6_addr.s6_addr[0] = 0xfe;
-	from.sin6_addr.s6_addr[1] = 0x80;
-	memset(&hello, 0, sizeof(hello));
+	world.from = (struct sockaddr_in6){ .sin6_family = AF_INET6, .sin6_scope_id = 1 };
+	world.from.sin6_addr.s6_addr[0] = 0xfe;
+	world.from.sin6_addr.s6_addr[1] = 0x80;
+	world.from_size = sizeof(world.from);
 	if (size > 0) {
-		from.sin6_addr.s6_addr[15] = bytes[0] % 40;
-		from.sin6_scope_id = bytes[0] == 255 ? 2 : 1;
+		world.from.sin6_addr.s6_addr[15] = bytes[0] % 40;
+		world.from.sin6_scope_id = bytes[0] == 255 ? 2 : 1;
+		world.from.sin6_addr.s6_addr[1] = bytes[0] == 254 ? 0 : 0x80;
+		world.from.sin6_family = bytes[0] == 253 ? AF_UNSPEC : AF_INET6;
 		bytes++;
 		size--;
 	}
-	if (size > sizeof(hello))
-		size = sizeof(hello);
-	memcpy(&hello, bytes, size);
+	exact = fuzz_copy(bytes, size);
 	if (framed) {
+		memset(&hello, 0, sizeof(hello));
+		if (size > sizeof(hello))
+			size = sizeof(hello);
+		memcpy(&hello, bytes, size);
 		memcpy(hello.magic, magic, sizeof(hello.magic));
 		memcpy(hello.mesh_hash, neighbours->mesh_hash, sizeof(hello.mesh_hash));
 		if (size > offsetof(struct hello, name))
 			hello.name_size = (uint8_t)(size - offsetof(struct hello, name));
 	}
-	hear_hello(neighbours, &hello, size, &from);
+	world.datagram = framed ? (const uint8_t *)&hello : exact;
+	world.datagram_size = size;
+	faults_on();
+	on_readable(neighbours->fd, EV_READ, neighbours);
+	faults_off();
+	free(exact);
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
+static void discover(struct neighbours *neighbours, const uint8_t *bytes, size_t size, int status)
+{
+	char *output = fuzz_string(bytes, size);
+
+	for (char *at = output; *at != '\0'; at++)
+		*at = *at == ';' ? '\n' : *at;
+	/* Also when nobody asked, as at the end of a deadline. */
+	on_discovered(neighbours, status, output, size);
+	world.discover = NULL;
+	free(output);
+}
+
+static void take_line(struct neighbours *neighbours, const uint8_t *line, size_t size)
+{
+	const uint8_t *rest = line + 1;
+
+	switch (line[0]) {
+	case 'd':
+	case 'D':
+		discover(neighbours, rest, size - 1, line[0] == 'D');
+		break;
+	case 'w':
+		world.now_ms += 100u * (size > 1 ? rest[0] : 0u);
+		on_timer(-1, EV_TIMEOUT, neighbours);
+		break;
+	case 'a':
+		neighbours_set_active(neighbours, size > 1 && rest[0] % 2 == 1);
+		break;
+	default:
+		hear(neighbours, rest, size - 1, line[0] == 'h');
+		break;
+	}
+}
+
+static struct neighbours *make(struct event_base *base)
 {
 	const struct neighbours_callbacks callbacks = { on_up, on_down, on_digest, NULL };
 	struct neighbours_setup *setup = calloc(1, sizeof(*setup));
-	struct event_base *base = timer_new_base();
 	struct neighbours *neighbours;
 
-	assert(setup != NULL && base != NULL);
-	memset(up, 0, sizeof(up));
+	assert(setup != NULL);
 	setup->name = FUZZ_NAME;
 	setup->mesh = FUZZ_MESH;
 	setup->http_port = 8430;
 	setup->gossip_port = 3490;
-	setup->discover = "";
+	setup->discover = "/discover";
+	setup->interface_count = 2;
+	text_set(setup->interfaces[0], sizeof(setup->interfaces[0]), "lo");
+	text_set(setup->interfaces[1], sizeof(setup->interfaces[1]), "gone");
+	setup->address_count = 1;
+	text_set(setup->addresses[0], sizeof(setup->addresses[0]), "10.0.0.9");
+	faults_on();
 	neighbours = neighbours_new(base, setup, &callbacks);
-	assert(neighbours != NULL);
-	neighbours->setup.interface_count = 1;
-	neighbours->indexes[0] = 1;
-	neighbours->said_ms = UINT64_MAX / 2; /* says none itself */
-	while (size > 0) {
+	faults_off();
+	assert(neighbours != NULL || faults_happened());
+	free(setup);
+	return neighbours;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
+{
+	struct event_base *base = timer_new_base();
+	struct neighbours *neighbours;
+
+	faults_plan(&bytes, &size);
+	assert(base != NULL);
+	memset(up, 0, sizeof(up));
+	memset(&world, 0, sizeof(world));
+	world.now_ms = 10000;
+	neighbours = make(base);
+	if (neighbours != NULL)
+		on_timer(-1, EV_TIMEOUT, neighbours);
+	while (neighbours != NULL && size > 0) {
 		const uint8_t *end = memchr(bytes, '\n', size);
 		size_t line_size = end != NULL ? (size_t)(end - bytes) : size;
 
-		if (line_size > 0 && bytes[0] == 'd') {
-			char *output = fuzz_string(bytes + 1, line_size - 1);
-
-			for (char *at = output; *at != '\0'; at++)
-				*at = *at == ';' ? '\n' : *at;
-			on_discovered(neighbours, 0, output, line_size - 1);
-			free(output);
-		} else if (line_size > 0) {
-			hear(neighbours, bytes + 1, line_size - 1, bytes[0] == 'h');
-		}
+		if (line_size > 0)
+			take_line(neighbours, bytes, line_size);
 		line_size += end != NULL;
 		bytes += line_size;
 		size -= line_size;
 	}
-	for (uint32_t i = 0; i < LIMITS_NEIGHBOURS_MAX; i++) {
+	for (uint32_t i = 0; neighbours != NULL && i < LIMITS_NEIGHBOURS_MAX; i++) {
 		const struct neighbour_address *address = neighbours_address(neighbours, i);
 
 		assert((address != NULL) == up[i]);
@@ -110,6 +240,5 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 	}
 	neighbours_free(neighbours);
 	event_base_free(base);
-	free(setup);
 	return 0;
 }

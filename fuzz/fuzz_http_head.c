@@ -10,6 +10,7 @@
 #include <event2/buffer.h>
 
 #include "common.h"
+#include "faults.h"
 #include "io/http_head.h"
 
 static void check_request(const char *bytes, size_t size)
@@ -46,6 +47,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 	ssize_t head_size;
 	char *copy;
 
+	faults_plan(&bytes, &size);
 	assert(input != NULL);
 	/* In two pieces, as it may come. */
 	evbuffer_add(input, bytes, size / 2);

@@ -2,68 +2,59 @@
 
 /*
  * A stranger controls: every byte of the replies to our requests, for any node of the mesh can be
- * asked for an image. The client really asks over a unix socket on which this target listens. The
- * first byte of the input says what is asked for and in which pieces the reply comes; the rest is
- * the reply, and a NUL in it closes the connection, so that the next one gets what follows.
+ * asked for an image. The client really asks, over sockets on which this target listens. The first
+ * byte of the input says what is asked for and in which pieces the replies come. If an 'U' follows,
+ * a line of letters does, too, each of which is one thing that the client is asked to do:
+ *
+ *   u  fetch over the unix socket            c  give up all fetches
+ *   i  the same under many other names       t  let some turns of the loop pass
+ *   l  from localhost, a name to look up     m  more fetches than there may be
+ *   n  from 127.0.0.1, which is none         b  from what is no URL, or no way leads to
+ *
+ * Without it there are one or two fetches over the unix socket. The rest is replies (peer.h).
  */
 #include <assert.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <sys/un.h>
-#include <unistd.h>
 
 #include <event2/event.h>
 
 #include "common.h"
+#include "faults.h"
 #include "io/http_client.h"
 #include "io/timer.h"
+#include "peer.h"
 
-enum { SIZE_MAX_ASKED = 2000, TURNS_MAX = 2000 };
+enum {
+	SIZE_MAX_ASKED = 2000,
+	TURNS_MAX = 5000,
+	PATIENCE = 20, /* turns */
+	SOME_TURNS = 5,
+	GROUP = 3,
+};
 
-static char directory[] = "/tmp/lockstep-fuzz-XXXXXX";
-static char path[sizeof(directory) + 16];
-static int listener = -1;
-static uint32_t done_count;
-
-static void clean_up(void)
-{
-	(void)unlink(path);
-	(void)rmdir(directory);
-}
-
-static void listen_once(void)
-{
-	struct sockaddr_un address = { .sun_family = AF_UNIX };
-	bool ok;
-
-	if (listener >= 0)
-		return;
-	/* As the daemon does. */
-	(void)signal(SIGPIPE, SIG_IGN);
-	ok = mkdtemp(directory) != NULL;
-	assert(ok);
-	snprintf(path, sizeof(path), "%s/socket", directory);
-	text_set(address.sun_path, sizeof(address.sun_path), path);
-	listener = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	ok = listener >= 0 && bind(listener, (struct sockaddr *)&address, sizeof(address)) == 0 &&
-	     listen(listener, 16) == 0;
-	assert(ok);
-	(void)atexit(clean_up);
-}
+/* What one input is about. */
+struct scene {
+	struct event_base *base;
+	struct http_client *client;
+	struct http_fetch fetch;
+	struct peer peer;
+	uint32_t asked, done;
+};
 
 static void on_done(void *context, uint64_t token, const struct http_result *result)
 {
-	const struct http_fetch *fetch = context;
+	struct scene *scene = context;
 
 	assert(token == 7);
-	done_count++;
+	scene->done++;
 	/* A body never grows beyond what was allowed for it. */
 	if (result->outcome == HTTP_CAME) {
 		assert(result->status >= 200 && result->status <= 299);
-		assert(fetch->ranged ? result->size == fetch->size : result->size <= fetch->size);
+		assert(scene->fetch.ranged ? result->size == scene->fetch.size
+					   : result->size <= scene->fetch.size);
 	}
 	if (result->size > 0) {
 		void *copy = fuzz_copy(result->bytes, result->size);
@@ -72,75 +63,142 @@ static void on_done(void *context, uint64_t token, const struct http_result *res
 	}
 }
 
-static void turn(struct event_base *base)
+static void turn(void *context)
 {
-	(void)event_base_loop(base, EVLOOP_NONBLOCK);
+	const struct scene *scene = context;
+
+	faults_wait();
+	faults_on();
+	(void)event_base_loop(scene->base, EVLOOP_NONBLOCK);
+	faults_off();
 }
 
-/* Sends the next reply to whoever asks; closes at its end. */
-static void serve(struct event_base *base, struct fuzz *fuzz, size_t piece)
+static void ask(struct scene *scene, const char *url, const char *control)
 {
-	int fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-	char heard[4096];
+	bool taken;
 
-	if (fd < 0)
-		return;
-	turn(base);
-	(void)recv(fd, heard, sizeof(heard), 0);
-	while (fuzz_left(fuzz) > 0) {
-		size_t size = piece;
-		const uint8_t *bytes = fuzz_bytes(fuzz, &size);
-		const uint8_t *end = memchr(bytes, '\0', size);
+	scene->fetch.url = url;
+	scene->fetch.control = control;
+	faults_on();
+	taken = http_client_get(scene->client, &scene->fetch);
+	faults_off();
+	scene->asked += taken;
+}
 
-		if (end != NULL) {
-			fuzz->at = end + 1;
-			size = (size_t)(end - bytes);
+static void do_one(struct scene *scene, char what)
+{
+	char url[LIMITS_URL_SIZE + 1];
+	char too_long[sizeof(((struct sockaddr_un *)0)->sun_path) + 1];
+
+	switch (what) {
+	case 'u':
+		ask(scene, "http://node2/v1/images/x", peer_path(-1));
+		break;
+	case 'l':
+	case 'n':
+		snprintf(url, sizeof(url), "http://%s:%u/x",
+			what == 'l' ? "localhost" : "127.0.0.1", (unsigned)peer_port());
+		ask(scene, url, NULL);
+		break;
+	case 'c':
+		faults_on();
+		http_client_cancel(scene->client, GROUP);
+		faults_off();
+		scene->asked = scene->done;
+		break;
+	case 't':
+		for (int i = 0; i < SOME_TURNS; i++)
+			turn(scene);
+		break;
+	case 'm':
+		for (int i = 0; i <= HTTP_CLIENT_FETCHES_MAX; i++)
+			ask(scene, "http://node2/v1/images/x", peer_path(-1));
+		break;
+	case 'b':
+		memset(too_long, '/', sizeof(too_long) - 1);
+		too_long[sizeof(too_long) - 1] = '\0';
+		ask(scene, "https://node2/", peer_path(-1));
+		ask(scene, "http://[fe80::1%none]/", NULL);
+		ask(scene, "http://node2/", too_long);
+		break;
+	case 'i':
+		for (int i = 0; i < PEER_NAMES; i++) {
+			ask(scene, "http://node2/v1/images/x", peer_path(i));
+			for (int j = 0; j < SOME_TURNS; j++) {
+				turn(scene);
+				peer_serve(&scene->peer);
+			}
 		}
-		if (size > 0 && send(fd, bytes, size, MSG_NOSIGNAL) < 0)
-			break;
-		turn(base);
-		(void)recv(fd, heard, sizeof(heard), 0);
-		if (end != NULL)
-			break;
+		break;
+	default:
+		break;
 	}
-	close(fd);
+}
+
+static void begin(struct scene *scene, struct fuzz *fuzz, uint8_t how)
+{
+	if (fuzz_left(fuzz) > 0 && *fuzz->at == 'U') {
+		for (uint8_t what = fuzz_byte(fuzz); what != '\n' && fuzz_left(fuzz) > 0;
+			what = fuzz_byte(fuzz)) {
+			do_one(scene, (char)what);
+			peer_serve(&scene->peer);
+		}
+		return;
+	}
+	do_one(scene, 'u');
+	/* A second one may come over the same connection. */
+	if (how & 4)
+		do_one(scene, 'u');
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 {
-	struct event_base *base = timer_new_base();
-	struct http_client *client = http_client_new(base);
-	struct http_fetch fetch = { .url = "http://node2/v1/images/x", .deadline_ms = 5000 };
+	struct scene scene = { .base = timer_new_base() };
 	struct fuzz fuzz;
 	uint8_t how;
-	bool ok;
+	bool early;
 
-	assert(base != NULL && client != NULL);
-	listen_once();
+	faults_plan(&bytes, &size);
+	peer_listen();
+	scene.client = http_client_new(scene.base);
+	assert(scene.base != NULL && scene.client != NULL);
 	fuzz_begin(&fuzz, bytes, size);
 	how = fuzz_byte(&fuzz);
-	fetch.control = path;
-	fetch.ranged = (how & 1) != 0;
-	fetch.size = fetch.ranged ? 10 : SIZE_MAX_ASKED;
-	fetch.offset = fetch.ranged ? 5 : 0;
-	fetch.body = how & 2 ? "{}" : NULL;
-	fetch.body_size = how & 2 ? 2 : 0;
-	fetch.done = on_done;
-	fetch.context = &fetch;
-	fetch.token = 7;
-	done_count = 0;
-	ok = http_client_get(client, &fetch);
-	/* A second one may come over the same connection. */
-	ok = ok && (!(how & 4) || http_client_get(client, &fetch));
-	assert(ok);
-	for (int i = 0; i < TURNS_MAX && http_client_count(client) > 0; i++) {
-		turn(base);
-		serve(base, &fuzz, how / 8 == 31 ? 4096 : 1 + how / 8 * 7);
+	scene.peer = (struct peer){
+		.replies = &fuzz,
+		.piece = how / 8 == 31 ? 4096 : 1 + how / 8 * 7,
+		.turn = turn,
+		.context = &scene,
+	};
+	scene.fetch = (struct http_fetch){
+		.ranged = (how & 1) != 0,
+		.size = how & 1 ? 10 : SIZE_MAX_ASKED,
+		.offset = how & 1 ? 5 : 0,
+		.body = how & 2 ? "{}" : NULL,
+		.body_size = how & 2 ? 2 : 0,
+		.deadline_ms = 5000,
+		.group = GROUP,
+		.done = on_done,
+		.context = &scene,
+		.token = 7,
+	};
+	begin(&scene, &fuzz, how);
+	/* The owner may end in the middle of everything. */
+	early = size > 0 && bytes[size - 1] == 'E';
+	for (int i = 0; i < (early ? SOME_TURNS : TURNS_MAX) && http_client_count(scene.client) > 0;
+		i++) {
+		turn(&scene);
+		peer_serve(&scene.peer);
+		/* Who waits for more on what was left open waits for its end. */
+		if (i % PATIENCE == PATIENCE - 1)
+			peer_close(&scene.peer);
 	}
 	/* Everybody closed: nothing is left to wait for. */
-	assert(http_client_count(client) == 0 && done_count == (how & 4 ? 2u : 1u));
-	http_client_free(client);
-	turn(base);
-	event_base_free(base);
+	assert(early || faults_happened() ||
+		(http_client_count(scene.client) == 0 && scene.done == scene.asked));
+	http_client_free(scene.client);
+	turn(&scene);
+	event_base_free(scene.base);
+	peer_close(&scene.peer);
 	return 0;
 }

@@ -12,6 +12,7 @@
 
 #include "agent/journal.h"
 #include "common.h"
+#include "faults.h"
 
 static const char magic[] = "lockstep-journal 1 ";
 
@@ -44,12 +45,21 @@ static void check_decode(const char *file, size_t size)
 
 	book_init(&book);
 	book_init(&other);
-	if (!journal_decode(&journal, &book, FUZZ_MESH, file, size, 1000)) {
+	faults_on();
+	ok = journal_decode(&journal, &book, FUZZ_MESH, file, size, 1000);
+	faults_off();
+	if (!ok) {
 		assert(book.start == NULL && journal.incarnation == 0);
 		return;
 	}
+	faults_on();
 	encoded = journal_encode(&journal, &book, &encoded_size);
-	assert(encoded != NULL);
+	faults_off();
+	assert(encoded != NULL || faults_happened());
+	if (encoded == NULL) {
+		book_clear(&book);
+		return;
+	}
 	ok = journal_decode(&again, &other, FUZZ_MESH, encoded, encoded_size, 1000);
 	assert(ok || encoded_size > JOURNAL_SIZE_MAX);
 	if (ok) {
@@ -82,10 +92,16 @@ static void start_with(const char *file, size_t size, uint8_t how)
 		text_set(setup->version, sizeof(setup->version), "Fuzz 2.0");
 	if (how & 32)
 		text_set(setup->boot_id, sizeof(setup->boot_id), "boot-2");
+	faults_on();
 	agent_init(agent, setup, now_ms);
+	faults_off();
 	free(setup);
 	for (unsigned i = 0; i < 4; i++) {
-		uint64_t next_ms = agent_step(agent, now_ms, &tick, actions);
+		uint64_t next_ms;
+
+		faults_on();
+		next_ms = agent_step(agent, now_ms, &tick, actions);
+		faults_off();
 
 		/* What was scheduled before is not flashed after a restart without a download. */
 		for (uint32_t j = 0; j < actions->count; j++)
@@ -106,6 +122,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 	size_t file_size, filled_size;
 	char *file, *exact;
 
+	faults_plan(&bytes, &size);
 	if (size < 2)
 		return 0;
 	if (bytes[0] == 'r') {

@@ -13,6 +13,7 @@
 
 #include "common.h"
 #include "core/order.h"
+#include "faults.h"
 
 enum { NOW_MS = 1000 };
 
@@ -28,8 +29,12 @@ static void check_order(const char *text, size_t size)
 	char *buffer, *again;
 	struct order order;
 	size_t written;
+	enum reason first;
 
-	if (order_decode(&order, text, size, FUZZ_MESH, problem, sizeof(problem)) != REASON_NONE)
+	faults_on();
+	first = order_decode(&order, text, size, FUZZ_MESH, problem, sizeof(problem));
+	faults_off();
+	if (first != REASON_NONE)
 		return;
 	buffer = malloc(2 * LIMITS_ORDER_SIZE);
 	again = malloc(2 * LIMITS_ORDER_SIZE);
@@ -70,7 +75,9 @@ static void post(struct state *state, enum fuzz_key key, const char *text, size_
 	event.order.order = text;
 	event.order.order_size = size;
 	event.order.signature = blob;
+	faults_on();
 	(void)agent_step(state->agent, NOW_MS, &event, state->actions);
+	faults_off();
 	answer = find_action(state->actions, ACTION_ANSWER);
 	assert(answer != NULL && answer->answer.request == 7);
 	if (answer->answer.reason == REASON_NONE || answer->answer.reason == REASON_ALREADY_KNOWN) {
@@ -90,7 +97,9 @@ static void gossip(struct state *state, enum fuzz_key key, const char *text, siz
 	event.slice.neighbour = 1;
 	event.slice.remote = true;
 	event.slice.rtt_ms = 10;
+	faults_on();
 	(void)agent_step(state->agent, NOW_MS, &event, state->actions);
+	faults_off();
 	free(slice);
 }
 
@@ -122,8 +131,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 {
 	struct state state = { .agent = calloc(1, agent_size()) };
 	struct agent_setup *setup = fuzz_setup();
-	const char *line = (const char *)bytes;
+	const char *line;
 
+	faults_plan(&bytes, &size);
+	line = (const char *)bytes;
 	state.actions = malloc(sizeof(*state.actions));
 	assert(state.agent != NULL && state.actions != NULL);
 	agent_init(state.agent, setup, NOW_MS);

@@ -3,15 +3,18 @@
 /*
  * A stranger controls: the text of a record that he signs with a key of his own, as any node may.
  * The input is that text; it is really signed here, so that the parser behind the signature is
- * reached. What was taken must come out again as it went in.
+ * reached. With a first 'F' it comes to a node that knows as many others as it can. What was taken
+ * must come out again as it went in.
  */
 #include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "agent/roster.h"
 #include "common.h"
 #include "core/record.h"
+#include "faults.h"
 
 static void check_record(const struct record *record)
 {
@@ -26,6 +29,87 @@ static void check_record(const struct record *record)
 	assert(ok);
 	assert(record_encode(&read, FUZZ_MESH, again) == size && memcmp(text, again, size) == 0);
 	assert(record_compare_age(record, &read) == 0);
+}
+
+/* A node whose texts are all escapes still has a record that fits, with less in it. */
+static void check_shortened(const struct record *record)
+{
+	char text[LIMITS_RECORD_SIZE + 1], problem[LIMITS_MESSAGE_SIZE + 1];
+	struct record stuffed = *record, read;
+	size_t size;
+	bool ok;
+
+	memset(stuffed.message, '"', sizeof(stuffed.message) - 1);
+	size = record_encode(&stuffed, FUZZ_MESH, text);
+	ok = record_decode(&read, text, size, FUZZ_MESH, problem, sizeof(problem));
+	assert(ok && strcmp(read.name, record->name) == 0);
+	memset(stuffed.version, '"', sizeof(stuffed.version) - 1);
+	memset(stuffed.board, '"', sizeof(stuffed.board) - 1);
+	memset(stuffed.address, '"', sizeof(stuffed.address) - 1);
+	size = record_encode(&stuffed, FUZZ_MESH, text);
+	ok = record_decode(&read, text, size, FUZZ_MESH, problem, sizeof(problem));
+	assert(ok && strcmp(read.name, record->name) == 0);
+}
+
+static bool keeps_none(const void *context, const char *name)
+{
+	(void)name;
+	return context != NULL;
+}
+
+/* The same record again in every way in which it may come, newer and older, and its end. */
+static void check_ages(struct roster *roster, struct notice_offer offer)
+{
+	char text[LIMITS_RECORD_SIZE + 1], problem[LIMITS_MESSAGE_SIZE + 1];
+	struct record newer = roster_find(roster, offer.name)->notice->record;
+	struct notice_offer fresh = offer;
+	enum roster_news news;
+	char *envelope;
+
+	newer.sequence++;
+	envelope = fuzz_envelope(
+		FUZZ_OTHER, text, record_encode(&newer, FUZZ_MESH, text), &fresh.envelope_size);
+	fresh.envelope = envelope;
+	fresh.ttl_s = INT64_MAX;
+	faults_on();
+	news = roster_take(
+		roster, roster_find(roster, fresh.name), &fresh, problem, sizeof(problem));
+	faults_off();
+	assert(news == ROSTER_NEWS || faults_happened() || newer.sequence == 0);
+	offer.ttl_s = INT64_MAX;
+	offer.now_ms = 1000;
+	(void)roster_take(
+		roster, roster_find(roster, offer.name), &offer, problem, sizeof(problem));
+	fresh.now_ms = 2000;
+	(void)roster_take(
+		roster, roster_find(roster, fresh.name), &fresh, problem, sizeof(problem));
+	fresh.ttl_s = INT64_MIN;
+	(void)roster_take(
+		roster, roster_find(roster, fresh.name), &fresh, problem, sizeof(problem));
+	fresh.envelope_size = SIZE_MAX / 2;
+	news = roster_take(
+		roster, roster_find(roster, fresh.name), &fresh, problem, sizeof(problem));
+	assert(news == ROSTER_REFUSED);
+	free(envelope);
+	(void)roster_expire(roster, UINT64_MAX, keeps_none, roster);
+	assert(roster_find(roster, offer.name) != NULL);
+	(void)roster_expire(roster, 0, keeps_none, NULL);
+	(void)roster_expire(roster, UINT64_MAX, keeps_none, NULL);
+	assert(roster->count == 0);
+}
+
+/* As many nodes as there may be. */
+static void fill(struct roster *roster)
+{
+	struct record record = { .incarnation = 1 };
+
+	for (uint32_t i = 0; i < LIMITS_NODES_MAX; i++) {
+		bool put;
+
+		snprintf(record.name, sizeof(record.name), "other%u", i);
+		put = roster_put_own(roster, &record, FUZZ_MESH, fuzz_secret(FUZZ_STRANGER), 0);
+		assert(put);
+	}
 }
 
 /* The same in a whole agent, which shows it to everybody who asks. */
@@ -56,25 +140,45 @@ static void give_to_agent(const char *envelope, size_t size)
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 {
 	char problem[LIMITS_MESSAGE_SIZE + 1];
-	char *text = fuzz_string(bytes, size), *envelope, *exact;
+	char *text, *envelope, *exact;
+	size_t exact_size;
 	struct notice_offer offer = { .mesh = FUZZ_MESH, .name = "node2", .ttl_s = 10 };
 	struct roster roster;
 	enum roster_news news;
+	bool full;
 
+	faults_plan(&bytes, &size);
+	full = size > 0 && *bytes == 'F';
+	bytes += full;
+	size -= full;
+	text = fuzz_string(bytes, size);
 	envelope = fuzz_envelope(FUZZ_OTHER, text, size, &offer.envelope_size);
-	exact = fuzz_copy(envelope, offer.envelope_size);
+	exact_size = offer.envelope_size;
+	exact = fuzz_copy(envelope, exact_size);
 	offer.envelope = exact;
 	roster_init(&roster);
-	news = roster_take(&roster, roster_find(&roster, offer.name), &offer, problem, sizeof(problem));
+	if (full)
+		fill(&roster);
+	faults_on();
+	news = roster_take(
+		&roster, roster_find(&roster, offer.name), &offer, problem, sizeof(problem));
+	faults_off();
+	assert(!full || news == ROSTER_REFUSED);
 	if (news == ROSTER_NEWS) {
 		check_record(&roster_newest(&roster)->notice->record);
-		give_to_agent(exact, offer.envelope_size);
+		check_shortened(&roster_newest(&roster)->notice->record);
+		give_to_agent(exact, exact_size);
 		/* Once more is no news, and no other key takes the name. */
-		assert(roster_take(&roster, roster_find(&roster, offer.name), &offer, problem, sizeof(problem)) == ROSTER_SAME);
+		assert(roster_take(&roster, roster_find(&roster, offer.name), &offer, problem,
+			       sizeof(problem)) == ROSTER_SAME);
 		free(envelope);
 		envelope = fuzz_envelope(FUZZ_STRANGER, text, size, &offer.envelope_size);
 		offer.envelope = envelope;
-		assert(roster_take(&roster, roster_find(&roster, offer.name), &offer, problem, sizeof(problem)) == ROSTER_REFUSED);
+		assert(roster_take(&roster, roster_find(&roster, offer.name), &offer, problem,
+			       sizeof(problem)) == ROSTER_REFUSED);
+		offer.envelope = exact;
+		offer.envelope_size = exact_size;
+		check_ages(&roster, offer);
 	}
 	roster_free(&roster);
 	free(exact);

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "common.h"
+#include "faults.h"
 #include "release/manifest_write.h"
 #include "release/verdict.h"
 
@@ -62,6 +63,25 @@ static void check_manifest(const struct manifest *manifest, const char *bytes, s
 	free(image);
 }
 
+/* More keys than a ring holds are not taken. */
+static void check_full_ring(void)
+{
+	static bool checked;
+	struct keyring ring = { .key_count = 0 };
+	struct usign_public key = *fuzz_public(FUZZ_STRANGER);
+
+	if (checked)
+		return;
+	checked = true;
+	for (uint8_t i = 0; i <= LIMITS_KEYS_MAX; i++) {
+		bool added;
+
+		key.key[0] = i;
+		added = keyring_add(&ring, &key);
+		assert(added == (i < LIMITS_KEYS_MAX));
+	}
+}
+
 static enum reason judge(const char *bytes, size_t size, enum fuzz_key key, struct image *image)
 {
 	struct usign_signature signature;
@@ -78,15 +98,20 @@ static enum reason judge(const char *bytes, size_t size, enum fuzz_key key, stru
 		.threshold = 1,
 		.release_id = id,
 		.board = FUZZ_BOARD,
-		.sequence_floor = 1,
+		.sequence_floor = 2,
 		.compat_version = "1.0",
 	};
-	bool added = keyring_add(&trusted, fuzz_public(FUZZ_RELEASE));
+	bool added = keyring_add(&trusted, fuzz_public(FUZZ_RELEASE)) &&
+		     keyring_add(&trusted, fuzz_public(FUZZ_RELEASE));
+	enum reason reason;
 
-	assert(added);
+	assert(added && trusted.key_count == 1);
 	bytes_sha256(id, bytes, size);
 	usign_sign(&signature, fuzz_secret(key), bytes, size);
-	return verdict_give(&question, &manifest, image, detail, sizeof(detail));
+	faults_on();
+	reason = verdict_give(&question, &manifest, image, detail, sizeof(detail));
+	faults_off();
+	return reason;
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
@@ -97,17 +122,21 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 	struct manifest manifest;
 	enum reason reason;
 	size_t filled_size;
-	char *filled = fuzz_fill(bytes, size, none, &filled_size);
-	char *exact = fuzz_copy(filled, filled_size);
-	bool sound = manifest_decode(&manifest, exact, filled_size, problem, sizeof(problem));
+	char *filled, *exact;
+	bool sound;
 
 	assert(image != NULL);
+	faults_plan(&bytes, &size);
+	filled = fuzz_fill(bytes, size, none, &filled_size);
+	exact = fuzz_copy(filled, filled_size);
+	sound = manifest_decode(&manifest, exact, filled_size, problem, sizeof(problem));
 	if (sound)
 		check_manifest(&manifest, exact, filled_size);
 	reason = judge(exact, filled_size, FUZZ_STRANGER, image);
 	assert(reason == REASON_TOO_FEW_SIGNATURES);
+	check_full_ring();
 	reason = judge(exact, filled_size, FUZZ_RELEASE, image);
-	assert(sound || reason == REASON_BAD_RELEASE);
+	assert(sound || faults_happened() || reason == REASON_BAD_RELEASE);
 	if (reason == REASON_NONE)
 		check_image(image);
 	free(exact);

@@ -3,17 +3,20 @@
 /*
  * A stranger controls: every byte of one gossip exchange, in which pieces they come, and when he
  * closes, as client or as server. The first byte of the input says which role we have and how large
- * the pieces are; what follows is what the stranger sends.
+ * the pieces are; what follows is what the stranger sends. Of the type "large" our state is too
+ * large for a message.
  */
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "common.h"
+#include "faults.h"
 #include "gossip/session.h"
 #include "gossip/store.h"
 
 static const char type[] = "mesh_wide_upgrade";
+static const char too_large[] = "large";
 
 /* What daemon/gossip_net.c does with what the session wants. */
 static void serve(struct session *session, struct store *store)
@@ -33,15 +36,20 @@ static void serve(struct session *session, struct store *store)
 		session_taken(session);
 		return;
 	}
-	if (strcmp(session_type(session), type) != 0) {
+	if (strcmp(session_type(session), type) != 0 &&
+		strcmp(session_type(session), too_large) != 0) {
 		session_refuse(session);
 		return;
 	}
-	answer = malloc(LIMITS_SLICE_SIZE + 1);
+	answer = calloc(1, LIMITS_SLICE_SIZE + 1);
 	assert(answer != NULL);
 	text_init(&text, answer, LIMITS_SLICE_SIZE + 1);
 	store_write(store, &text);
+	if (strcmp(session_type(session), too_large) == 0)
+		text.size = LIMITS_SLICE_SIZE + 1;
+	faults_on();
 	session_answer(session, answer, text.size);
+	faults_off();
 	free(answer);
 }
 
@@ -68,8 +76,11 @@ static void feed(struct session *session, struct store *store, struct fuzz *fuzz
 		uint8_t *copy = fuzz_copy(bytes, size);
 
 		while (used < size && session_wants(session) == SESSION_MORE) {
-			size_t now = session_feed(session, copy + used, size - used);
+			size_t now;
 
+			faults_on();
+			now = session_feed(session, copy + used, size - used);
+			faults_off();
 			assert(now <= size - used);
 			used += now;
 			/* An announced size costs no memory: what is held grew with what came. */
@@ -79,11 +90,22 @@ static void feed(struct session *session, struct store *store, struct fuzz *fuzz
 		free(copy);
 		send_all(session, piece);
 	}
-	if (session_wants(session) == SESSION_MORE) {
-		session_feed_end(session);
-		serve(session, store);
-		send_all(session, piece);
-	}
+	session_feed_end(session);
+	serve(session, store);
+	send_all(session, piece);
+}
+
+/* What is not even begun: our own mistakes, which must not become a peer's trouble. */
+static void check_refusals(void)
+{
+	static const char data[LIMITS_SLICE_SIZE + 1];
+	struct session session;
+	bool begun = session_init_client(&session, "", data, 2);
+
+	assert(!begun);
+	begun = session_init_client(&session, type, data, sizeof(data));
+	assert(!begun);
+	assert(session_error_sentence((enum session_error)UINT8_MAX) != NULL);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
@@ -95,12 +117,18 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 	uint8_t how;
 	bool begun;
 
+	faults_plan(&bytes, &size);
+	check_refusals();
 	fuzz_begin(&fuzz, bytes, size);
 	how = fuzz_byte(&fuzz);
 	store_init(&store);
 	if (how & 1) {
+		faults_on();
 		begun = session_init_client(&session, type, data, sizeof(data) - 1);
-		assert(begun);
+		faults_off();
+		assert(begun || faults_happened());
+		if (!begun)
+			return 0;
 	} else {
 		session_init_server(&session);
 	}

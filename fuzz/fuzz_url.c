@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "common.h"
+#include "faults.h"
 #include "io/range.h"
 #include "io/url.h"
 
@@ -42,6 +43,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 {
 	char *text, *whole;
 
+	faults_plan(&bytes, &size);
 	if (size == 0)
 		return 0;
 	text = fuzz_string(bytes + 1, size - 1);

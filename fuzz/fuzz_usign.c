@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "common.h"
+#include "faults.h"
 
 static const char message[] = "what was signed";
 
@@ -92,6 +93,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 {
 	char *file, *text;
 
+	faults_plan(&bytes, &size);
 	if (size == 0)
 		return 0;
 	file = fuzz_copy(bytes + 1, size - 1);

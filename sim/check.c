@@ -185,7 +185,8 @@ static void check_schedule(struct world *world, struct node *node, const struct 
 		start->release != node->disk.release)
 		check_breach(world, "I2", "%s flashes what no start names it for", node->name);
 	/* A clock that jumps ahead takes its node with it, and those that hear its countdown. */
-	if (world->now_us + bound_early_ms(world) * WORLD_US < due_us && world->jumped_us < schedule->posted_us)
+	if (world->now_us + bound_early_ms(world) * WORLD_US < due_us &&
+		world->jumped_us < schedule->posted_us)
 		check_breach(world, "I2", "%s flashes %.1f s early", node->name,
 			(double)(due_us - world->now_us) / 1000000.0);
 	if (window_s != body->confirm_window_s)

@@ -14,7 +14,7 @@
 enum {
 	READY_S_MAX = 120, /* from the start until everybody has his image, in peace */
 	FLASH_S_MAX = 120, /* from the end of the countdown until everybody keeps it */
-	PLAIN_WAYS = 3,    /* … and as long as news needs so often, if plain peers are on its way */
+	PLAIN_WAYS = 3, /* … and as long as news needs so often, if plain peers are on its way */
 };
 
 static uint32_t more_s(const struct world *world)
@@ -106,7 +106,7 @@ static void check_fetched(
 	if (bytes_from_hex(upgrade, sizeof(upgrade), standing->upgrade))
 		start = check_find_start(world, standing->epoch, upgrade);
 	if (start == NULL ||
-				      start->posted_us + (READY_S_MAX + more_s(world)) * WORLD_S > world->now_us)
+		start->posted_us + (READY_S_MAX + more_s(world)) * WORLD_S > world->now_us)
 		return;
 	for (uint32_t i = 0; i < world->node_count; i++) {
 		if (standings[i].present && world->nodes[i].offers[start->release] &&

@@ -126,7 +126,7 @@ struct node {
 	uint32_t window_s;
 	uint64_t window_end_us;
 	struct firmware_fate fate; /* of what is armed or on trial */
-	bool served_wrong; /* nobody asks it again for that upgrade's images */
+	bool served_wrong;         /* nobody asks it again for that upgrade's images */
 	bool forgets_confirm, serves_wrong_chunks, refuses_images;
 	struct disk disk;
 	uint64_t full_until_us; /* no disk takes a byte before that */

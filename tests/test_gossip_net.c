@@ -367,6 +367,19 @@ static void test_a_peer_that_never_acknowledges(void **state)
 	exchange_well(world);
 }
 
+/* Its answer to our version comes with its own version: that was no round trip. */
+static void test_a_peer_that_does_not_wait(void **state)
+{
+	static const char message[] = V V NAME "\0\0\0\x11" EMPTY;
+	struct world *world = *state;
+	int fd = dial(world);
+
+	say(world, fd, BYTES(message));
+	RUN_UNTIL(world, world->server.merge_count > 0);
+	assert_int_equal(world->server.rtt_ms, 1);
+	exchange_well(world);
+}
+
 static void test_a_peer_that_half_closes_in_its_data(void **state)
 {
 	static const char data[] = "{\"stateSlice\":[{\"key\":\"half\",\"value\":{\"mAuthor\":\"\","
@@ -729,6 +742,7 @@ int main(void)
 {
 	static const struct CMUnitTest single[] = {
 		TEST(test_a_peer_that_never_acknowledges),
+		TEST(test_a_peer_that_does_not_wait),
 		TEST(test_a_peer_that_half_closes_in_its_data),
 		TEST(test_half_a_million_brackets),
 		TEST(test_a_reset_before_it_is_accepted),

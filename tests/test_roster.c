@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "agent/roster.h"
+#include "base/prng.h"
 
 #define COUNT(rows) (sizeof(rows) / sizeof((rows)[0]))
 #define TEN(word) word word word word word word word word word word
@@ -376,6 +377,94 @@ static void test_expiry(void **state)
 	roster_free(&roster);
 }
 
+enum { MANY = 60 };
+
+/* What a plain list would say of the same records. */
+struct model {
+	uint64_t sequence[MANY]; /* 0: not known */
+	uint32_t change[MANY];
+};
+
+static bool keeps_number(const void *context, const char *name)
+{
+	return strcmp(name + strlen("node-"), context) == 0;
+}
+
+static void compare(const struct roster *roster, const struct model *model, uint32_t after)
+{
+	const struct roster_entry *entry = NULL;
+	uint32_t count = 0, parts[ROSTER_PARTS] = { 0 }, told[MANY] = { 0 }, last = 0;
+	uint64_t digest = 0;
+	char name[16];
+
+	for (uint32_t i = 0; i < MANY; i++) {
+		const struct roster_entry *found;
+
+		snprintf(name, sizeof(name), "node-%u", i);
+		found = roster_find(roster, name);
+		assert_int_equal(found != NULL, model->sequence[i] != 0);
+		if (found == NULL)
+			continue;
+		count++;
+		digest += found->notice->digest;
+		parts[roster_part(found->notice)] += (uint32_t)found->notice->digest;
+		assert_true(found->notice->record.sequence == model->sequence[i]);
+		assert_int_equal(found->change, model->change[i]);
+	}
+	assert_int_equal(roster->count, count);
+	assert_true(roster->digest == digest);
+	assert_memory_equal(roster->parts, parts, sizeof(parts));
+
+	/* Each that changed since then once; in their order, as long as the log remembers. */
+	while ((entry = roster_next(roster, entry, after)) != NULL) {
+		uint32_t number = (uint32_t)strtoul(entry->notice->record.name + 5, NULL, 10);
+
+		told[number]++;
+		if (roster->change - after <= roster->size)
+			assert_true(entry->change > last && entry->change > after);
+		last = entry->change;
+	}
+	for (uint32_t i = 0; i < MANY; i++) {
+		assert_true(told[i] <= 1);
+		assert_true(told[i] == 1 || model->sequence[i] == 0 || model->change[i] <= after);
+	}
+}
+
+/* Records come, grow older and go, in any order: nothing is lost, doubled or forgotten. */
+static void test_table_and_log_agree_with_a_list(void **state)
+{
+	struct usign_secret secret = secret_of(1);
+	struct roster roster;
+	struct model model = { 0 };
+	struct prng prng;
+
+	(void)state;
+	prng_init(&prng, 5);
+	roster_init(&roster);
+	for (uint32_t step = 1; step < 3000; step++) {
+		uint32_t number = prng_below(&prng, MANY);
+		struct record record = { .incarnation = 1, .sequence = step };
+		char kept[16];
+
+		snprintf(record.name, sizeof(record.name), "node-%u", number);
+		if (step % 200 > 20) {
+			assert_true(roster_put_own(&roster, &record, "demo", &secret, NOW_MS));
+			assert_string_equal(
+				roster_newest(&roster)->notice->record.name, record.name);
+			model.sequence[number] = step;
+			model.change[number] = roster.change;
+		} else if (roster_find(&roster, record.name) != NULL) {
+			/* This one goes; all others stay for longer. */
+			roster_find(&roster, record.name)->expires_s = 1;
+			snprintf(kept, sizeof(kept), "%u", number + 1);
+			(void)roster_expire(&roster, NOW_MS, keeps_number, kept);
+			model.sequence[number] = 0;
+		}
+		compare(&roster, &model, prng_below(&prng, roster.change + 1));
+	}
+	roster_free(&roster);
+}
+
 static void test_the_roster_is_bounded(void **state)
 {
 	struct usign_secret secret = secret_of(1);
@@ -406,6 +495,7 @@ int main(void)
 		cmocka_unit_test(test_an_older_copy_is_outlived),
 		cmocka_unit_test(test_what_is_refused_is_outlived),
 		cmocka_unit_test(test_expiry),
+		cmocka_unit_test(test_table_and_log_agree_with_a_list),
 		cmocka_unit_test(test_the_roster_is_bounded),
 	};
 	static struct CMUnitTest

@@ -280,7 +280,8 @@ static void test_digest(void **state)
 
 		memset(digest, 'A', size);
 		digest[size] = '\0';
-		snprintf(longest, sizeof(longest), "{\"stateSlice\":[],\"lockstep\":\"%s\"}", digest);
+		snprintf(longest, sizeof(longest), "{\"stateSlice\":[],\"lockstep\":\"%s\"}",
+			digest);
 		slice_reader_init(&reader, longest, strlen(longest));
 		assert_int_equal(reader.has_digest, size == SLICE_DIGEST_SIZE);
 		assert_false(reader.bad);

@@ -120,8 +120,8 @@ static void build(
 static struct count_case {
 	const char *name;
 	const char *wave;
-	uint32_t all[3];      /* participants, needed, asked */
-	uint32_t marked[9];   /* ready, scheduled, past, running, healthy, confirmed, back, … */
+	uint32_t all[3];    /* participants, needed, asked */
+	uint32_t marked[9]; /* ready, scheduled, past, running, healthy, confirmed, back, … */
 } count_cases[] = {
 	{ "count: nobody seen", "...", { 3, 3, 3 }, { 0 } },
 	{ "count: on the way", "udr", { 3, 3, 3 }, { 1 } },

@@ -33,8 +33,8 @@ struct book_order {
 
 	/* Of a schedule: when it is due here, as the entry node counts. */
 	bool countdown_known;
-	uint8_t hops;      /* between the node where it was posted and us */
-	uint32_t error_ms; /* how wrong the deadline may have been … */
+	uint8_t hops;          /* between the node where it was posted and us */
+	uint32_t error_ms;     /* how wrong the deadline may have been … */
 	uint64_t estimated_ms; /* … then; a second later a millisecond more */
 	uint64_t deadline_ms;
 	uint64_t came_ms;

@@ -362,8 +362,9 @@ static void take_countdown(struct agent *agent, struct book_order *slot,
 	/* It began before it came here; our clock may run a little faster. A plain peer's copy does
 	 * not age: asked again and again, it would never end. */
 	uint64_t latest_ms = slot->came_ms + countdown_ms + countdown_ms / 1024;
-	struct exchange *exchange =
-		number < LIMITS_NEIGHBOURS_MAX ? &agent->neighbours[number].types[TYPE_ORDERS] : NULL;
+	struct exchange *exchange = number < LIMITS_NEIGHBOURS_MAX
+					    ? &agent->neighbours[number].types[TYPE_ORDERS]
+					    : NULL;
 	bool equal = slot->countdown_known && value->hops + 1 == slot->hops;
 
 	if (!value->has_countdown || value->hops >= BOOK_HOPS_MAX ||

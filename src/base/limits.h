@@ -24,15 +24,14 @@ enum {
 	LIMITS_URL_SIZE = 255,     /* of a release or an image */
 
 	/* Signed documents */
-	LIMITS_ORDER_SIZE = 65536 * LIMITS_MESH_SCALE,      /* interface: an order has at most 64 KiB */
-	LIMITS_RECORD_SIZE = 1023,      /* signed text of one record */
-	LIMITS_MANIFEST_SIZE = 1048576, /* 64 images of 1024 chunks need 0.9 MiB */
-	LIMITS_JSON_DEPTH = 16,         /* our own documents need 5 */
+	LIMITS_ORDER_SIZE = 65536 * LIMITS_MESH_SCALE, /* interface: an order has at most 64 KiB */
+	LIMITS_RECORD_SIZE = 1023,                     /* signed text of one record */
+	LIMITS_MANIFEST_SIZE = 1048576,                /* 64 images of 1024 chunks need 0.9 MiB */
+	LIMITS_JSON_DEPTH = 16,                        /* our own documents need 5 */
 
 	/* A mesh */
-	LIMITS_NODES_MAX = 1024 * LIMITS_MESH_SCALE, /* records kept */
-	LIMITS_PARTICIPANTS_MAX =
-		768 * LIMITS_MESH_SCALE, /* what an order of 64 KiB can name */
+	LIMITS_NODES_MAX = 1024 * LIMITS_MESH_SCALE,       /* records kept */
+	LIMITS_PARTICIPANTS_MAX = 768 * LIMITS_MESH_SCALE, /* what an order of 64 KiB can name */
 	LIMITS_WAVES_MAX = 16,
 	LIMITS_NEIGHBOURS_MAX = 32, /* one radio hop; 64 are not useful on one channel */
 	LIMITS_ORDERS_MAX =
@@ -50,9 +49,9 @@ enum {
 	LIMITS_IMAGE_URLS_MAX = 4,
 
 	/* Gossip (shared-state-async's own bounds, and ours behind them) */
-	LIMITS_TYPE_NAME_SIZE = 128, /* wire: 1..128 */
+	LIMITS_TYPE_NAME_SIZE = 128,                     /* wire: 1..128 */
 	LIMITS_SLICE_SIZE = 1048576 * LIMITS_MESH_SCALE, /* wire: 2..1048576 */
-	LIMITS_SLICE_DEPTH = 64,     /* upstream recurses without bound and dies at ~500000 */
+	LIMITS_SLICE_DEPTH = 64, /* upstream recurses without bound and dies at ~500000 */
 	LIMITS_SLICE_ENTRIES_MAX = 2048 * LIMITS_MESH_SCALE,
 	LIMITS_GOSSIP_CONNECTIONS_MAX = 64, /* accepted at once */
 	LIMITS_GOSSIP_BUFFERED_MAX =

@@ -11,9 +11,12 @@ static int run(const struct options *options)
 	struct json_object *entries = client_member(answer, "entries"), *entry;
 
 	for (size_t i = 0; (entry = client_at(entries, i)) != NULL; i++) {
-		printf("%s %-7s %s: ", client_string(entry, "time"), client_string(entry, "level"),
-			client_string(entry, "code"));
-		options_print_safe(client_string(entry, "text"));
+		char line[1024];
+
+		snprintf(line, sizeof(line), "%s %-7s %s: %s", client_string(entry, "time"),
+			client_string(entry, "level"), client_string(entry, "code"),
+			client_string(entry, "text"));
+		options_print_safe(line);
 		puts("");
 	}
 	json_free(answer);

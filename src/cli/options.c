@@ -228,6 +228,15 @@ void options_help(const struct command *command)
 	free(details);
 }
 
+static void print_safe(FILE *to, const char *text)
+{
+	for (const unsigned char *c = (const unsigned char *)text; *c != '\0'; c++) {
+		bool control = *c < 0x20 || *c == 0x7f || (*c == 0xc2 && c[1] < 0xa0);
+
+		fputc(control ? '?' : *c, to);
+	}
+}
+
 void options_fail(const char *reason, const char *format, ...)
 {
 	char message[1024], document[4096];
@@ -245,7 +254,10 @@ void options_fail(const char *reason, const char *format, ...)
 		text_add(&text, "}}");
 		puts(document);
 	} else {
-		fprintf(stderr, "lockstep %s: %s\n", called_with->command->word, message);
+		fprintf(stderr, "lockstep %s: ", called_with->command->word);
+		/* It may have words of a node in it. */
+		print_safe(stderr, message);
+		fputc('\n', stderr);
 	}
 	if (reason == NULL) {
 		fprintf(stderr, "\nUsage: lockstep %s\nlockstep help %s tells more.\n",
@@ -266,11 +278,7 @@ void *options_allocate(size_t size)
 
 void options_print_safe(const char *text)
 {
-	for (const unsigned char *c = (const unsigned char *)text; *c != '\0'; c++) {
-		bool control = *c < 0x20 || *c == 0x7f || (*c == 0xc2 && c[1] < 0xa0);
-
-		fputs((const char[]){ control ? '?' : (char)*c, '\0' }, stdout);
-	}
+	print_safe(stdout, text);
 }
 
 const char *options_name(const char *list, char name[static LIMITS_NAME_SIZE + 1], bool *ok)

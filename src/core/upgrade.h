@@ -47,8 +47,7 @@ struct upgrade_count {
 };
 
 /* All participants, before any record. */
-void upgrade_count_nobody(
-	struct upgrade_count *count, const struct upgrade_question *question);
+void upgrade_count_nobody(struct upgrade_count *count, const struct upgrade_question *question);
 
 /* What the record of participant number `index` counts for: a bit for each member of `marked`.
  * `alive`: it is not a recording of somebody who is gone. No record: 0. */

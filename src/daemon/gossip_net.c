@@ -255,8 +255,11 @@ static void on_received(void *owner, const void *bytes, size_t size)
 
 		from += used;
 		size -= used;
-		if (link->rtt_us == 0 && session_version_answered(&link->session))
-			link->rtt_us = clock_now_us() - link->version_sent_us + 1;
+		if (link->rtt_us == 0 && session_version_answered(&link->session)) {
+			link->rtt_us = 1; /* who did not wait for what he answers tells nothing */
+			if (link->version_sent_us != 0)
+				link->rtt_us += clock_now_us() - link->version_sent_us;
+		}
 		serve(link);
 	}
 	move_on(link);

@@ -52,7 +52,8 @@ static size_t span(struct piece piece, const char *stops)
  * line may. */
 static bool take_line(struct piece *rest, struct piece *line)
 {
-	size_t size = span(*rest, "\r\n");
+	/* NULL: there was no memory to make one piece of what came. */
+	size_t size = rest->at != NULL ? span(*rest, "\r\n") : rest->size;
 
 	if (rest->size - size < 2 || memcmp(rest->at + size, "\r\n", 2) != 0)
 		return false;

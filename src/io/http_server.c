@@ -417,7 +417,12 @@ static bool read_head(struct http_request *request)
 
 static bool read_body(struct http_request *request)
 {
+	size_t size;
+
 	if (evbuffer_get_length(bufferevent_get_input(request->stream)) < request->head.body_size)
+		return false;
+	/* In one piece from here on. Without memory for that, the timer ends it. */
+	if (http_request_body(request, &size) == NULL)
 		return false;
 	set_timer(request, HTTP_IDLE_S);
 	dispatch(request);
