@@ -93,7 +93,7 @@ uint16_t upgrade_marks(const struct upgrade_question *question, uint32_t index,
 	if (record == NULL)
 		return 0;
 	if (participant->wave != question->wave)
-		return alive << MARK_OTHERS_SEEN;
+		return alive ? 1u << MARK_OTHERS_SEEN : 0;
 	if (!upgrade_is_of(question, record))
 		return 0;
 	/* Who has done five steps has the marks of the first five. */

@@ -38,6 +38,19 @@ class Simulator(unittest.TestCase):
                 if line.startswith("  node-"):
                     self.assertRegex(line, r"\*u(drsF\*cu)+$")
 
+    def test_records_by_reference_are_the_same_run(self):
+        arguments = ("--quiet", "--once", "--nodes", "30", "--loss", "20", "--drift_ppm", "300", "--trace")
+        text, shared = sim(*arguments), sim(*arguments, "--shared")
+        self.assertEqual(text.returncode, 0, text.stdout[-2000:])
+        self.assertEqual(text.stdout, shared.stdout)
+        self.assertIn("there is --forger", sim("--shared", "--forger", "1").stderr)
+
+    def test_large_mesh_flashes_at_one_moment(self):
+        result = sim("--quiet", "--once", "--shared", "--nodes", "200", "--shape", "3", "--loss", "10",
+                     "--drift_ppm", "500")
+        self.assertEqual(result.returncode, 0, result.stdout[-2000:])
+        self.assertLess(float(result.stdout.split("the last flash within ")[1].split()[0]), 250)
+
     def test_trace_as_json(self):
         result = sim("--quiet", "--nodes", "3", "--trace", "--json")
         lines = [line for line in result.stdout.splitlines() if line.startswith("{")]
