@@ -230,8 +230,17 @@ static void write_journal(struct agent *agent)
 
 	agent->journal_due = false;
 	if (bytes == NULL) {
-		/* No memory: nothing that waits for the journal may happen. */
-		actions->count = 0;
+		/* No memory: nothing that waits for the journal may happen, and who waits for an
+		 * answer hears that. */
+		uint32_t kept = 0;
+
+		for (uint32_t i = 0; i < actions->count; i++) {
+			if (actions->list[i].kind != ACTION_ANSWER)
+				continue;
+			actions->list[kept] = actions->list[i];
+			actions->list[kept++].answer.reason = REASON_JOURNAL_FAILED;
+		}
+		actions->count = kept;
 		agent->journal_due = true;
 		agent_wake_at(agent, agent->now_ms + AGENT_RETRY_MS);
 		return;
