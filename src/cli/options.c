@@ -252,7 +252,8 @@ void options_fail(const char *reason, const char *format, ...)
 		text_add_member_string(&text, "reason", reason);
 		text_add_member_string(&text, "message", message);
 		text_add(&text, "}}");
-		puts(document);
+		options_print_safe(document);
+		puts("");
 	} else {
 		fprintf(stderr, "lockstep %s: ", called_with->command->word);
 		/* It may have words of a node in it. */
