@@ -97,7 +97,7 @@ PLANTS = [
           "			book_start(&agent->book) == NULL &&\n"
           "			strcmp(order->start.version, agent->setup.version) == 0;\n",
           "			book_start(&agent->book) == NULL;\n",
-          ("I4",), (), 428),
+          ("I4",), ("--journal_lost", "500", "--power_cut", "12", "--boot_cut", "300", "--operators", "2")),
     Plant("sticky-revert",
           "a node that went back takes no start any more",
           "src/core/machine.c",
