@@ -187,7 +187,8 @@ static void perform_health(struct world *world, struct node *node)
 	struct happening *happening = world_plan(world, HEALTH_US, HAPPENS_EVENT, node->number);
 
 	happening->event.kind = EVENT_HEALTH;
-	happening->event.health.ok = !node->trial || node->fate.is_healthy;
+	/* A board with one slot is never on trial, and its new firmware is no better for it. */
+	happening->event.health.ok = node->fate.is_healthy || (node->slots == 2 && !node->trial);
 	happening->event.health.gateway_ok = true;
 }
 

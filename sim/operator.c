@@ -312,6 +312,13 @@ static uint64_t next_look_us(struct world *world, const struct operator_state *s
 	return us;
 }
 
+/* With nodes that do not become ready: through plain peers all news is slow. */
+static uint32_t patience_s(const struct world *world)
+{
+	return PATIENCE_S +
+	       (world->options.plain > 0 && !world->chaos ? 4 * bound_news_s(world) : 0);
+}
+
 static bool is_open(struct json_object *view, const struct operator_state *state)
 {
 	struct json_object *upgrade = member(view, "upgrade");
@@ -360,7 +367,7 @@ static void begin_upgrade(
 	state->will_leave = world_strikes(world, world->options.operator_leaves);
 	if (start(world, state, view)) {
 		state->has_release = false;
-		rest(world, state, PHASE_READY, PATIENCE_S);
+		rest(world, state, PHASE_READY, patience_s(world));
 		return;
 	}
 	/* Somebody's upgrade is in the way. */
@@ -420,7 +427,7 @@ static void wait_for_flash(
 	if (tally.updated == tally.participants && state->wave + 1 < world->options.waves &&
 		state->wave + 1 < tally.participants + state->wave + 1) {
 		state->wave++;
-		rest(world, state, PHASE_READY, PATIENCE_S);
+		rest(world, state, PHASE_READY, patience_s(world));
 	} else if (tally.updated + tally.reverted + tally.over == tally.participants ||
 		   world->now_us >= state->until_us) {
 		upgrade_over(world, state);

@@ -342,7 +342,8 @@ static void run_next_upgrade(struct world *world)
 	world->options.best_effort = 0;
 	give_time(world);
 	operator_begin(world, 0, node, 1);
-	patience_s = LAST_PATIENCE_S + world->options.countdown_s + world->options.window_s;
+	patience_s = LAST_PATIENCE_S + world->options.countdown_s + world->options.window_s +
+		     (world->options.plain > 0 ? 4 * bound_news_s(world) : 0);
 	for (uint32_t i = 0; i < patience_s && !operator_is_done(&world->operators[0]); i++) {
 		world_pass(world, WORLD_S);
 		peace_check_pace(world, since_us);
