@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <json-c/json.h>
+
 #include "base/ensure.h"
 #include "base/text.h"
 #include "core/state.h"
@@ -81,6 +83,26 @@ bool node_status_true(struct world *world, struct node *node, const char *member
 	const char *at = find_member(world, node, member, status);
 
 	return at != NULL && strncmp(at, "true", 4) == 0;
+}
+
+struct json_object *node_view(struct world *world, struct node *node)
+{
+	uint64_t now_ms = node_clock_ms(world, node);
+	struct json_object *view;
+	struct text text;
+	char *bytes;
+
+	if (node->agent == NULL)
+		return NULL;
+	text_init(&text, NULL, 0);
+	agent_view_mesh(node->agent, now_ms, &text);
+	bytes = malloc(text.size + 1);
+	ensure(bytes != NULL);
+	text_init(&text, bytes, text.size + 1);
+	agent_view_mesh(node->agent, now_ms, &text);
+	view = json_tokener_parse(bytes);
+	free(bytes);
+	return view;
 }
 
 /* ---- a daemon's life ---- */

@@ -27,27 +27,6 @@ enum phase {
 
 /* ---- what he sees ---- */
 
-/* The node's view as JSON; the caller gives it back. NULL if it does not answer. */
-static struct json_object *look(struct world *world, struct node *node)
-{
-	uint64_t now_ms = node_clock_ms(world, node);
-	struct json_object *view;
-	struct text text;
-	char *bytes;
-
-	if (node->agent == NULL)
-		return NULL;
-	text_init(&text, NULL, 0);
-	agent_view_mesh(node->agent, now_ms, &text);
-	bytes = malloc(text.size + 1);
-	ensure(bytes != NULL);
-	text_init(&text, bytes, text.size + 1);
-	agent_view_mesh(node->agent, now_ms, &text);
-	view = json_tokener_parse(bytes);
-	free(bytes);
-	return view;
-}
-
 static struct json_object *member(struct json_object *object, const char *name)
 {
 	struct json_object *value = NULL;
@@ -452,7 +431,7 @@ void operator_look(struct world *world, uint32_t number)
 	}
 	if (node->gone || node->plain != NULL)
 		state->node = (state->node + 1) % world->node_count;
-	view = look(world, node);
+	view = node_view(world, node);
 	if (view == NULL)
 		return;
 	if (state->phase == PHASE_IDLE)

@@ -153,20 +153,9 @@ static void check_row(struct world *world, const struct node *viewer, struct jso
 /* Does this node's view tell the truth about everybody? */
 static void check_view(struct world *world, struct node *viewer, const struct standing *standings)
 {
-	uint64_t now_ms = node_clock_ms(world, viewer);
-	struct json_object *view, *rows = NULL;
+	struct json_object *view = node_view(world, viewer), *rows = NULL;
 	uint32_t told = 0, present = 0;
-	struct text text;
-	char *bytes;
 
-	text_init(&text, NULL, 0);
-	agent_view_mesh(viewer->agent, now_ms, &text);
-	bytes = malloc(text.size + 1);
-	ensure(bytes != NULL);
-	text_init(&text, bytes, text.size + 1);
-	agent_view_mesh(viewer->agent, now_ms, &text);
-	view = json_tokener_parse(bytes);
-	free(bytes);
 	ensure(view != NULL);
 	(void)json_object_object_get_ex(view, "nodes", &rows);
 	for (size_t i = 0; i < json_object_array_length(rows); i++) {

@@ -37,6 +37,8 @@
 #include "sim/options.h"
 #include "sim/queue.h"
 
+struct json_object;
+
 enum {
 	WORLD_BOARDS_MAX = 3,
 	WORLD_RELEASES_MAX = 16, /* number 0 is none, 1 is what runs at first */
@@ -290,6 +292,8 @@ void node_wake(struct world *world, struct node *node);
 bool node_status(
 	struct world *world, struct node *node, const char *member, char *text, size_t size);
 uint64_t node_status_number(struct world *world, struct node *node, const char *member);
+/* Its view of the mesh as JSON; the caller gives it back. NULL if it does not answer. */
+struct json_object *node_view(struct world *world, struct node *node);
 bool node_status_true(struct world *world, struct node *node, const char *member);
 
 /* ---- board.c ---- */
