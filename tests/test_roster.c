@@ -104,7 +104,8 @@ static void test_a_record_is_taken_as_it_came(void **state)
 	assert_int_equal(entry->notice->envelope_size, size);
 	assert_memory_equal(entry->notice->envelope, envelope, size);
 	assert_memory_equal(entry->notice->key.key, key.key, USIGN_KEY_SIZE);
-	assert_true(entry->seen_s == NOW_MS / 1000 && entry->expires_s == NOW_MS / 1000 + 600);
+	assert_true(
+		entry->seen_s == NOW_MS / 1000 && roster_expires_s(entry) == NOW_MS / 1000 + 600);
 	assert_int_equal(entry->had, 1 << 3);
 	/* A recording of somebody who is gone looks just like this. */
 	assert_false(entry->moved);
@@ -272,20 +273,21 @@ static void test_ttl(void **state)
 	assert_int_equal(roster_take(&roster, roster_find(&roster, offer.name), &offer, problem,
 				 sizeof(problem)),
 		ROSTER_NEWS);
-	assert_true(roster_find(&roster, "alpha")->expires_s == (NOW_MS + c->believed_ms) / 1000);
+	assert_true(roster_expires_s(roster_find(&roster, "alpha")) ==
+		    (NOW_MS + c->believed_ms) / 1000);
 	/* Heard again later it lives longer, and never shorter. */
 	offer.now_ms += 5000;
 	assert_int_equal(roster_take(&roster, roster_find(&roster, offer.name), &offer, problem,
 				 sizeof(problem)),
 		ROSTER_SAME);
-	assert_true(
-		roster_find(&roster, "alpha")->expires_s == (NOW_MS + c->believed_ms) / 1000 + 5);
+	assert_true(roster_expires_s(roster_find(&roster, "alpha")) ==
+		    (NOW_MS + c->believed_ms) / 1000 + 5);
 	offer.now_ms -= 4000;
 	assert_int_equal(roster_take(&roster, roster_find(&roster, offer.name), &offer, problem,
 				 sizeof(problem)),
 		ROSTER_SAME);
-	assert_true(
-		roster_find(&roster, "alpha")->expires_s == (NOW_MS + c->believed_ms) / 1000 + 5);
+	assert_true(roster_expires_s(roster_find(&roster, "alpha")) ==
+		    (NOW_MS + c->believed_ms) / 1000 + 5);
 	roster_free(&roster);
 }
 
@@ -304,7 +306,7 @@ static void test_an_older_copy_is_outlived(void **state)
 	assert_int_equal(roster_take(&roster, roster_find(&roster, offer.name), &offer, problem,
 				 sizeof(problem)),
 		ROSTER_OLDER);
-	assert_true(roster_find(&roster, "alpha")->expires_s > NOW_MS / 1000 + 2000);
+	assert_true(roster_expires_s(roster_find(&roster, "alpha")) > NOW_MS / 1000 + 2000);
 	roster_free(&roster);
 }
 
@@ -334,10 +336,24 @@ static void test_what_is_refused_is_outlived(void **state)
 		assert_int_equal(roster_take(&roster, roster_find(&roster, "alpha"), &offers[i],
 					 problem, sizeof(problem)),
 			ROSTER_REFUSED);
-		assert_true(roster_find(&roster, "alpha")->expires_s > NOW_MS / 1000 + 2000);
+		assert_true(roster_expires_s(roster_find(&roster, "alpha")) > NOW_MS / 1000 + 2000);
 		assert_true(roster_find(&roster, "alpha")->notice->record.incarnation == 2);
 		roster_free(&roster);
 	}
+}
+
+static void test_what_is_outbid_for_ever_ends(void **state)
+{
+	struct roster_entry entry = { .seen_s = 1000, .lasts_s = 600 };
+
+	(void)state;
+	roster_extend(&entry, 1500);
+	assert_int_equal(roster_expires_s(&entry), 1600);
+	roster_extend(&entry, 1700);
+	assert_int_equal(roster_expires_s(&entry), 1700);
+	roster_extend(&entry, 1000 + UINT16_MAX);
+	roster_extend(&entry, UINT32_MAX);
+	assert_int_equal(roster_expires_s(&entry), 1000 + UINT16_MAX);
 }
 
 static bool keeps(const void *context, const char *name)
@@ -409,7 +425,7 @@ static void compare(const struct roster *roster, const struct model *model, uint
 		digest += found->notice->digest;
 		parts[roster_part(found->notice)] += (uint32_t)found->notice->digest;
 		assert_true(found->notice->record.sequence == model->sequence[i]);
-		assert_int_equal(found->change, model->change[i]);
+		assert_int_equal(found->change, (uint16_t)model->change[i]);
 	}
 	assert_int_equal(roster->count, count);
 	assert_true(roster->digest == digest);
@@ -420,9 +436,10 @@ static void compare(const struct roster *roster, const struct model *model, uint
 		uint32_t number = (uint32_t)strtoul(entry->notice->record.name + 5, NULL, 10);
 
 		told[number]++;
-		if (roster->change - after <= roster->size)
-			assert_true(entry->change > last && entry->change > after);
-		last = entry->change;
+		assert_true(model->change[number] > after);
+		if (roster->change - after <= roster->room)
+			assert_true(model->change[number] > last);
+		last = model->change[number];
 	}
 	for (uint32_t i = 0; i < MANY; i++) {
 		assert_true(told[i] <= 1);
@@ -430,9 +447,11 @@ static void compare(const struct roster *roster, const struct model *model, uint
 	}
 }
 
-/* Records come, grow older and go, in any order: nothing is lost, doubled or forgotten. */
+/* Records come, grow older and go, in any order: nothing is lost, doubled or forgotten; nor where
+ * the end of the change counter begins anew. */
 static void test_table_and_log_agree_with_a_list(void **state)
 {
+	const uint32_t begin = UINT16_MAX - 1500;
 	struct usign_secret secret = secret_of(1);
 	struct roster roster;
 	struct model model = { 0 };
@@ -441,6 +460,7 @@ static void test_table_and_log_agree_with_a_list(void **state)
 	(void)state;
 	prng_init(&prng, 5);
 	roster_init(&roster);
+	roster.change = begin;
 	for (uint32_t step = 1; step < 3000; step++) {
 		uint32_t number = prng_below(&prng, MANY);
 		struct record record = { .incarnation = 1, .sequence = step };
@@ -455,12 +475,12 @@ static void test_table_and_log_agree_with_a_list(void **state)
 			model.change[number] = roster.change;
 		} else if (roster_find(&roster, record.name) != NULL) {
 			/* This one goes; all others stay for longer. */
-			roster_find(&roster, record.name)->expires_s = 1;
+			roster_find(&roster, record.name)->lasts_s = 0;
 			snprintf(kept, sizeof(kept), "%u", number + 1);
 			(void)roster_expire(&roster, NOW_MS, keeps_number, kept);
 			model.sequence[number] = 0;
 		}
-		compare(&roster, &model, prng_below(&prng, roster.change + 1));
+		compare(&roster, &model, begin + prng_below(&prng, roster.change - begin + 1));
 	}
 	roster_free(&roster);
 }
@@ -494,6 +514,7 @@ int main(void)
 		cmocka_unit_test(test_a_sound_envelope_in_the_wrong_place),
 		cmocka_unit_test(test_an_older_copy_is_outlived),
 		cmocka_unit_test(test_what_is_refused_is_outlived),
+		cmocka_unit_test(test_what_is_outbid_for_ever_ends),
 		cmocka_unit_test(test_expiry),
 		cmocka_unit_test(test_table_and_log_agree_with_a_list),
 		cmocka_unit_test(test_the_roster_is_bounded),

@@ -114,31 +114,26 @@ static void count_entry(struct agent *agent, struct roster_entry *entry)
 	struct outlook *outlook = &agent->outlook;
 	const struct order_participant *participant =
 		&outlook->question.start->participants[entry->seat];
-	uint16_t before = entry->marks;
+	uint32_t marks = 0, before = entry->marks;
 
 	/* Only the key that the start order pins speaks for a participant. An old record that
 	 * others still pass on is no sign of life: a newer one is. */
-	entry->marks = 0;
 	if (bytes_same_32(entry->notice->key.key, participant->key))
-		entry->marks = upgrade_marks(
+		marks = upgrade_marks(
 			&outlook->question, entry->seat, &entry->notice->record, entry->moved);
-	upgrade_count_change(&outlook->count, before, entry->marks);
+	entry->marks = marks & ROSTER_MARKS;
+	upgrade_count_change(&outlook->count, before, marks);
 }
 
 static void count_all(struct agent *agent)
 {
-	const struct order_start *start = agent->outlook.question.start;
-
 	upgrade_count_nobody(&agent->outlook.count, &agent->outlook.question);
-	for (uint32_t i = 0; i < start->participant_count; i++) {
-		struct roster_entry *entry =
-			roster_find(&agent->roster, start->participants[i].name);
+	for (uint32_t i = 0; i < agent->roster.count; i++) {
+		struct roster_entry *entry = &agent->roster.entries[i];
 
-		if (entry == NULL)
-			continue;
-		entry->seat = (uint16_t)i;
 		entry->marks = 0;
-		count_entry(agent, entry);
+		if (entry->seat != ROSTER_NO_SEAT)
+			count_entry(agent, entry);
 	}
 }
 
@@ -159,6 +154,21 @@ static void pick_confirm(struct agent *agent)
 	}
 }
 
+/* Only another start order changes them. */
+static void find_seats(struct agent *agent)
+{
+	const struct book_order *start = book_start(&agent->book);
+
+	if (start == NULL || agent->outlook.start_change == start->change)
+		return;
+	agent->outlook.start_change = start->change;
+	for (uint32_t i = 0; i < agent->roster.count; i++) {
+		struct roster_entry *entry = &agent->roster.entries[i];
+
+		entry->seat = life_find_seat(agent, entry->notice->record.name);
+	}
+}
+
 void life_look(struct agent *agent)
 {
 	struct outlook *outlook = &agent->outlook;
@@ -169,8 +179,7 @@ void life_look(struct agent *agent)
 	outlook->book_change = agent->book.change;
 	outlook->roster_change = agent->roster.change;
 	outlook->confirms = 0;
-	for (uint32_t i = 0; i < agent->roster.size; i++)
-		agent->roster.places[i].seat = ROSTER_NO_SEAT;
+	find_seats(agent);
 	outlook->known = life_question(agent, agent->wave, &outlook->question);
 	outlook->schedule = book_schedule(&agent->book, agent->wave);
 	if (outlook->known)
@@ -184,18 +193,21 @@ const uint8_t *life_seat_key(const struct agent *agent, uint16_t seat)
 				      : NULL;
 }
 
-void life_record_news(struct agent *agent)
+uint16_t life_find_seat(const struct agent *agent, const char *name)
 {
-	struct roster_entry *entry = roster_newest(&agent->roster);
 	const struct book_order *start = book_start(&agent->book);
 
+	return start != NULL ? (uint16_t)order_find_participant(&start->order.start, name)
+			     : ROSTER_NO_SEAT;
+}
+
+void life_record_news(struct agent *agent, uint16_t seat)
+{
+	struct roster_entry *entry = roster_newest(&agent->roster);
+
+	entry->seat = seat;
 	/* If the book has changed since, all are counted anew anyway. */
-	if (start == NULL || agent->outlook.book_change != agent->book.change)
-		return;
-	if (entry->seat == ROSTER_NO_SEAT)
-		entry->seat = (uint16_t)order_find_participant(
-			&start->order.start, entry->notice->record.name);
-	if (entry->seat != ROSTER_NO_SEAT)
+	if (seat != ROSTER_NO_SEAT && agent->outlook.book_change == agent->book.change)
 		count_entry(agent, entry);
 }
 

@@ -139,6 +139,7 @@ struct outlook {
 	uint32_t confirms;    /* confirm orders that were looked at */
 	uint64_t book_change; /* the counters that it was made for */
 	uint64_t roster_change;
+	uint64_t start_change; /* of the start order that the roster's seats are of */
 	struct upgrade_question question;
 	struct upgrade_count count;
 	const struct book_order *schedule; /* of our wave; NULL if there is none */
@@ -272,8 +273,10 @@ void life_keep_firmware(struct agent *agent);
 
 /* Counts anew if the book has changed. */
 void life_look(struct agent *agent);
-/* roster_newest() is news. */
-void life_record_news(struct agent *agent);
+/* Which participant of the start order has this name; ROSTER_NO_SEAT if none. */
+uint16_t life_find_seat(const struct agent *agent, const char *name);
+/* roster_newest() is news; who that is. */
+void life_record_news(struct agent *agent, uint16_t seat);
 /* The only key that speaks for a participant; NULL if the seat is none. */
 const uint8_t *life_seat_key(const struct agent *agent, uint16_t seat);
 
@@ -332,8 +335,6 @@ extern const char slices_type_names[];              /* base/words.h, by enum age
 enum agent_type slices_find_type(const char *name); /* TYPE_COUNT if it is none of them */
 /* Grows with all news of the type. */
 uint64_t slices_change(const struct agent *agent, enum agent_type type);
-/* The only key that may sign for a name; NULL if none is pinned. */
-const uint8_t *slices_pinned_key(const struct agent *agent, const char *name);
 void slices_take(struct agent *agent, enum agent_type type, const struct event *event);
 
 /* ---- spread.c ---- */

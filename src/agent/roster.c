@@ -9,10 +9,11 @@
 #include "base/text.h"
 
 enum {
-	SIZE_AT_FIRST = 16,
+	ROOM_MORE = 16, /* grown by so much, and an eighth */
 };
 
 static_assert((int)LIMITS_PARTICIPANTS_MAX < (int)ROSTER_NO_SEAT, "a seat has 16 bits");
+static_assert((int)LIMITS_NODES_MAX < UINT16_MAX, "an entry's number has 16 bits");
 
 void roster_init(struct roster *roster)
 {
@@ -21,105 +22,144 @@ void roster_init(struct roster *roster)
 
 void roster_free(struct roster *roster)
 {
-	for (uint32_t i = 0; i < roster->size; i++)
-		notice_free(roster->places[i].notice);
-	free(roster->places);
-	free(roster->log);
+	for (uint32_t i = 0; i < roster->count; i++)
+		notice_free(roster->entries[i].notice);
+	free(roster->entries);
 	roster_init(roster);
 }
 
-/* ---- the table ---- */
+/* ---- by name ---- */
 
-/* Where the name is, or where it belongs. */
-static uint32_t place_of(const struct roster *roster, const char *name, uint32_t hash)
+/*
+ * Cells are probed one after the other, from where the hash belongs: in the upper half of one is
+ * the end of the hash, in the lower the number of the entry, from 1 on; 0 is an empty one.
+ */
+static uint32_t cell_count(const struct roster *roster)
 {
-	for (uint32_t place = hash;; place++) {
-		const struct notice *notice;
+	return roster->room + roster->room / 4;
+}
 
-		place &= roster->size - 1;
-		notice = roster->places[place].notice;
-		if (notice == NULL ||
-			(notice->hash == hash && strcmp(notice->record.name, name) == 0))
-			return place;
-	}
+static uint32_t home_of(const struct roster *roster, uint32_t hash)
+{
+	return (uint32_t)((uint64_t)hash * cell_count(roster) >> 32);
+}
+
+/* The next cell, round and round. */
+static uint32_t step_on(const struct roster *roster, uint32_t cell)
+{
+	return cell + 1 < cell_count(roster) ? cell + 1 : 0;
+}
+
+static void set_cell(struct roster *roster, uint32_t number)
+{
+	uint32_t hash = roster->entries[number].notice->hash, cell = home_of(roster, hash);
+
+	while (roster->cells[cell] != 0)
+		cell = step_on(roster, cell);
+	roster->cells[cell] = hash << 16 | (number + 1);
 }
 
 struct roster_entry *roster_find(const struct roster *roster, const char *name)
 {
+	uint32_t hash = (uint32_t)notice_hash(name), cell = home_of(roster, hash), value;
 	struct roster_entry *entry;
 
 	if (roster->count == 0)
 		return NULL;
-	entry = &roster->places[place_of(roster, name, (uint32_t)notice_hash(name))];
-	return entry->notice != NULL ? entry : NULL;
+	while ((value = roster->cells[cell]) != 0) {
+		entry = &roster->entries[(value & UINT16_MAX) - 1];
+		if (value >> 16 == (hash & UINT16_MAX) &&
+			strcmp(entry->notice->record.name, name) == 0)
+			return entry;
+		cell = step_on(roster, cell);
+	}
+	return NULL;
 }
+
+/* ---- by change ---- */
 
 struct roster_entry *roster_newest(const struct roster *roster)
 {
-	return &roster->places[roster->newest];
+	return &roster->entries[roster->newest];
+}
+
+/* How many changes ago it came; the end of that number. */
+static uint16_t age_of(const struct roster *roster, const struct roster_entry *entry)
+{
+	return (uint16_t)(roster->change - entry->change);
+}
+
+/* Where the log tells of it. */
+static uint16_t *told_at(const struct roster *roster, const struct roster_entry *entry)
+{
+	return &roster->log[(roster->change - age_of(roster, entry)) % roster->room];
 }
 
 struct roster_entry *roster_next(
 	const struct roster *roster, const struct roster_entry *entry, uint32_t change)
 {
-	uint32_t from = entry != NULL ? entry->change : change;
+	uint32_t span = roster->change - change, number;
 
-	if (roster->change - change > roster->size) {
-		/* The log has lost some of them: all are looked at. */
-		uint32_t place = entry != NULL ? (uint32_t)(entry - roster->places) + 1 : 0;
-
-		while (place < roster->size && roster->places[place].notice == NULL)
-			place++;
-		return place < roster->size ? &roster->places[place] : NULL;
+	if (span <= roster->room) {
+		if (entry != NULL)
+			span = age_of(roster, entry);
+		while (span > 0) {
+			change = roster->change - --span;
+			number = roster->log[change % roster->room];
+			/* What has changed again since comes later. */
+			if (number < roster->count &&
+				roster->entries[number].change == (uint16_t)change)
+				return &roster->entries[number];
+		}
+		return NULL;
 	}
-	while (from != roster->change) {
-		struct roster_entry *next =
-			&roster->places[roster->log[++from & (roster->size - 1)]];
-
-		/* What has changed again since comes later. */
-		if (next->notice != NULL && next->change == from)
-			return next;
-	}
-	return NULL;
+	/* The log has lost some of them: all are looked at. */
+	number = entry != NULL ? (uint32_t)(entry - roster->entries) + 1 : 0;
+	while (number < roster->count && span <= UINT16_MAX &&
+		age_of(roster, &roster->entries[number]) >= span)
+		number++;
+	return number < roster->count ? &roster->entries[number] : NULL;
 }
 
-/* An entry into its place in a table that has none of this name. */
-static void settle(struct roster *roster, const struct roster_entry *entry)
+/*
+ * Cells and log anew. A record that has been the newest of its name for 65,536 changes seems to be
+ * a younger one: it may push that out of the log, which digests then tell.
+ */
+static void index_all(struct roster *roster)
 {
-	uint32_t place = place_of(roster, entry->notice->record.name, entry->notice->hash);
-
-	roster->places[place] = *entry;
-	if (roster->change - entry->change < roster->size)
-		roster->log[entry->change & (roster->size - 1)] = place;
-	if (roster->change == entry->change)
-		roster->newest = place;
+	memset(roster->cells, 0, cell_count(roster) * sizeof(roster->cells[0]));
+	for (uint32_t i = 0; i < roster->count; i++) {
+		set_cell(roster, i);
+		if (age_of(roster, &roster->entries[i]) < roster->room)
+			*told_at(roster, &roster->entries[i]) = (uint16_t)i;
+	}
 }
 
 /* Room for one more. False if there is none. */
 static bool make_room(struct roster *roster)
 {
 	struct roster old = *roster;
-	uint32_t size = old.size > 0 ? old.size * 2 : SIZE_AT_FIRST;
 
-	if (old.count == LIMITS_NODES_MAX)
-		return false;
-	if ((old.count + 1) * 4 <= old.size * 3)
+	if (old.count < old.room)
 		return true;
-	roster->places = calloc(size, sizeof(struct roster_entry));
-	roster->log = calloc(size, sizeof(uint32_t));
-	if (roster->places == NULL || roster->log == NULL) {
-		free(roster->places);
-		free(roster->log);
+	roster->room += old.room / 8 + ROOM_MORE;
+	if (roster->room > LIMITS_NODES_MAX)
+		roster->room = LIMITS_NODES_MAX;
+	roster->entries = old.count < LIMITS_NODES_MAX
+				  ? calloc(1, roster->room * (sizeof(struct roster_entry) +
+								     sizeof(uint16_t)) +
+						      cell_count(roster) * sizeof(uint32_t))
+				  : NULL;
+	if (roster->entries == NULL) {
 		*roster = old;
 		return false;
 	}
-	roster->size = size;
-	for (uint32_t i = 0; i < old.size; i++) {
-		if (old.places[i].notice != NULL)
-			settle(roster, &old.places[i]);
-	}
-	free(old.places);
-	free(old.log);
+	roster->cells = (uint32_t *)(roster->entries + roster->room);
+	roster->log = (uint16_t *)(roster->cells + cell_count(roster));
+	for (uint32_t i = 0; i < old.count; i++)
+		roster->entries[i] = old.entries[i];
+	index_all(roster);
+	free(old.entries);
 	return true;
 }
 
@@ -140,25 +180,27 @@ static void subtract(struct roster *roster, const struct notice *notice)
 }
 
 /* Takes the notice over; false, and it still is the caller's, if there is no room. */
-static bool put(struct roster *roster, const struct roster_entry *known, struct notice *notice)
+static bool put(struct roster *roster, struct roster_entry *entry, struct notice *notice)
 {
-	struct roster_entry entry = { .seat = ROSTER_NO_SEAT };
+	bool known = entry != NULL;
 
-	if (known == NULL && !make_room(roster))
-		return false;
-	if (known == NULL) {
-		roster->count++;
+	if (known) {
+		subtract(roster, entry->notice);
+		notice_free(entry->notice);
+	} else if (make_room(roster)) {
+		entry = &roster->entries[roster->count];
+		*entry = (struct roster_entry){ .seat = ROSTER_NO_SEAT };
 	} else {
-		entry = *known;
-		subtract(roster, entry.notice);
+		return false;
 	}
-	entry.notice = notice;
-	entry.change = ++roster->change;
+	roster->newest = (uint32_t)(entry - roster->entries);
+	entry->notice = notice;
+	entry->change = (uint16_t)++roster->change;
+	*told_at(roster, entry) = (uint16_t)roster->newest;
 	roster->digest += notice->digest;
 	roster->parts[roster_part(notice)] += (uint32_t)notice->digest;
-	notice = known != NULL ? known->notice : NULL;
-	settle(roster, &entry);
-	notice_free(notice);
+	if (!known)
+		set_cell(roster, roster->count++);
 	return true;
 }
 
@@ -173,6 +215,19 @@ static uint32_t expiry_of(const struct notice_offer *offer)
 	if (ttl_s > ROSTER_TTL_MAX_S)
 		ttl_s = ROSTER_TTL_MAX_S;
 	return (uint32_t)(offer->now_ms / 1000 + (uint64_t)ttl_s);
+}
+
+uint32_t roster_expires_s(const struct roster_entry *entry)
+{
+	return entry->seen_s + entry->lasts_s;
+}
+
+void roster_extend(struct roster_entry *entry, uint32_t expires_s)
+{
+	uint32_t lasts_s = expires_s - entry->seen_s;
+
+	if (expires_s > roster_expires_s(entry))
+		entry->lasts_s = (uint16_t)(lasts_s < UINT16_MAX ? lasts_s : UINT16_MAX);
 }
 
 bool roster_is_same(const struct roster_entry *entry, const struct notice_offer *offer)
@@ -195,8 +250,7 @@ enum roster_news roster_take(struct roster *roster, struct roster_entry *entry,
 
 	if (known && roster_is_same(entry, offer)) {
 		entry->had |= sender;
-		if (expires_s > entry->expires_s)
-			entry->expires_s = expires_s;
+		roster_extend(entry, expires_s);
 		return ROSTER_SAME;
 	}
 	notice = notice_open(offer, problem, capacity);
@@ -214,16 +268,16 @@ enum roster_news roster_take(struct roster *roster, struct roster_entry *entry,
 	if (age < 0 && known) {
 		/* A plain peer keeps what has the larger TTL, senseless or older: outlive it. */
 		entry->had &= ~sender;
-		if (expires_s >= entry->expires_s)
-			entry->expires_s = expires_s + ROSTER_OUTBID_S;
+		if (expires_s >= roster_expires_s(entry))
+			roster_extend(entry, expires_s + ROSTER_OUTBID_S);
 	} else if (age > 0 && !put(roster, entry, notice)) {
 		text_set(problem, capacity, "there is no room for more nodes");
 		news = ROSTER_REFUSED;
 	} else if (age > 0) {
 		entry = roster_newest(roster);
 		entry->moved = known && !rekeyed;
-		entry->expires_s = expires_s;
 		entry->seen_s = (uint32_t)(offer->now_ms / 1000);
+		entry->lasts_s = (uint16_t)(expires_s - entry->seen_s);
 		entry->had = sender;
 		return ROSTER_NEWS;
 	}
@@ -235,7 +289,7 @@ bool roster_put_own(struct roster *roster, const struct record *record, const ch
 	const struct usign_secret *secret, uint64_t now_ms)
 {
 	struct notice *notice = notice_sign(record, mesh, secret);
-	uint32_t now_s = (uint32_t)(now_ms / 1000);
+	uint32_t now_s = (uint32_t)(now_ms / 1000), expires_s;
 	struct roster_entry *entry;
 
 	if (notice == NULL || !put(roster, roster_find(roster, record->name), notice)) {
@@ -243,52 +297,37 @@ bool roster_put_own(struct roster *roster, const struct record *record, const ch
 		return false;
 	}
 	entry = roster_newest(roster);
-	if (entry->expires_s < now_s + ROSTER_TTL_S)
-		entry->expires_s = now_s + ROSTER_TTL_S;
+	expires_s = roster_expires_s(entry);
 	entry->seen_s = now_s;
+	entry->lasts_s = ROSTER_TTL_S;
+	roster_extend(entry, expires_s);
 	entry->had = 0;
 	entry->moved = true;
 	return true;
 }
 
-static void drop(struct roster *roster, uint32_t place)
-{
-	struct roster_entry entry = roster->places[place];
-
-	subtract(roster, entry.notice);
-	notice_free(entry.notice);
-	roster->count--;
-	/* Those behind it may belong further to the front. */
-	roster->places[place].notice = NULL;
-	for (;;) {
-		place = (place + 1) & (roster->size - 1);
-		entry = roster->places[place];
-		if (entry.notice == NULL)
-			break;
-		roster->places[place].notice = NULL;
-		settle(roster, &entry);
-	}
-}
-
 uint64_t roster_expire(struct roster *roster, uint64_t now_ms,
 	bool (*keep)(const void *context, const char *name), const void *context)
 {
-	uint32_t next_s = UINT32_MAX;
+	uint32_t next_s = UINT32_MAX, number = 0, count = roster->count;
 
-	for (uint32_t place = 0; place < roster->size;) {
-		const struct roster_entry *entry = &roster->places[place];
+	while (number < roster->count) {
+		struct roster_entry *entry = &roster->entries[number];
+		uint32_t expires_s = roster_expires_s(entry);
 
-		if (entry->notice == NULL) {
-			place++;
-		} else if (entry->expires_s > now_ms / 1000) {
-			if (entry->expires_s < next_s)
-				next_s = entry->expires_s;
-			place++;
-		} else if (keep(context, entry->notice->record.name)) {
-			place++;
-		} else {
-			drop(roster, place);
+		if (expires_s > now_ms / 1000) {
+			if (expires_s < next_s)
+				next_s = expires_s;
+		} else if (!keep(context, entry->notice->record.name)) {
+			/* The last one takes its place. */
+			subtract(roster, entry->notice);
+			notice_free(entry->notice);
+			*entry = roster->entries[--roster->count];
+			continue;
 		}
+		number++;
 	}
+	if (roster->count < count)
+		index_all(roster);
 	return next_s < UINT32_MAX ? (uint64_t)next_s * 1000 : UINT64_MAX;
 }

@@ -19,31 +19,33 @@
 enum {
 	ROSTER_PARTS = 64,
 	ROSTER_NO_SEAT = UINT16_MAX,
+	ROSTER_MARKS = INT16_MAX,
 	ROSTER_TTL_S = 2400,     /* of a fresh record, as shared-state's types have it */
 	ROSTER_TTL_MAX_S = 7200, /* what we believe of a peer's TTL */
 	ROSTER_OUTBID_S = 3,     /* plain peers count whole seconds, each from another moment on */
 };
 
-/* One place of the table. In a large mesh most of the memory goes here: half a cache line each. */
+/* One record. In a large mesh most of the memory goes here: 24 bytes, or 20. */
 struct roster_entry {
-	struct notice *notice; /* owned; NULL in an empty place */
-	uint32_t change;       /* the roster's change counter when it came */
+	struct notice *notice; /* owned */
 	uint32_t had;          /* neighbours that sent the same: bit N is neighbour N */
-	uint32_t expires_s;    /* of the agent's clock */
-	uint32_t seen_s;       /* when this record came */
-	uint16_t seat;         /* which participant it is (life.c); ROSTER_NO_SEAT if none */
-	uint16_t marks;        /* what it counts for there (core/upgrade.h) */
-	bool moved;            /* a newer record came since the name was first heard: it is alive */
+	uint32_t seen_s;       /* of the agent's clock: when this record came */
+	uint16_t lasts_s;      /* it expires so long after that */
+	uint16_t change;       /* the end of the roster's change counter when it came */
+	uint32_t seat : 16;    /* which participant it is (life.c); ROSTER_NO_SEAT if none */
+	uint32_t marks : 15;   /* what it counts for there (core/upgrade.h) */
+	uint32_t moved : 1;    /* a newer record came since the name was first heard: it is alive */
 };
 
 struct roster {
-	struct roster_entry *places;
-	uint32_t *log;   /* at a change counter modulo `size`: the place that changed then */
-	uint32_t size;   /* of both; a power of two, and never full */
-	uint32_t count;  /* of records */
-	uint32_t change; /* grows with every piece of news */
-	uint32_t newest; /* the place that changed last */
-	uint64_t digest; /* the sum over all notices: who is known, and how new */
+	struct roster_entry *entries; /* and with them, in one piece of memory, … */
+	uint32_t *cells;              /* … where each name is, by its hash … */
+	uint16_t *log;  /* … and at a change counter modulo `room`: the entry that changed then */
+	uint32_t room;  /* for entries */
+	uint32_t count; /* of records */
+	uint32_t change;              /* grows with every piece of news */
+	uint32_t newest;              /* the entry that changed last */
+	uint64_t digest;              /* the sum over all notices: who is known, and how new */
 	uint32_t parts[ROSTER_PARTS]; /* the same by roster_part() */
 };
 
@@ -66,12 +68,18 @@ uint32_t roster_part(const struct notice *notice);
 /* What was taken last; there is one. Entries move when one more is taken. */
 struct roster_entry *roster_newest(const struct roster *roster);
 
-/* The next entry after this one; NULL begins, and ends. Entries that changed after `change` are not
- * left out; oldest first, if the log reaches back so far. */
+/* The next entry after this one that changed after `change`; NULL begins, and ends. Oldest first,
+ * if the log reaches back so far; else a few that are older may be among them. */
 struct roster_entry *roster_next(
 	const struct roster *roster, const struct roster_entry *entry, uint32_t change);
 
 struct roster_entry *roster_find(const struct roster *roster, const char *name);
+
+uint32_t roster_expires_s(const struct roster_entry *entry);
+
+/* It expires at this time at the earliest; but no record outlives its author's last word by more
+ * than 18 hours. */
+void roster_extend(struct roster_entry *entry, uint32_t expires_s);
 
 /* Is it what the entry holds, byte by byte? */
 bool roster_is_same(const struct roster_entry *entry, const struct notice_offer *offer);

@@ -66,7 +66,8 @@ static void write_node(const struct roster_entry *entry, uint64_t now_ms, struct
 	const struct notice *notice = entry->notice;
 
 	slice_write_entry(text, notice->record.name, notice->record.name,
-		ttl_left_s(entry->expires_s, now_ms), notice->envelope, notice->envelope_size);
+		ttl_left_s(roster_expires_s(entry), now_ms), notice->envelope,
+		notice->envelope_size);
 }
 
 /* What came since then and the neighbour is not known to have. If not all finds room, the digests
@@ -78,8 +79,7 @@ static void write_news(const struct agent *agent, uint64_t now_ms, uint64_t afte
 	uint32_t has = roster_sender(neighbour);
 
 	while ((entry = roster_next(&agent->roster, entry, (uint32_t)after_change)) != NULL) {
-		if (entry->change > after_change && (entry->had & has) == 0 &&
-			!slice_is_full(text, entry->notice->envelope_size))
+		if ((entry->had & has) == 0 && !slice_is_full(text, entry->notice->envelope_size))
 			write_node(entry, now_ms, text);
 	}
 }
@@ -229,15 +229,6 @@ void agent_answer(const struct agent *agent, uint64_t now_ms, const char *type, 
 
 /* ---- slices in: records ---- */
 
-const uint8_t *slices_pinned_key(const struct agent *agent, const char *name)
-{
-	const struct book_order *start = book_start(&agent->book);
-
-	if (start == NULL)
-		return NULL;
-	return life_seat_key(agent, (uint16_t)order_find_participant(&start->order.start, name));
-}
-
 /*
  * What the mesh says of ourselves is a rumour. If it is ours and newer than what we say (our memory
  * was lost), we go on above it; anything else only tells which TTL to outbid.
@@ -259,10 +250,10 @@ static void hear_of_ourselves(struct agent *agent, const struct notice_offer *of
 		agent->journal.incarnation = notice->record.incarnation + 1;
 		agent->journal_due = true;
 		agent->published_ever = false;
-	} else if (own != NULL && offer->ttl_s > ttl_left_s(own->expires_s, agent->now_ms) &&
+	} else if (own != NULL && offer->ttl_s > ttl_left_s(roster_expires_s(own), agent->now_ms) &&
 		   offer->ttl_s < ROSTER_TTL_MAX_S) {
-		own->expires_s =
-			(uint32_t)(agent->now_ms / 1000 + (uint64_t)offer->ttl_s + ROSTER_OUTBID_S);
+		roster_extend(own, (uint32_t)(agent->now_ms / 1000 + (uint64_t)offer->ttl_s +
+					      ROSTER_OUTBID_S));
 	}
 	notice_free(notice);
 }
@@ -287,6 +278,7 @@ static void take_nodes(struct agent *agent, const struct event *event)
 		};
 		struct roster_entry *known = roster_find(&agent->roster, entry.key);
 		enum roster_news news;
+		uint16_t seat;
 
 		if (known == NULL && !text_is_name(entry.key))
 			continue;
@@ -294,8 +286,8 @@ static void take_nodes(struct agent *agent, const struct event *event)
 			hear_of_ourselves(agent, &offer);
 			continue;
 		}
-		offer.pinned = known == NULL ? slices_pinned_key(agent, entry.key)
-					     : life_seat_key(agent, known->seat);
+		seat = known != NULL ? known->seat : life_find_seat(agent, entry.key);
+		offer.pinned = life_seat_key(agent, seat);
 		news = roster_take(&agent->roster, known, &offer, problem, sizeof(problem));
 		if (news == ROSTER_REFUSED)
 			agent_log(agent, LOG_WARNING, "record_refused",
@@ -303,7 +295,7 @@ static void take_nodes(struct agent *agent, const struct event *event)
 		if (news == ROSTER_NEWS) {
 			agent->changed = true;
 			agent->news_ms = agent->now_ms;
-			life_record_news(agent);
+			life_record_news(agent, seat);
 			download_record_news(agent);
 		}
 	}

@@ -301,7 +301,7 @@ void spread_publish(struct agent *agent)
 	agent->published_ever = true;
 	agent->published_ms = agent->now_ms;
 	agent->heartbeat_ms = roughly_in(agent, heartbeat_in_ms(agent));
-	life_record_news(agent);
+	life_record_news(agent, life_find_seat(agent, record.name));
 	agent->changed = true;
 	/* Also with a heartbeat: its TTL must not run out in a quiet mesh. */
 	if (agent->setup.projection && difference != DIFFERENCE_PROGRESS)
@@ -322,8 +322,7 @@ static bool has_news_for(const struct agent *agent, uint32_t number, unsigned ty
 
 		do {
 			entry = roster_next(&agent->roster, entry, (uint32_t)sent_change);
-		} while (entry != NULL &&
-			 (entry->change <= sent_change || (entry->had & 1u << number) != 0));
+		} while (entry != NULL && (entry->had & 1u << number) != 0);
 		return entry != NULL;
 	}
 	if (type == TYPE_ORDERS) {
@@ -400,7 +399,8 @@ static bool is_participant(const void *context, const char *name)
 {
 	const struct agent *agent = context;
 
-	return strcmp(name, agent->setup.name) == 0 || slices_pinned_key(agent, name) != NULL;
+	return strcmp(name, agent->setup.name) == 0 ||
+	       life_find_seat(agent, name) != ROSTER_NO_SEAT;
 }
 
 static void age(struct agent *agent)

@@ -84,7 +84,7 @@ void upgrade_count_nobody(struct upgrade_count *count, const struct upgrade_ques
 	count->needed = needed_of(start, count->participants);
 }
 
-uint16_t upgrade_marks(const struct upgrade_question *question, uint32_t index,
+uint32_t upgrade_marks(const struct upgrade_question *question, uint32_t index,
 	const struct record *record, bool alive)
 {
 	const struct order_participant *participant = &question->start->participants[index];
@@ -105,10 +105,10 @@ uint16_t upgrade_marks(const struct upgrade_question *question, uint32_t index,
 		marks |= 1u << MARK_REVERTED;
 	if (done > UPGRADE_STEP_RUNNING && is_asked(question, participant))
 		marks |= 1u << MARK_ASKED_RUNNING;
-	return (uint16_t)marks;
+	return marks;
 }
 
-void upgrade_count_change(struct upgrade_count *count, uint16_t before, uint16_t now)
+void upgrade_count_change(struct upgrade_count *count, uint32_t before, uint32_t now)
 {
 	for (unsigned i = 0; i < MARK_COUNT; i++)
 		count->marked[i] += (now >> i & 1u) - (before >> i & 1u);

@@ -51,11 +51,11 @@ void upgrade_count_nobody(struct upgrade_count *count, const struct upgrade_ques
 
 /* What the record of participant number `index` counts for: a bit for each member of `marked`.
  * `alive`: it is not a recording of somebody who is gone. No record: 0. */
-uint16_t upgrade_marks(const struct upgrade_question *question, uint32_t index,
+uint32_t upgrade_marks(const struct upgrade_question *question, uint32_t index,
 	const struct record *record, bool alive);
 
 /* The participant's marks were `before` and are `now`. */
-void upgrade_count_change(struct upgrade_count *count, uint16_t before, uint16_t now);
+void upgrade_count_change(struct upgrade_count *count, uint32_t before, uint32_t now);
 
 /* All at once. `records` has one entry for each participant of the start order, in its order: its
  * newest record, or NULL; all of them count as alive. */
