@@ -32,6 +32,8 @@ enum reason __real_order_decode(struct order *order, const char *bytes, size_t s
 enum reason __wrap_order_decode(struct order *order, const char *bytes, size_t size,
 	const char *mesh, char *problem, size_t problem_capacity);
 void __real_order_free(struct order *order);
+void __real_order_id(uint8_t id[static BYTES_HASH_SIZE], const char *bytes, size_t size);
+void __wrap_order_id(uint8_t id[static BYTES_HASH_SIZE], const char *bytes, size_t size);
 void __wrap_order_free(struct order *order);
 void __real_book_write_order(const struct book_order *slot, struct text *text);
 void __wrap_book_write_order(const struct book_order *slot, struct text *text);
@@ -53,8 +55,7 @@ static struct {
 	struct notice **notices; /* all that were made; owned */
 	uint32_t start_count;
 	struct start {
-		char *text; /* owned */
-		size_t size;
+		uint8_t id[BYTES_HASH_SIZE];
 		struct order order; /* owned */
 	} starts[STARTS_MAX];
 } shared;
@@ -65,7 +66,6 @@ void codec_share(bool on)
 		free(shared.notices[i]);
 	free(shared.notices);
 	for (uint32_t i = 0; i < shared.start_count; i++) {
-		free(shared.starts[i].text);
 		__real_order_free(&shared.starts[i].order);
 	}
 	memset(&shared, 0, sizeof(shared));
@@ -128,6 +128,36 @@ void __wrap_notice_free(struct notice *notice)
 
 /* ---- orders ---- */
 
+/* Is it the text of one of them, and not only the same? */
+static const struct start *find_start(const char *bytes)
+{
+	for (uint32_t i = 0; i < shared.start_count; i++) {
+		if (shared.starts[i].order.text == bytes)
+			return &shared.starts[i];
+	}
+	return NULL;
+}
+
+void __wrap_order_id(uint8_t id[static BYTES_HASH_SIZE], const char *bytes, size_t size)
+{
+	const struct start *start = find_start(bytes);
+
+	if (start != NULL)
+		memcpy(id, start->id, BYTES_HASH_SIZE);
+	else
+		__real_order_id(id, bytes, size);
+}
+
+const void *codec_short_for(const void *bytes, unsigned long long *size)
+{
+	const struct start *start = find_start(bytes);
+
+	if (start == NULL)
+		return bytes;
+	*size = sizeof(start->id);
+	return start->id;
+}
+
 /* A start that names a thousand nodes is read once; all nodes hold the same list. */
 enum reason __wrap_order_decode(struct order *order, const char *bytes, size_t size,
 	const char *mesh, char *problem, size_t problem_capacity)
@@ -137,7 +167,9 @@ enum reason __wrap_order_decode(struct order *order, const char *bytes, size_t s
 
 	for (uint32_t i = 0; i < shared.start_count; i++) {
 		start = &shared.starts[i];
-		if (start->size == size && memcmp(start->text, bytes, size) == 0) {
+		if (start->order.text == bytes ||
+			(start->order.text_size == size &&
+				memcmp(start->order.text, bytes, size) == 0)) {
 			*order = start->order;
 			return REASON_NONE;
 		}
@@ -147,9 +179,8 @@ enum reason __wrap_order_decode(struct order *order, const char *bytes, size_t s
 		shared.start_count == STARTS_MAX)
 		return reason;
 	start = &shared.starts[shared.start_count++];
-	*start = (struct start){ malloc(size), size, *order };
-	ensure(start->text != NULL);
-	memcpy(start->text, bytes, size);
+	start->order = *order;
+	__real_order_id(start->id, bytes, size);
 	return reason;
 }
 
@@ -169,8 +200,7 @@ void __wrap_book_write_order(const struct book_order *slot, struct text *text)
 	char blob[USIGN_SIGNATURE_BLOB_TEXT_SIZE + 1];
 
 	for (uint32_t i = 0; i < shared.start_count; i++) {
-		if (slot->text_size != shared.starts[i].size ||
-			memcmp(slot->text, shared.starts[i].text, slot->text_size) != 0)
+		if (slot->order.text != shared.starts[i].order.text)
 			continue;
 		text_begin_object(text);
 		text_add_member(text, "order");
@@ -191,8 +221,8 @@ const char *__wrap_json_get_string_view(
 	if (!shared.on || text == NULL || strncmp(text, START, sizeof(START) - 1) != 0)
 		return text;
 	start = &shared.starts[strtoul(text + sizeof(START) - 1, NULL, 10)];
-	*size = start->size;
-	return start->text;
+	*size = start->order.text_size;
+	return start->order.text;
 }
 
 /* ---- slices ---- */

@@ -9,4 +9,7 @@
 void codec_share(bool on);
 bool codec_is_shared(void);
 
+/* If these are the bytes of a start order that is shared, what stands for them; else themselves. */
+const void *codec_short_for(const void *bytes, unsigned long long *size);
+
 #endif

@@ -11,6 +11,8 @@
 
 #include <sodium.h>
 
+#include "sim/codec.h"
+
 enum {
 	ENTRIES = 1 << 16,
 };
@@ -31,13 +33,15 @@ int __wrap_crypto_sign_verify_detached(const unsigned char *signature, const uns
 	static struct entry entries[ENTRIES];
 	static uint8_t secret[crypto_shorthash_siphashx24_KEYBYTES];
 	uint8_t parts[16 + crypto_sign_BYTES + crypto_sign_PUBLICKEYBYTES], hash[16];
+	unsigned long long short_size = size;
+	const void *short_message = codec_short_for(message, &short_size);
 	struct entry *entry;
 
 	if (secret[0] == 0) {
 		randombytes_buf(secret, sizeof(secret));
 		secret[0] |= 1;
 	}
-	crypto_shorthash_siphashx24(parts, message, size, secret);
+	crypto_shorthash_siphashx24(parts, short_message, short_size, secret);
 	memcpy(parts + 16, signature, crypto_sign_BYTES);
 	memcpy(parts + 16 + crypto_sign_BYTES, key, crypto_sign_PUBLICKEYBYTES);
 	crypto_shorthash_siphashx24(hash, parts, sizeof(parts), secret);

@@ -36,15 +36,16 @@ static const struct journal written = {
 static void add(struct book *book, struct order *order, const char *mesh)
 {
 	static const struct usign_signature signature = { .keynum = { 9 }, .signature = { 7, 8 } };
-	char text[4096];
-	size_t size;
+	char *text = malloc(4096);
 
+	assert_non_null(text);
 	order->epoch = 7;
 	order->upgrade[0] = 1;
 	snprintf(order->mesh, sizeof(order->mesh), "%s", mesh);
-	size = order_encode(order, text, sizeof(text));
-	assert_in_range(size, 1, sizeof(text));
-	assert_non_null(book_add(book, order, text, size, &signature, 1));
+	order->text = text;
+	order->text_size = order_encode(order, text, 4096);
+	assert_in_range(order->text_size, 1, 4096);
+	assert_non_null(book_add(book, order, &signature, 1));
 }
 
 static void add_start(struct book *book, const char *mesh)

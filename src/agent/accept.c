@@ -303,8 +303,7 @@ static enum reason enter_order(struct agent *agent, struct order *order,
 				 : may_follow(agent, order, offer->posted, message, capacity);
 	if (reason != REASON_NONE)
 		return reason;
-	*taken = book_add(
-		&agent->book, order, offer->text, offer->text_size, signature, agent->now_ms);
+	*taken = book_add(&agent->book, order, signature, agent->now_ms);
 	if (*taken == NULL)
 		return REASON_INTERNAL;
 	(*taken)->had = roster_sender(offer->from);

@@ -18,15 +18,14 @@ void book_clear(struct book *book)
 
 		book->start = slot->next;
 		order_free(&slot->order);
-		free(slot->text);
 		free(slot);
 	}
 	book->count = 0;
 	book->change++;
 }
 
-struct book_order *book_add(struct book *book, const struct order *order, const char *text,
-	size_t text_size, const struct usign_signature *signature, uint64_t now_ms)
+struct book_order *book_add(struct book *book, const struct order *order,
+	const struct usign_signature *signature, uint64_t now_ms)
 {
 	struct book_order **end = &book->start;
 	struct book_order *slot;
@@ -36,18 +35,12 @@ struct book_order *book_add(struct book *book, const struct order *order, const 
 	slot = book->count < LIMITS_ORDERS_MAX || order->kind == ORDER_START
 		       ? calloc(1, sizeof(*slot))
 		       : NULL;
-	if (slot != NULL)
-		slot->text = malloc(text_size);
-	if (slot == NULL || slot->text == NULL) {
-		free(slot);
+	if (slot == NULL)
 		return NULL;
-	}
 	/* It has its place before the old orders are let go. */
 	if (order->kind == ORDER_START)
 		book_clear(book);
-	memcpy(slot->text, text, text_size);
-	slot->text_size = text_size;
-	order_id(slot->id, text, text_size);
+	order_id(slot->id, order->text, order->text_size);
 	slot->order = *order;
 	slot->signature = *signature;
 	slot->came_ms = now_ms;
@@ -129,7 +122,7 @@ void book_write_order(const struct book_order *slot, struct text *text)
 	char blob[USIGN_SIGNATURE_BLOB_TEXT_SIZE + 1];
 
 	text_begin_object(text);
-	text_add_member_text(text, "order", slot->text, slot->text_size);
+	text_add_member_text(text, "order", slot->order.text, slot->order.text_size);
 	usign_signature_to_blob(blob, &slot->signature);
 	text_add_member_string(text, "signature", blob);
 }

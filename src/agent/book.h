@@ -25,11 +25,9 @@ enum {
 
 struct book_order {
 	struct book_order *next; /* in the book, that came later */
-	char *text;              /* the exact bytes that were signed */
-	size_t text_size;
-	uint64_t change;     /* the book's change counter when it came */
-	uint32_t had;        /* neighbours that sent it: bit N is neighbour N */
-	int64_t ttl_floor_s; /* plain peers know it with this TTL; we must not offer less */
+	uint64_t change;         /* the book's change counter when it came */
+	uint32_t had;            /* neighbours that sent it: bit N is neighbour N */
+	int64_t ttl_floor_s;     /* plain peers know it with this TTL; we must not offer less */
 
 	/* Of a schedule: when it is due here, as the entry node counts. */
 	bool countdown_known;
@@ -55,8 +53,8 @@ void book_clear(struct book *book); /* forgets all orders; the change counter go
 
 /* Takes over the memory of `order`; a start takes the place of all that was there. NULL, and
  * nothing has changed, if the book is full or there is no memory. */
-struct book_order *book_add(struct book *book, const struct order *order, const char *text,
-	size_t text_size, const struct usign_signature *signature, uint64_t now_ms);
+struct book_order *book_add(struct book *book, const struct order *order,
+	const struct usign_signature *signature, uint64_t now_ms);
 
 struct book_order *book_find(const struct book *book, const uint8_t id[static BYTES_HASH_SIZE]);
 struct book_order *book_start(const struct book *book); /* NULL if there is none */

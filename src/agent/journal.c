@@ -98,7 +98,7 @@ static void read_order(struct json_reader *reader, struct json_object *item, str
 	}
 	if ((book->start == NULL) != (order.kind == ORDER_START))
 		json_fail(reader, "orders", "must begin with the start, and only it");
-	else if (book_add(book, &order, text, size, &signature, now_ms) == NULL)
+	else if (book_add(book, &order, &signature, now_ms) == NULL)
 		json_fail(reader, "orders", "are too many");
 	if (!json_ok(reader))
 		order_free(&order);

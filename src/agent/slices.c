@@ -158,7 +158,7 @@ static void write_orders(const struct agent *agent, uint64_t now_ms, uint64_t af
 		sorted[at] = slot;
 		count++;
 	}
-	for (uint32_t i = 0; i < count && !slice_is_full(text, sorted[i]->text_size * 2); i++)
+	for (uint32_t i = 0; i < count && !slice_is_full(text, sorted[i]->order.text_size * 2); i++)
 		write_order(agent, sorted[i], now_ms, text);
 }
 

@@ -121,6 +121,16 @@ static uint32_t push_gap_ms(const struct agent *agent, enum agent_type type)
 				   : AGENT_PUSH_GAP_IDLE_MS;
 }
 
+/* What is not urgent goes to all neighbours at the same moments: it is looked through once. */
+static uint64_t next_push_ms(const struct agent *agent, enum agent_type type)
+{
+	uint32_t gap_ms = push_gap_ms(agent, type);
+	uint64_t next_ms = agent->now_ms + gap_ms;
+
+	return type == TYPE_NODES ? next_ms + gap_ms / 2 - (next_ms + gap_ms / 2) % gap_ms
+				  : next_ms;
+}
+
 static void schedule_periodic(struct agent *agent, struct neighbour *neighbour, unsigned type)
 {
 	uint32_t interval_ms = agent_active(agent) && type != TYPE_PROJECTION ? AGENT_SYNC_ACTIVE_MS
@@ -145,7 +155,7 @@ static void exchange_over(struct agent *agent, const struct event *event)
 	if (event->exchange_over.ok) {
 		exchange->failures = 0;
 		exchange->sent_change = exchange->going_change;
-		exchange->next_ms = agent->now_ms + push_gap_ms(agent, type);
+		exchange->next_ms = next_push_ms(agent, type);
 		return;
 	}
 	for (uint32_t i = 0; i < exchange->failures && pause_ms < AGENT_RETRY_MAX_MS; i++)
@@ -287,6 +297,10 @@ void spread_publish(struct agent *agent)
 		!agent_is_due(agent, agent->published_ms + agent_progress_ms(agent))) {
 		difference = DIFFERENCE_NONE;
 	}
+	/* After a boot the mesh turns out to be larger than it seemed. */
+	if (agent->published_ever &&
+		agent->published_ms + heartbeat_in_ms(agent) / 2 > agent->heartbeat_ms)
+		agent->heartbeat_ms = roughly_in(agent, heartbeat_in_ms(agent));
 	if (difference == DIFFERENCE_NONE && agent->now_ms < agent->heartbeat_ms) {
 		agent_wake_at(agent, agent->heartbeat_ms);
 		return;

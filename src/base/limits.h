@@ -6,8 +6,8 @@
  * Every maximum of the program, each with its reason. A text limit (_SIZE) counts bytes without the
  * terminator; a buffer for it has one more.
  */
-/* Meshes so many times larger than those of routers: the simulator asks what would become of them.
- */
+/* Meshes so many times larger than those of routers, and images so many times smaller: the
+ * simulator asks what would become of them. */
 #ifndef LIMITS_MESH_SCALE
 #define LIMITS_MESH_SCALE 1
 #endif
@@ -43,9 +43,9 @@ enum {
 
 	/* Images */
 	LIMITS_CHUNK_SIZE = 65536,
-	LIMITS_CHUNKS_MAX = 1024,     /* 64 MiB, larger than any router image */
-	LIMITS_IMAGES_MAX = 64,       /* boards of one mesh */
-	LIMITS_IMAGE_BOARDS_MAX = 16, /* boards that share one image */
+	LIMITS_CHUNKS_MAX = 1024 / LIMITS_MESH_SCALE, /* 64 MiB, larger than any router image */
+	LIMITS_IMAGES_MAX = 64,                       /* boards of one mesh */
+	LIMITS_IMAGE_BOARDS_MAX = 16,                 /* boards that share one image */
 	LIMITS_IMAGE_URLS_MAX = 4,
 
 	/* Gossip (shared-state-async's own bounds, and ours behind them) */

@@ -244,6 +244,19 @@ static enum reason read_body(
 	return json_ok(reader) ? REASON_NONE : REASON_BAD_ORDER;
 }
 
+static enum reason keep_text(
+	struct json_reader *reader, struct order *order, const char *bytes, size_t size)
+{
+	order->text = malloc(size);
+	if (order->text == NULL) {
+		json_fail(reader, "order", "needs more memory than there is");
+		return REASON_BAD_ORDER;
+	}
+	memcpy(order->text, bytes, size);
+	order->text_size = size;
+	return REASON_NONE;
+}
+
 enum reason order_decode(struct order *order, const char *bytes, size_t size, const char *mesh,
 	char *problem, size_t problem_capacity)
 {
@@ -259,6 +272,8 @@ enum reason order_decode(struct order *order, const char *bytes, size_t size, co
 	if (reason == REASON_NONE)
 		reason = read_body(&reader, object, &decoded);
 	json_free(object);
+	if (reason == REASON_NONE)
+		reason = keep_text(&reader, &decoded, bytes, size);
 	if (reason == REASON_NONE) {
 		*order = decoded;
 	} else {
@@ -274,6 +289,7 @@ void order_free(struct order *order)
 		free(order->start.participants);
 	else if (order->kind == ORDER_CONFIRM)
 		free(order->confirm.without);
+	free(order->text);
 	memset(order, 0, sizeof(*order));
 }
 

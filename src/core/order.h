@@ -95,6 +95,8 @@ struct order {
 	};
 	char mesh[LIMITS_MESH_SIZE + 1];
 	char issued[ORDER_ISSUED_SIZE + 1]; /* for people; never compared */
+	char *text;       /* what was read: the exact bytes that were signed; … */
+	size_t text_size; /* … memory of the order's owner */
 };
 
 const char *order_kind_word(enum order_kind kind);
