@@ -16,6 +16,7 @@
 
 #include "agent/book.h"
 #include "agent/notice.h"
+#include "agent/roster.h"
 #include "base/ensure.h"
 #include "base/json.h"
 #include "core/order.h"
@@ -47,6 +48,11 @@ const char *__wrap_json_get_string_view(
 struct reference {
 	const struct notice *notice;
 	int64_t ttl_s;
+};
+
+enum {
+	REFERENCE_SIZE = 1 + sizeof(struct reference), /* in a slice */
+	AHEAD = 8,
 };
 
 static struct {
@@ -236,6 +242,78 @@ void __wrap_slice_reader_init(struct slice_reader *reader, const char *bytes, si
 bool __real_slice_reader_next(struct slice_reader *reader, struct slice_entry *entry);
 bool __wrap_slice_reader_next(struct slice_reader *reader, struct slice_entry *entry);
 
+/*
+ * In a large mesh hardly anything that a node looks up is in a cache, one after the other. What the
+ * next references will need is asked for ahead: where the name is found, the record there, and the
+ * two that are compared.
+ */
+struct roster_entry *__real_roster_find(const struct roster *roster, const char *name);
+struct roster_entry *__wrap_roster_find(const struct roster *roster, const char *name);
+
+static _Thread_local struct {
+	const struct roster *roster; /* in which something was looked up last */
+	const char *end;             /* of the references of the slice that is read */
+} ahead;
+
+struct roster_entry *__wrap_roster_find(const struct roster *roster, const char *name)
+{
+	ahead.roster = roster;
+	return __real_roster_find(roster, name);
+}
+
+static const struct notice *notice_ahead(const char *at, size_t count)
+{
+	struct reference reference;
+
+	if ((size_t)(ahead.end - at) < (count + 1) * REFERENCE_SIZE)
+		return NULL;
+	memcpy(&reference, at + count * REFERENCE_SIZE + 1, sizeof(reference));
+	return reference.notice;
+}
+
+/* As the roster looks for them (agent/roster.c), at first; where it is another, nothing is lost. */
+static const uint32_t *cell_of(const struct roster *roster, uint32_t hash)
+{
+	uint64_t cells = roster->room + roster->room / 4;
+
+	return &roster->cells[hash * cells >> 32];
+}
+
+static const struct roster_entry *entry_of(const struct roster *roster, uint32_t hash)
+{
+	uint32_t number = *cell_of(roster, hash) & UINT16_MAX;
+
+	return &roster->entries[number > 0 ? number - 1 : 0];
+}
+
+__attribute__((always_inline)) static inline void fetch_ahead(const char *at)
+{
+	const struct roster *roster = ahead.roster;
+	const struct notice *notice = notice_ahead(at, AHEAD);
+
+	if (notice != NULL)
+		__builtin_prefetch(notice);
+	if (roster == NULL || roster->count == 0)
+		return;
+	notice = notice_ahead(at, AHEAD * 3 / 4);
+	if (notice != NULL)
+		__builtin_prefetch(cell_of(roster, notice->hash));
+	notice = notice_ahead(at, AHEAD / 2);
+	if (notice != NULL) {
+		__builtin_prefetch(notice->envelope);
+		__builtin_prefetch(notice->record.name);
+		__builtin_prefetch(entry_of(roster, notice->hash));
+	}
+	notice = notice_ahead(at, AHEAD / 4);
+	if (notice != NULL) {
+		const struct roster_entry *entry = entry_of(roster, notice->hash);
+
+		__builtin_prefetch(entry->notice);
+		__builtin_prefetch(entry->notice->record.name);
+		__builtin_prefetch(entry->notice->envelope);
+	}
+}
+
 void __wrap_slice_write_entry(struct text *text, const char *key, const char *author, int64_t ttl_s,
 	const char *data, size_t data_size)
 {
@@ -265,7 +343,8 @@ void __wrap_slice_reader_init(struct slice_reader *reader, const char *bytes, si
 	memset(reader, 0, offsetof(struct slice_reader, digest) + 1);
 	reader->scan.at = at; /* … and no end: so the reader is known */
 	while (*at == MARK)
-		at += 1 + sizeof(struct reference);
+		at += REFERENCE_SIZE;
+	ahead.end = at;
 	at = memmem(at, (size_t)(bytes + size - at), member, sizeof(member) - 1);
 	if (at == NULL)
 		return;
@@ -285,8 +364,9 @@ bool __wrap_slice_reader_next(struct slice_reader *reader, struct slice_entry *e
 		return __real_slice_reader_next(reader, entry);
 	if (*reader->scan.at != MARK)
 		return false;
+	fetch_ahead(reader->scan.at);
 	memcpy(&reference, reader->scan.at + 1, sizeof(reference));
-	reader->scan.at += 1 + sizeof(reference);
+	reader->scan.at += REFERENCE_SIZE;
 	strcpy(entry->key, reference.notice->record.name);
 	entry->author[0] = '\0';
 	entry->ttl_s = reference.ttl_s;
