@@ -10,6 +10,8 @@
  */
 #include "sim/codec.h"
 
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
@@ -47,11 +49,14 @@ struct reference {
 	int64_t ttl_s;
 };
 
+/* Several threads read; who adds something holds the mutex. */
+static pthread_mutex_t adding = PTHREAD_MUTEX_INITIALIZER;
+
 static struct {
 	bool on;
 	uint32_t count, capacity;
-	struct notice **notices; /* all that were made; owned */
-	uint32_t start_count;
+	struct notice **notices;      /* all that were made; owned */
+	_Atomic uint32_t start_count; /* what lies below it never changes */
 	struct start {
 		char *text; /* owned */
 		size_t size;
@@ -96,6 +101,7 @@ struct notice *__wrap_notice_sign(
 	if (!shared.on)
 		return notice;
 	ensure(notice != NULL);
+	(void)pthread_mutex_lock(&adding);
 	if (shared.count == shared.capacity) {
 		shared.capacity = shared.capacity == 0 ? 1024 : shared.capacity * 2;
 		shared.notices =
@@ -103,6 +109,7 @@ struct notice *__wrap_notice_sign(
 		ensure(shared.notices != NULL);
 	}
 	shared.notices[shared.count++] = notice;
+	(void)pthread_mutex_unlock(&adding);
 	return notice;
 }
 
@@ -128,28 +135,50 @@ void __wrap_notice_free(struct notice *notice)
 
 /* ---- orders ---- */
 
+/* NULL if it is not known. */
+static const struct start *find_start(const char *text, size_t size)
+{
+	for (uint32_t i = 0; i < shared.start_count; i++) {
+		if (shared.starts[i].size == size && memcmp(shared.starts[i].text, text, size) == 0)
+			return &shared.starts[i];
+	}
+	return NULL;
+}
+
+static void add_start(const struct order *order, const char *bytes, size_t size)
+{
+	struct start *start = &shared.starts[shared.start_count];
+
+	if (shared.start_count == STARTS_MAX)
+		return;
+	*start = (struct start){ malloc(size), size, *order };
+	ensure(start->text != NULL);
+	memcpy(start->text, bytes, size);
+	shared.start_count++;
+}
+
 /* A start that names a thousand nodes is read once; all nodes hold the same list. */
 enum reason __wrap_order_decode(struct order *order, const char *bytes, size_t size,
 	const char *mesh, char *problem, size_t problem_capacity)
 {
-	enum reason reason;
-	struct start *start;
+	const struct start *start = find_start(bytes, size);
+	enum reason reason = REASON_NONE;
 
-	for (uint32_t i = 0; i < shared.start_count; i++) {
-		start = &shared.starts[i];
-		if (start->size == size && memcmp(start->text, bytes, size) == 0) {
-			*order = start->order;
-			return REASON_NONE;
+	if (start == NULL && shared.on) {
+		(void)pthread_mutex_lock(&adding);
+		start = find_start(bytes, size);
+		if (start == NULL) {
+			reason = __real_order_decode(
+				order, bytes, size, mesh, problem, problem_capacity);
+			if (reason == REASON_NONE && order->kind == ORDER_START)
+				add_start(order, bytes, size);
 		}
+		(void)pthread_mutex_unlock(&adding);
+	} else if (start == NULL) {
+		return __real_order_decode(order, bytes, size, mesh, problem, problem_capacity);
 	}
-	reason = __real_order_decode(order, bytes, size, mesh, problem, problem_capacity);
-	if (!shared.on || reason != REASON_NONE || order->kind != ORDER_START ||
-		shared.start_count == STARTS_MAX)
-		return reason;
-	start = &shared.starts[shared.start_count++];
-	*start = (struct start){ malloc(size), size, *order };
-	ensure(start->text != NULL);
-	memcpy(start->text, bytes, size);
+	if (start != NULL)
+		*order = start->order;
 	return reason;
 }
 
@@ -168,18 +197,17 @@ void __wrap_book_write_order(const struct book_order *slot, struct text *text)
 {
 	char blob[USIGN_SIGNATURE_BLOB_TEXT_SIZE + 1];
 
-	for (uint32_t i = 0; i < shared.start_count; i++) {
-		if (slot->text_size != shared.starts[i].size ||
-			memcmp(slot->text, shared.starts[i].text, slot->text_size) != 0)
-			continue;
-		text_begin_object(text);
-		text_add_member(text, "order");
-		text_add_format(text, "\"" START "%u\"", (unsigned)i);
-		usign_signature_to_blob(blob, &slot->signature);
-		text_add_member_string(text, "signature", blob);
+	const struct start *start = find_start(slot->text, slot->text_size);
+
+	if (start == NULL) {
+		__real_book_write_order(slot, text);
 		return;
 	}
-	__real_book_write_order(slot, text);
+	text_begin_object(text);
+	text_add_member(text, "order");
+	text_add_format(text, "\"" START "%u\"", (unsigned)(start - shared.starts));
+	usign_signature_to_blob(blob, &slot->signature);
+	text_add_member_string(text, "signature", blob);
 }
 
 const char *__wrap_json_get_string_view(
