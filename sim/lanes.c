@@ -11,7 +11,7 @@
 enum {
 	CACHE_LINE = 64,
 	LOOKS_AWAKE = 4000, /* some 20 to 80 microseconds: what waking somebody costs */
-	WAKE_MIN = 8,      /* shorter lists are done before anybody is awake */
+	WAKE_MIN = 8,       /* shorter lists are done before anybody is awake */
 	/* Parts of the state; above them is the number of the list */
 	JOINED_MASK = 0xff, /* threads that are at work on it */
 	OPEN = 0x100,       /* others may join in */
