@@ -39,7 +39,7 @@ static void lose(struct world *world, struct node *node)
 		node->floor = 0;
 		trace_say(world, node, "sim", "the journal is lost");
 	} else if (node->journal_size > 0 && world_strikes(world, world->options.journal_torn)) {
-		node->journal_size = prng_below(&world->prng, (uint32_t)node->journal_size);
+		node->journal_size = prng_below(world_prng(world), (uint32_t)node->journal_size);
 		node->journal_was_lost = node->forgot = true;
 		node->floor = 0;
 		trace_say(world, node, "sim", "the journal is torn");
@@ -65,7 +65,7 @@ static void begin_trial(struct world *world, struct node *node)
 	struct happening *window;
 
 	node->trial = true;
-	node->window_end_us = world->now_us + node->window_s * WORLD_S;
+	node->window_end_us = world_now_us(world) + node->window_s * WORLD_S;
 	window = world_plan(world, node->window_s * WORLD_S, HAPPENS_WINDOW, node->number);
 	window->boot = 0;
 	window->peer_boot = node->board_boots;
@@ -86,8 +86,8 @@ void board_boot(struct world *world, struct node *node)
 {
 	node->board_boots++;
 	/* Monotonic clocks begin anew at every boot. */
-	node->clock_base_ms = 1000 + prng_below(&world->prng, 20000);
-	node->clock_since_us = world->now_us;
+	node->clock_base_ms = 1000 + prng_below(world_prng(world), 20000);
+	node->clock_since_us = world_now_us(world);
 	trace_symbol(node, '*');
 	if (node->armed != 0 && !node->fate.boots && node->slots == 2) {
 		node->armed = 0;
@@ -112,6 +112,7 @@ void board_boot(struct world *world, struct node *node)
 		brick(world, node, "it does not boot and has no way back");
 		return;
 	}
+	node->deaf = node->trial && !node->fate.meshes;
 	chaos_boot(world, node);
 	if (!node->trial || node->fate.runs_daemon)
 		node_start_daemon(world, node);
@@ -169,14 +170,24 @@ static void begin_flash(struct world *world, struct node *node, uint32_t window_
 		board_reboot(world, node, (FLASH_MS / 2 + BOOT_MS) * WORLD_US);
 		return;
 	}
-	(void)world_plan(world, (FLASH_MS + prng_below(&world->prng, FLASH_MS)) * WORLD_US,
+	(void)world_plan(world, (FLASH_MS + prng_below(world_prng(world), FLASH_MS)) * WORLD_US,
 		HAPPENS_REBOOT, node->number);
 }
 
 void board_flashed(struct world *world, struct node *node)
 {
 	node->armed = node->disk.release;
-	board_reboot(world, node, (BOOT_MS + prng_below(&world->prng, BOOT_MS)) * WORLD_US);
+	board_reboot(world, node, (BOOT_MS + prng_below(world_prng(world), BOOT_MS)) * WORLD_US);
+}
+
+void board_reverted(struct world *world, struct node *node)
+{
+	board_reboot(world, node, BOOT_MS * WORLD_US);
+}
+
+uint64_t board_soonest_us(void)
+{
+	return FLASHER_US;
 }
 
 void board_perform_flasher(struct world *world, struct node *node, const struct action *action)
@@ -190,13 +201,16 @@ void board_perform_flasher(struct world *world, struct node *node, const struct 
 		return;
 	case FLASHER_REVERT:
 		check_revert(world, node);
-		board_reboot(world, node, BOOT_MS * WORLD_US);
+		node->halted = true;
+		(void)world_plan(world, FLASHER_US, HAPPENS_REVERT, node->number);
 		return;
 	case FLASHER_CONFIRM:
 		check_confirm(world, node);
 		if (!node->forgets_confirm) {
 			node->trial = false;
 			node->stable = node->running;
+			if (node->deaf)
+				node->deaf = false;
 		}
 		break;
 	case FLASHER_CHECK:
@@ -209,9 +223,9 @@ void board_perform_flasher(struct world *world, struct node *node, const struct 
 	event->flasher.verb = action->flasher.verb;
 	event->flasher.ok = ok;
 	event->flasher.remaining_ms = -1;
-	if (node->trial && node->window_end_us > world->now_us)
+	if (node->trial && node->window_end_us > world_now_us(world))
 		event->flasher.remaining_ms =
-			(int64_t)((node->window_end_us - world->now_us) / WORLD_US);
+			(int64_t)((node->window_end_us - world_now_us(world)) / WORLD_US);
 	else if (node->trial)
 		event->flasher.remaining_ms = 0;
 }
@@ -220,13 +234,13 @@ void board_perform_flasher(struct world *world, struct node *node, const struct 
 
 static bool is_full(const struct world *world, const struct node *node)
 {
-	return node->full_until_us > world->now_us;
+	return node->full_until_us > world_now_us(world);
 }
 
 bool board_write_journal(struct world *world, struct node *node, const struct action *action)
 {
 	bool cut = world_strikes(world, world->options.journal_cut / 10);
-	bool before = cut && prng_below(&world->prng, 2) == 0;
+	bool before = cut && prng_below(world_prng(world), 2) == 0;
 
 	if (is_full(world, node) || world_strikes(world, world->options.disk_fails)) {
 		(void)answer(world, node, 0, EVENT_JOURNAL_FAILED);
@@ -247,7 +261,7 @@ bool board_write_journal(struct world *world, struct node *node, const struct ac
 	trace_symbol(node, '!');
 	trace_say(world, node, "sim", "power is lost %s the journal is written",
 		before ? "before" : "after");
-	board_reboot(world, node, (1 + prng_below(&world->prng, 10)) * WORLD_S);
+	board_reboot(world, node, (1 + prng_below(world_prng(world), 10)) * WORLD_S);
 	return false;
 }
 

@@ -16,7 +16,7 @@ enum {
 
 static uint32_t any(struct world *world, uint32_t below)
 {
-	return prng_below(&world->prng, below);
+	return prng_below(world_prng(world), below);
 }
 
 /* Links come back by chance: more of them are down, sooner one is up again. */
@@ -113,9 +113,9 @@ void chaos_cut(struct world *world, struct node *node)
 static void jump(struct world *world, struct node *node, uint32_t most_ms)
 {
 	trace_symbol(node, 'j');
-	world->jumped_us = world->now_us;
+	world->jumped_us = world_now_us(world);
 	node->clock_base_ms += any(world, most_ms);
-	node->wake_us = world->now_us; /* what was due is due now */
+	node->wake_us = world_now_us(world); /* what was due is due now */
 	node_wake(world, node);
 }
 
@@ -139,7 +139,7 @@ static void shake_node(struct world *world, struct node *node)
 		jump(world, node, LEAP_MS_MAX);
 	} else if (world_strikes(world, options->disk_full)) {
 		trace_say(world, node, "sim", "its disk is full");
-		node->full_until_us = world->now_us + (1 + any(world, FULL_S_MAX)) * WORLD_S;
+		node->full_until_us = world_now_us(world) + (1 + any(world, FULL_S_MAX)) * WORLD_S;
 	} else if (world_strikes(world, options->leaves) && any(world, 200) == 0) {
 		trace_symbol(node, '.');
 		trace_say(world, node, "sim", "it leaves for ever");

@@ -12,19 +12,37 @@ enum {
 	LATE_MS = 2000, /* what may add to a countdown, where no packet is lost, late or replayed */
 };
 
+/* NULL if something was broken before. */
+static char *room_for_breach(struct world *world)
+{
+	struct world_lane *lane = world_lane(world);
+
+	if (!lane->in_window)
+		return world->breach[0] == '\0' ? world->breach : NULL;
+	/* What it does here may be earlier than what it did to another node before. */
+	if (lane->breach[0] != '\0' && (lane->breach_us < lane->now_us ||
+					       (lane->breach_us == lane->now_us &&
+						       lane->breach_node <= lane->actor->number)))
+		return NULL;
+	lane->breach_us = lane->now_us;
+	lane->breach_node = lane->actor->number;
+	return lane->breach;
+}
+
 void check_breach(struct world *world, const char *invariant, const char *format, ...)
 {
+	char *breach = room_for_breach(world);
 	va_list arguments;
 	int size;
 
-	if (world->breach[0] != '\0')
+	if (breach == NULL)
 		return;
-	size = snprintf(world->breach, sizeof(world->breach), "%s at %.3f s: ", invariant,
-		(double)world->now_us / 1000000.0);
+	size = snprintf(breach, WORLD_BREACH_SIZE, "%s at %.3f s: ", invariant,
+		(double)world_now_us(world) / 1000000.0);
 	va_start(arguments, format);
-	vsnprintf(world->breach + size, sizeof(world->breach) - (size_t)size, format, arguments);
+	vsnprintf(breach + size, WORLD_BREACH_SIZE - (size_t)size, format, arguments);
 	va_end(arguments);
-	trace_say(world, NULL, "BREACH", "%s", world->breach);
+	trace_say(world, NULL, "BREACH", "%s", breach);
 }
 
 /* ---- orders that really were given ---- */
@@ -185,10 +203,10 @@ static void check_schedule(struct world *world, struct node *node, const struct 
 		start->release != node->disk.release)
 		check_breach(world, "I2", "%s flashes what no start names it for", node->name);
 	/* A clock that jumps ahead takes its node with it, and those that hear its countdown. */
-	if (world->now_us + bound_early_ms(world) * WORLD_US < due_us &&
+	if (world_now_us(world) + bound_early_ms(world) * WORLD_US < due_us &&
 		world->jumped_us < schedule->posted_us)
 		check_breach(world, "I2", "%s flashes %.1f s early", node->name,
-			(double)(due_us - world->now_us) / 1000000.0);
+			(double)(due_us - world_now_us(world)) / 1000000.0);
 	if (window_s != body->confirm_window_s)
 		check_breach(world, "I5", "%s arms a window of %" PRIu32 " s, ordered are %" PRIu32,
 			node->name, window_s, body->confirm_window_s);
@@ -247,10 +265,7 @@ void check_flash(struct world *world, struct node *node, uint32_t window_s)
 	node->flashed_for = schedule;
 	node->flash_epoch = epoch;
 	node->flashes++;
-	node->flashed_us = world->now_us;
-	if (world->flash_first_us == 0)
-		world->flash_first_us = world->now_us;
-	world->flash_last_us = world->now_us;
+	node->flashed_us = world_now_us(world);
 }
 
 void check_revert(struct world *world, struct node *node)
@@ -330,10 +345,10 @@ static void check_countdown(
 	at = strstr(view, name);
 	left_ms = at != NULL ? strtoull(at + strlen(name), NULL, 10) : 0;
 	due_us = schedule->posted_us + schedule->order.schedule.countdown_ms * WORLD_US;
-	if (world->now_us + left_ms * WORLD_US > due_us + LATE_MS * WORLD_US && left_ms > 0)
+	if (world_now_us(world) + left_ms * WORLD_US > due_us + LATE_MS * WORLD_US && left_ms > 0)
 		check_breach(world, "I2", "%s counts down to %.1f s after the ordered moment",
 			node->name,
-			(double)(world->now_us + left_ms * WORLD_US - due_us) / 1000000.0);
+			(double)(world_now_us(world) + left_ms * WORLD_US - due_us) / 1000000.0);
 	free(view);
 }
 

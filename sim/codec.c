@@ -10,6 +10,8 @@
  */
 #include "sim/codec.h"
 
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
@@ -55,11 +57,14 @@ enum {
 	AHEAD = 8,
 };
 
+/* Several threads read; who adds something holds the mutex. */
+static pthread_mutex_t adding = PTHREAD_MUTEX_INITIALIZER;
+
 static struct {
 	bool on;
 	uint32_t count, capacity;
-	struct notice **notices; /* all that were made; owned */
-	uint32_t start_count;
+	struct notice **notices;      /* all that were made; owned */
+	_Atomic uint32_t start_count; /* what lies below it never changes */
 	struct start {
 		uint8_t id[BYTES_HASH_SIZE];
 		struct order order; /* owned */
@@ -102,6 +107,7 @@ struct notice *__wrap_notice_sign(
 	if (!shared.on)
 		return notice;
 	ensure(notice != NULL);
+	(void)pthread_mutex_lock(&adding);
 	if (shared.count == shared.capacity) {
 		shared.capacity = shared.capacity == 0 ? 1024 : shared.capacity * 2;
 		shared.notices =
@@ -109,6 +115,7 @@ struct notice *__wrap_notice_sign(
 		ensure(shared.notices != NULL);
 	}
 	shared.notices[shared.count++] = notice;
+	(void)pthread_mutex_unlock(&adding);
 	return notice;
 }
 
@@ -135,18 +142,32 @@ void __wrap_notice_free(struct notice *notice)
 /* ---- orders ---- */
 
 /* Is it the text of one of them, and not only the same? */
-static const struct start *find_start(const char *bytes)
+static const struct start *find_text(const char *text)
 {
 	for (uint32_t i = 0; i < shared.start_count; i++) {
-		if (shared.starts[i].order.text == bytes)
+		if (shared.starts[i].order.text == text)
 			return &shared.starts[i];
 	}
 	return NULL;
 }
 
+/* NULL if it is not known. */
+static const struct start *find_start(const char *text, size_t size)
+{
+	const struct start *start = find_text(text);
+
+	for (uint32_t i = 0; start == NULL && i < shared.start_count; i++) {
+		const struct order *order = &shared.starts[i].order;
+
+		if (order->text_size == size && memcmp(order->text, text, size) == 0)
+			start = &shared.starts[i];
+	}
+	return start;
+}
+
 void __wrap_order_id(uint8_t id[static BYTES_HASH_SIZE], const char *bytes, size_t size)
 {
-	const struct start *start = find_start(bytes);
+	const struct start *start = find_text(bytes);
 
 	if (start != NULL)
 		memcpy(id, start->id, BYTES_HASH_SIZE);
@@ -156,7 +177,7 @@ void __wrap_order_id(uint8_t id[static BYTES_HASH_SIZE], const char *bytes, size
 
 const void *codec_short_for(const void *bytes, unsigned long long *size)
 {
-	const struct start *start = find_start(bytes);
+	const struct start *start = find_text(bytes);
 
 	if (start == NULL)
 		return bytes;
@@ -164,29 +185,39 @@ const void *codec_short_for(const void *bytes, unsigned long long *size)
 	return start->id;
 }
 
+static void add_start(const struct order *order)
+{
+	struct start *start = &shared.starts[shared.start_count];
+
+	if (shared.start_count == STARTS_MAX)
+		return;
+	start->order = *order;
+	__real_order_id(start->id, order->text, order->text_size);
+	shared.start_count++;
+}
+
 /* A start that names a thousand nodes is read once; all nodes hold the same list. */
 enum reason __wrap_order_decode(struct order *order, const char *bytes, size_t size,
 	const char *mesh, char *problem, size_t problem_capacity)
 {
-	enum reason reason;
-	struct start *start;
+	const struct start *start = find_start(bytes, size);
+	enum reason reason = REASON_NONE;
 
-	for (uint32_t i = 0; i < shared.start_count; i++) {
-		start = &shared.starts[i];
-		if (start->order.text == bytes ||
-			(start->order.text_size == size &&
-				memcmp(start->order.text, bytes, size) == 0)) {
-			*order = start->order;
-			return REASON_NONE;
+	if (start == NULL && shared.on) {
+		(void)pthread_mutex_lock(&adding);
+		start = find_start(bytes, size);
+		if (start == NULL) {
+			reason = __real_order_decode(
+				order, bytes, size, mesh, problem, problem_capacity);
+			if (reason == REASON_NONE && order->kind == ORDER_START)
+				add_start(order);
 		}
+		(void)pthread_mutex_unlock(&adding);
+	} else if (start == NULL) {
+		return __real_order_decode(order, bytes, size, mesh, problem, problem_capacity);
 	}
-	reason = __real_order_decode(order, bytes, size, mesh, problem, problem_capacity);
-	if (!shared.on || reason != REASON_NONE || order->kind != ORDER_START ||
-		shared.start_count == STARTS_MAX)
-		return reason;
-	start = &shared.starts[shared.start_count++];
-	start->order = *order;
-	__real_order_id(start->id, bytes, size);
+	if (start != NULL)
+		*order = start->order;
 	return reason;
 }
 
@@ -204,18 +235,17 @@ void __wrap_order_free(struct order *order)
 void __wrap_book_write_order(const struct book_order *slot, struct text *text)
 {
 	char blob[USIGN_SIGNATURE_BLOB_TEXT_SIZE + 1];
+	const struct start *start = find_text(slot->order.text);
 
-	for (uint32_t i = 0; i < shared.start_count; i++) {
-		if (slot->order.text != shared.starts[i].order.text)
-			continue;
-		text_begin_object(text);
-		text_add_member(text, "order");
-		text_add_format(text, "\"" START "%u\"", (unsigned)i);
-		usign_signature_to_blob(blob, &slot->signature);
-		text_add_member_string(text, "signature", blob);
+	if (start == NULL) {
+		__real_book_write_order(slot, text);
 		return;
 	}
-	__real_book_write_order(slot, text);
+	text_begin_object(text);
+	text_add_member(text, "order");
+	text_add_format(text, "\"" START "%u\"", (unsigned)(start - shared.starts));
+	usign_signature_to_blob(blob, &slot->signature);
+	text_add_member_string(text, "signature", blob);
 }
 
 const char *__wrap_json_get_string_view(

@@ -3,7 +3,8 @@
  * Signatures are most of a simulation's work, and every node verifies the same ones. Here each is
  * verified once: the linker sends the agents' calls of libsodium through __wrap_…, and what was
  * found for the very same bytes before is found again. Nothing that should fail passes: an entry
- * is known by a keyed hash of 128 bits over key, signature and message.
+ * is known by a keyed hash of 128 bits over key, signature and message. Each thread remembers its
+ * own.
  */
 #include <stdbool.h>
 #include <stdint.h>
@@ -30,8 +31,8 @@ struct entry {
 int __wrap_crypto_sign_verify_detached(const unsigned char *signature, const unsigned char *message,
 	unsigned long long size, const unsigned char *key)
 {
-	static struct entry entries[ENTRIES];
-	static uint8_t secret[crypto_shorthash_siphashx24_KEYBYTES];
+	static _Thread_local struct entry entries[ENTRIES];
+	static _Thread_local uint8_t secret[crypto_shorthash_siphashx24_KEYBYTES];
 	uint8_t parts[16 + crypto_sign_BYTES + crypto_sign_PUBLICKEYBYTES], hash[16];
 	unsigned long long short_size = size;
 	const void *short_message = codec_short_for(message, &short_size);

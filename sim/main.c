@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/text.h"
 #include "sim/codec.h"
@@ -21,6 +22,10 @@ static const char usage[] =
 	"  --mesh FILE the mesh of one of the lab's topology files (lab/meshes)\n"
 	"  --quiet     nothing breaks but what the options say\n"
 	"  --once      one upgrade and no more, timed\n"
+	"  --lanes N   threads (2 for --once where there are two processors, else 1); the run is "
+	"the\n"
+	"              same. Runs in which power is lost at any moment, or that are told, take "
+	"one\n"
 	"  --shared    nodes read records by reference: for large meshes without forgers\n"
 	"  --trace     tell everything that happens\n"
 	"  --json      as JSON, one document a line\n"
@@ -35,7 +40,7 @@ enum {
 };
 
 struct run {
-	uint64_t seed, count, runs;
+	uint64_t seed, count, runs, lanes; /* lanes 0: as many as fit */
 	bool trace, json, quiet, once, shared, shrink;
 	const char *mesh_file; /* NULL if none */
 	struct mesh mesh;
@@ -120,6 +125,8 @@ static void read_arguments(struct run *run, int argc, char **argv)
 			run->count = value;
 		} else if (strcmp(name, "runs") == 0) {
 			run->runs = value;
+		} else if (strcmp(name, "lanes") == 0 && value >= 1 && value <= LANES_MAX) {
+			run->lanes = value;
 		} else if (options_find(&any, name) != NULL && run->set_count < SET_MAX) {
 			run->set[run->set_count].name = name;
 			run->set[run->set_count++].value = (uint32_t)value;
@@ -151,6 +158,13 @@ static void make_options(const struct run *run, uint64_t seed, struct options *o
 		wrong("one of the options is out of range for seed", "");
 }
 
+static uint32_t lanes_of(const struct run *run)
+{
+	if (run->lanes != 0)
+		return (uint32_t)run->lanes;
+	return run->once && sysconf(_SC_NPROCESSORS_ONLN) > 1 ? 2 : 1;
+}
+
 static bool run_seed(const struct run *run, uint64_t seed)
 {
 	struct world *world = malloc(sizeof(*world));
@@ -168,6 +182,7 @@ static bool run_seed(const struct run *run, uint64_t seed)
 	world_open(world, &options);
 	world->log = trace ? stdout : NULL;
 	world->json = run->json;
+	time_share(world, lanes_of(run));
 	good = run->once ? world_run_once(world) : world_run(world);
 	if (!good) {
 		printf("seed %" PRIu64 ": %s\n  replay: lockstep-sim ", options.seed,
@@ -177,8 +192,8 @@ static bool run_seed(const struct run *run, uint64_t seed)
 	} else if (run->trace || run->count == 1) {
 		printf("seed %" PRIu64 ": nothing broken in %.0f s, %" PRIu64
 		       " events; the last flash within %.1f ms\n",
-			seed, (double)world->now_us / 1000000.0, world->events,
-			(double)(world->flash_last_us - world->flash_first_us) / 1000.0);
+			seed, (double)world_now_us(world) / 1000000.0, world_events(world),
+			(double)world_flash_spread_us(world) / 1000.0);
 		trace_print(world, stdout);
 	}
 	world_close(world);

@@ -26,7 +26,7 @@ enum {
 
 static bool radio_is_on(const struct node *node)
 {
-	return node->powered && !(node->trial && !node->fate.meshes);
+	return node->powered && !node->deaf;
 }
 
 /* Firmware that cannot speak to that of others splits the mesh while both are about. */
@@ -84,14 +84,19 @@ static uint32_t hops_to(const struct world *world, const struct node *from, uint
 	return found;
 }
 
+uint64_t net_soonest_us(const struct world *world)
+{
+	return world->options.latency_ms * WORLD_US / 2 + 20;
+}
+
 /* One way, with what may hold a packet up. */
 static uint64_t one_way_us(struct world *world)
 {
-	uint64_t us = world->options.latency_ms * WORLD_US;
+	uint64_t us = net_soonest_us(world);
 
-	us = us * (50 + prng_below(&world->prng, 101)) / 100 + 20;
+	us += world->options.latency_ms * WORLD_US * prng_below(world_prng(world), 101) / 100;
 	if (world_strikes(world, world->options.delay))
-		us += prng_below(&world->prng, 800) * WORLD_US;
+		us += prng_below(world_prng(world), 800) * WORLD_US;
 	return us;
 }
 
@@ -151,7 +156,8 @@ static void miss_hellos(struct world *world, struct node *node)
 		struct heard *heard = &node->peers[i].heard;
 
 		if (!heard->now || world->nodes[node->peers[i].node].plain != NULL ||
-			world->now_us < heard->at_us + HELLOS_MISSED * HELLO_IDLE_MS * WORLD_US)
+			world_now_us(world) <
+				heard->at_us + HELLOS_MISSED * HELLO_IDLE_MS * WORLD_US)
 			continue;
 		heard->now = false;
 		event.neighbour_down.neighbour = i;
@@ -163,7 +169,7 @@ void net_hello(struct world *world, struct node *node)
 {
 	uint64_t pause_ms = agent_active(node->agent) ? HELLO_ACTIVE_MS : HELLO_IDLE_MS;
 
-	(void)world_plan(world, (pause_ms - 50 + prng_below(&world->prng, 100)) * WORLD_US,
+	(void)world_plan(world, (pause_ms - 50 + prng_below(world_prng(world), 100)) * WORLD_US,
 		HAPPENS_HELLO, node->number);
 	for (uint32_t i = 0; i < node->peer_count; i++)
 		deliver_hello(world, node, &node->peers[i]);
@@ -193,7 +199,7 @@ static char *slice_of(struct world *world, struct node *node, uint32_t peer, con
 
 	if (node->plain != NULL)
 		return plain_slice(world, node, type, size);
-	text_init(&text, world->scratch, WORLD_SLICE_CAPACITY);
+	text_init(&text, world_lane(world)->scratch, WORLD_SLICE_CAPACITY);
 	if (push != NULL)
 		agent_answer(node->agent, now_ms, type, push->data, push->data_size, &text);
 	else
@@ -211,7 +217,7 @@ static void straggle(struct world *world, struct node *node, const struct action
 {
 	struct peer *peer = &node->peers[action->exchange.neighbour];
 	struct happening *push = world_plan(world,
-		(EXCHANGE_DEADLINE_MS + prng_below(&world->prng, STRAGGLE_MS_MAX)) * WORLD_US,
+		(EXCHANGE_DEADLINE_MS + prng_below(world_prng(world), STRAGGLE_MS_MAX)) * WORLD_US,
 		HAPPENS_PUSH, peer->node);
 
 	push->boot = 0;
@@ -269,8 +275,8 @@ static void merge(
 /* An old message comes once more, later, as if from the same peer. */
 static void replay_later(struct world *world, const struct happening *push)
 {
-	struct happening *again = world_plan(
-		world, (1 + prng_below(&world->prng, 120)) * WORLD_S, HAPPENS_PUSH, push->node);
+	struct happening *again = world_plan(world,
+		(1 + prng_below(world_prng(world), 120)) * WORLD_S, HAPPENS_PUSH, push->node);
 
 	again->boot = 0;
 	again->peer = push->peer;
@@ -367,28 +373,32 @@ static struct node *resolve(
 	return &world->nodes[number];
 }
 
-void net_fetch_release(struct world *world, struct node *node, const struct action *action)
+static struct happening *plan_answer(
+	struct world *world, uint64_t after_us, const struct fetch *fetch, enum event_kind kind)
 {
-	uint64_t us;
-	struct node *peer = resolve(world, node, &action->fetch_release.source, &us);
-	uint32_t number = releases_find(world, action->fetch_release.release_id);
-	const struct world_release *release = &world->releases[number];
-	bool has =
-		peer != NULL && number != 0 && (peer->offers[number] || peer->has_release[number]);
-	struct happening *happening = world_plan(world,
-		peer != NULL ? us : FETCH_DEADLINE_MS * WORLD_US, HAPPENS_EVENT, node->number);
-	struct event *event = &happening->event;
+	struct happening *happening = world_plan(world, after_us, HAPPENS_EVENT, fetch->asker);
 
-	if (!has) {
-		event->kind = EVENT_RELEASE_FAILED;
-		event->release_failed.peer = action->fetch_release.source.peer;
-		memcpy(event->release_failed.release_id, action->fetch_release.release_id,
-			BYTES_HASH_SIZE);
+	happening->boot = fetch->asker_boot;
+	happening->fetches = fetch->asker_fetches;
+	happening->event.kind = kind;
+	return happening;
+}
+
+static void answer_release(
+	struct world *world, uint64_t after_us, const struct fetch *fetch, uint32_t number)
+{
+	const struct world_release *release = &world->releases[number];
+	struct event *event;
+
+	event = &plan_answer(
+		world, after_us, fetch, number != 0 ? EVENT_RELEASE : EVENT_RELEASE_FAILED)
+			 ->event;
+	if (number == 0) {
+		event->release_failed.peer = fetch->source;
+		memcpy(event->release_failed.release_id, fetch->id, BYTES_HASH_SIZE);
 		return;
 	}
-	node->has_release[number] = true;
-	event->kind = EVENT_RELEASE;
-	event->release.peer = action->fetch_release.source.peer;
+	event->release.peer = fetch->source;
 	memcpy(event->release.release_id, release->id, BYTES_HASH_SIZE);
 	event->release.manifest = release->manifest;
 	event->release.manifest_size = release->manifest_size;
@@ -396,79 +406,184 @@ void net_fetch_release(struct world *world, struct node *node, const struct acti
 	event->release.signature_count = release->signature_count;
 }
 
-static bool holds(const struct node *peer, const uint8_t *sha256, uint32_t release, uint32_t chunk)
+static struct happening *answer_chunk(struct world *world, uint64_t after_us,
+	const struct fetch *fetch, enum event_chunk_outcome outcome)
 {
-	return (release != 0 && peer->offers[release]) ||
-	       (peer->disk.open && peer->disk.held[chunk] &&
-		       memcmp(peer->disk.sha256, sha256, BYTES_HASH_SIZE) == 0);
+	struct happening *happening = plan_answer(world, after_us, fetch, EVENT_CHUNK);
+
+	happening->event.chunk.peer = fetch->source;
+	happening->event.chunk.chunk = fetch->chunk;
+	happening->event.chunk.outcome = outcome;
+	return happening;
+}
+
+static struct happening *answer_chunkmap(
+	struct world *world, uint64_t after_us, const struct fetch *fetch)
+{
+	struct happening *happening = plan_answer(world, after_us, fetch, EVENT_CHUNKMAP);
+
+	happening->event.chunkmap.peer = fetch->source;
+	return happening;
+}
+
+/* Nobody answers. */
+static void answer_failed(struct world *world, const struct fetch *fetch)
+{
+	uint64_t after_us = fetch->deadline_us - world_now_us(world);
+
+	if (fetch->kind == ACTION_FETCH_RELEASE)
+		answer_release(world, after_us, fetch, 0);
+	else if (fetch->kind == ACTION_FETCH_CHUNKMAP)
+		(void)answer_chunkmap(world, after_us, fetch);
+	else
+		(void)answer_chunk(world, after_us, fetch, EVENT_CHUNK_FAILED);
+}
+
+/* Half of the way there and back, the source looks what it has. */
+static void ask(struct world *world, struct node *node, const struct agent_source *source,
+	struct fetch *fetch)
+{
+	struct node *peer;
+	uint64_t us;
+
+	fetch->asker = node->number;
+	fetch->asker_boot = node->boot;
+	fetch->asker_fetches = node->fetches;
+	fetch->source = source->peer;
+	fetch->deadline_us = world_now_us(world) + FETCH_DEADLINE_MS * WORLD_US;
+	peer = resolve(world, node, source, &us);
+	if (peer == NULL) {
+		answer_failed(world, fetch);
+	} else {
+		struct happening *question = world_plan(world, us / 2, HAPPENS_SERVE, peer->number);
+
+		question->boot = 0;
+		question->fetch = *fetch;
+		question->fetch.back_us = us - us / 2;
+	}
+}
+
+void net_fetch_release(struct world *world, struct node *node, const struct action *action)
+{
+	struct fetch fetch = { .kind = action->kind };
+
+	memcpy(fetch.id, action->fetch_release.release_id, BYTES_HASH_SIZE);
+	ask(world, node, &action->fetch_release.source, &fetch);
 }
 
 void net_fetch_chunkmap(struct world *world, struct node *node, const struct action *action)
 {
-	uint64_t us;
-	struct node *peer = resolve(world, node, &action->fetch_chunkmap.source, &us);
-	struct happening *happening = world_plan(world,
-		peer != NULL ? us : FETCH_DEADLINE_MS * WORLD_US, HAPPENS_EVENT, node->number);
-	uint8_t wire[(WORLD_CHUNKS + 7) / 8] = { 0 };
-	uint32_t release, board;
+	struct fetch fetch = { .kind = action->kind };
 
-	happening->event.kind = EVENT_CHUNKMAP;
-	happening->event.chunkmap.peer = action->fetch_chunkmap.source.peer;
-	if (peer == NULL)
-		return;
-	(void)releases_find_image(world, action->fetch_chunkmap.sha256, &release, &board);
-	for (uint32_t i = 0; i < WORLD_CHUNKS; i++)
-		wire[i / 8] |= (uint8_t)(holds(peer, action->fetch_chunkmap.sha256, release, i)
-					 << (i % 8));
-	happening->data = malloc(sizeof(wire));
-	ensure(happening->data != NULL);
-	memcpy(happening->data, wire, sizeof(wire));
-	happening->event.chunkmap.wire = (const uint8_t *)happening->data;
-	happening->event.chunkmap.wire_size = sizeof(wire);
+	memcpy(fetch.id, action->fetch_chunkmap.sha256, BYTES_HASH_SIZE);
+	ask(world, node, &action->fetch_chunkmap.source, &fetch);
 }
 
 void net_fetch_chunk(struct world *world, struct node *node, const struct action *action)
 {
-	uint64_t us;
-	struct node *peer = resolve(world, node, &action->fetch_chunk.source, &us);
-	struct happening *happening = world_plan(world,
-		peer != NULL ? us + CHUNK_MS * WORLD_US : FETCH_DEADLINE_MS * WORLD_US,
-		HAPPENS_EVENT, node->number);
-	struct event *event = &happening->event;
-	uint32_t release, board, chunk = action->fetch_chunk.chunk;
+	struct fetch fetch = { .kind = action->kind,
+		.chunk = action->fetch_chunk.chunk,
+		.offset = action->fetch_chunk.offset,
+		.size = action->fetch_chunk.size };
 
-	event->kind = EVENT_CHUNK;
-	event->chunk.peer = action->fetch_chunk.source.peer;
-	event->chunk.chunk = chunk;
-	event->chunk.outcome = EVENT_CHUNK_FAILED;
-	if (peer == NULL)
-		return;
-	event->chunk.outcome = EVENT_CHUNK_NOT_HELD;
-	if (!releases_find_image(world, action->fetch_chunk.sha256, &release, &board) ||
-		!holds(peer, action->fetch_chunk.sha256, release, chunk))
-		return;
-	happening->data = malloc(action->fetch_chunk.size);
-	ensure(happening->data != NULL);
-	memcpy(happening->data, world->releases[release].images[board] + action->fetch_chunk.offset,
-		action->fetch_chunk.size);
-	if (peer->serves_wrong_chunks && world->chaos) {
-		peer->served_wrong = true;
-		happening->data[prng_below(&world->prng, action->fetch_chunk.size)] ^= 0x10;
-	}
-	event->chunk.outcome = EVENT_CHUNK_CAME;
-	event->chunk.bytes = (const uint8_t *)happening->data;
-	event->chunk.size = action->fetch_chunk.size;
+	memcpy(fetch.id, action->fetch_chunk.sha256, BYTES_HASH_SIZE);
+	ask(world, node, &action->fetch_chunk.source, &fetch);
 }
 
-/* They are still in the queue: only the order of things tells them from what is asked later. */
-void net_stop_fetches(struct world *world, struct node *node)
+/* What is under way arrives and is not wanted any more. */
+void net_stop_fetches(struct node *node)
 {
-	for (size_t i = 0; i < world->queue.count; i++) {
-		struct happening *happening = world->queue.items[i].what;
+	node->fetches++;
+}
 
-		if (happening->kind == HAPPENS_EVENT && happening->node == node->number &&
-			(happening->event.kind == EVENT_CHUNK ||
-				happening->event.kind == EVENT_CHUNKMAP))
-			happening->boot = WORLD_NONE;
+/* ---- at the source ---- */
+
+static bool holds(const struct node *node, const uint8_t *sha256, uint32_t release, uint32_t chunk)
+{
+	return (release != 0 && node->offers[release]) ||
+	       (node->disk.open && node->disk.held[chunk] &&
+		       memcmp(node->disk.sha256, sha256, BYTES_HASH_SIZE) == 0);
+}
+
+static void serve_release(struct world *world, struct node *node, const struct fetch *fetch)
+{
+	uint32_t number = releases_find(world, fetch->id);
+	bool has = number != 0 && (node->offers[number] || node->has_release[number]);
+
+	answer_release(world, fetch->back_us, fetch, has ? number : 0);
+}
+
+static void serve_chunkmap(struct world *world, struct node *node, const struct fetch *fetch)
+{
+	struct happening *answer = answer_chunkmap(world, fetch->back_us, fetch);
+	size_t size = (WORLD_CHUNKS + 7) / 8;
+	uint32_t release, board;
+
+	(void)releases_find_image(world, fetch->id, &release, &board);
+	answer->data = calloc(size, 1);
+	ensure(answer->data != NULL);
+	for (uint32_t i = 0; i < WORLD_CHUNKS; i++)
+		answer->data[i / 8] |= (char)(holds(node, fetch->id, release, i) << (i % 8));
+	answer->event.chunkmap.wire = (const uint8_t *)answer->data;
+	answer->event.chunkmap.wire_size = size;
+}
+
+static void serve_chunk(struct world *world, struct node *node, const struct fetch *fetch)
+{
+	uint64_t back_us = fetch->back_us + CHUNK_MS * WORLD_US;
+	struct happening *answer;
+	uint32_t release, board;
+
+	if (!releases_find_image(world, fetch->id, &release, &board) ||
+		!holds(node, fetch->id, release, fetch->chunk)) {
+		(void)answer_chunk(world, back_us, fetch, EVENT_CHUNK_NOT_HELD);
+		return;
+	}
+	answer = answer_chunk(world, back_us, fetch, EVENT_CHUNK_CAME);
+	answer->data = malloc(fetch->size);
+	ensure(answer->data != NULL);
+	memcpy(answer->data, world->releases[release].images[board] + fetch->offset, fetch->size);
+	if (node->serves_wrong_chunks && world->chaos) {
+		node->served_wrong = true;
+		answer->data[prng_below(world_prng(world), fetch->size)] ^= 0x10;
+	}
+	answer->event.chunk.bytes = (const uint8_t *)answer->data;
+	answer->event.chunk.size = fetch->size;
+}
+
+void net_served(struct world *world, const struct happening *question)
+{
+	struct node *node = &world->nodes[question->node];
+	const struct fetch *fetch = &question->fetch;
+
+	if (node->agent == NULL)
+		answer_failed(world, fetch);
+	else if (fetch->kind == ACTION_FETCH_RELEASE)
+		serve_release(world, node, fetch);
+	else if (fetch->kind == ACTION_FETCH_CHUNKMAP)
+		serve_chunkmap(world, node, fetch);
+	else
+		serve_chunk(world, node, fetch);
+}
+
+bool net_arrived(struct world *world, struct node *node, const struct happening *happening)
+{
+	const struct event *event = &happening->event;
+
+	if (node->agent == NULL)
+		return false;
+	switch (event->kind) {
+	case EVENT_NEIGHBOUR_UP:
+		node->peers[event->neighbour_up.neighbour].heard =
+			(struct heard){ true, world_now_us(world) };
+		return true;
+	case EVENT_CHUNK:
+	case EVENT_CHUNKMAP:
+		return happening->fetches == node->fetches;
+	case EVENT_RELEASE:
+		node->has_release[releases_find(world, event->release.release_id)] = true;
+		return true;
+	default:
+		return true;
 	}
 }

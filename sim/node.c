@@ -21,7 +21,7 @@ enum {
 
 uint64_t node_clock_ms(const struct world *world, const struct node *node)
 {
-	uint64_t passed_us = world->now_us - node->clock_since_us;
+	uint64_t passed_us = world_now_us(world) - node->clock_since_us;
 
 	return node->clock_base_ms +
 	       passed_us * (uint64_t)(1000000 + node->clock_ppm) / (1000000 * WORLD_US);
@@ -121,6 +121,7 @@ void node_stop_daemon(struct node *node)
 		free(node->agent);
 	}
 	node->agent = NULL;
+	node->halted = false;
 	node->boot++;
 	node->wake_us = node->planned_us = UINT64_MAX;
 	for (uint32_t i = 0; i < node->peer_count; i++)
@@ -155,12 +156,12 @@ static void start_agent(struct world *world, struct node *node)
 	setup->flasher.fell_back = node->fell_back;
 	setup->flasher.remaining_ms =
 		!node->trial ? -1
-			     : (int64_t)(window_end_us > world->now_us
-						 ? (window_end_us - world->now_us) / WORLD_US
+			     : (int64_t)(window_end_us > world_now_us(world)
+						 ? (window_end_us - world_now_us(world)) / WORLD_US
 						 : 0);
 	setup->journal = node->journal;
 	setup->journal_size = node->journal_size;
-	setup->seed = prng_next(&world->prng);
+	setup->seed = prng_next(world_prng(world));
 	node->agent = calloc(1, agent_size());
 	ensure(node->agent != NULL);
 	agent_init(node->agent, setup, now_ms);
@@ -173,9 +174,9 @@ static void start_agent(struct world *world, struct node *node)
 	if (node->agent == NULL)
 		return;
 	(void)world_plan(
-		world, prng_below(&world->prng, 500) * WORLD_US, HAPPENS_HELLO, node->number);
-	(void)world_plan(
-		world, prng_below(&world->prng, 1000) * WORLD_US, HAPPENS_DISCOVER, node->number);
+		world, prng_below(world_prng(world), 500) * WORLD_US, HAPPENS_HELLO, node->number);
+	(void)world_plan(world, prng_below(world_prng(world), 1000) * WORLD_US, HAPPENS_DISCOVER,
+		node->number);
 }
 
 void node_start_daemon(struct world *world, struct node *node)
@@ -248,7 +249,7 @@ static bool perform(struct world *world, struct node *node, const struct action 
 		net_fetch_chunk(world, node, action);
 		break;
 	case ACTION_FETCH_STOP:
-		net_stop_fetches(world, node);
+		net_stop_fetches(node);
 		break;
 	case ACTION_IMAGE_WRITE:
 		board_write_chunk(world, node, action);
@@ -274,30 +275,29 @@ static bool perform(struct world *world, struct node *node, const struct action 
 		trace_say(world, node, action->log.code, "%s", action->log.text);
 		break;
 	}
-	return node->agent != NULL;
+	return node->agent != NULL && !node->halted;
 }
 
-void node_step(struct world *world, struct node *node, const struct event *event)
+static void step(struct world *world, struct node *node, const struct event *event)
 {
-	struct actions *actions = world->actions;
+	struct actions *actions = world_lane(world)->actions;
 	uint64_t wake_ms;
 	uint32_t i;
 	bool changed;
 
-	if (node->agent == NULL)
-		return;
 	wake_ms = agent_step(node->agent, node_clock_ms(world, node), event, actions);
 	changed = note_state(world, node);
 	for (i = 0; i < actions->count; i++) {
 		/* Power may go between any two actions. */
 		if (i > 0 && world_strikes(world, world->options.power_cut / 8)) {
 			trace_symbol(node, '!');
-			board_reboot(world, node, (2 + prng_below(&world->prng, 20)) * WORLD_S);
+			board_reboot(
+				world, node, (2 + prng_below(world_prng(world), 20)) * WORLD_S);
 		}
 		if (node->agent == NULL || !perform(world, node, &actions->list[i]))
 			break;
 	}
-	if (node->agent == NULL)
+	if (node->agent == NULL || node->halted)
 		return;
 	if (changed && i == actions->count)
 		check_state_done(world, node);
@@ -306,16 +306,26 @@ void node_step(struct world *world, struct node *node, const struct event *event
 		node_wake(world, node);
 }
 
+void node_step(struct world *world, struct node *node, const struct event *event)
+{
+	struct node *before = world_act(world, node);
+
+	if (node->agent != NULL && !node->halted)
+		step(world, node, event);
+	(void)world_act(world, before);
+}
+
 /* One wake-up waits in the queue; if it turns out to be too early, it is planned anew. */
 void node_wake(struct world *world, struct node *node)
 {
-	uint64_t after_us = node->wake_us > world->now_us ? node->wake_us - world->now_us : 0;
+	uint64_t after_us =
+		node->wake_us > world_now_us(world) ? node->wake_us - world_now_us(world) : 0;
 
 	/* An agent that wants to be called at once gets a little time first, as from a real loop.
 	 */
 	if (after_us == 0) {
 		after_us = 50;
-		node->wake_us = world->now_us + after_us;
+		node->wake_us = world_now_us(world) + after_us;
 	}
 	if (node->planned_us <= node->wake_us)
 		return;

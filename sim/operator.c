@@ -94,7 +94,7 @@ static struct world_order *keep(struct world *world, const struct order *order,
 	usign_signature_to_blob(kept->blob, &signature);
 	order_id(kept->id, kept->text, kept->size);
 	kept->trusted = trusted;
-	kept->posted_us = world->now_us;
+	kept->posted_us = world_now_us(world);
 	if (order->kind == ORDER_START)
 		kept->release = releases_find(world, order->start.release_id);
 	world->order_count++;
@@ -189,7 +189,7 @@ static bool start(struct world *world, struct operator_state *state, struct json
 	ensure(participants != NULL);
 	state->epoch = (uint64_t)json_object_get_int64(member(view, "highest_epoch")) + 1;
 	for (uint32_t i = 0; i < ORDER_UPGRADE_SIZE; i++)
-		state->upgrade[i] = (uint8_t)prng_next(&world->prng);
+		state->upgrade[i] = (uint8_t)prng_next(world_prng(world));
 	begin(state, &order_start, ORDER_START);
 	memcpy(order_start.start.release_id, release->id, BYTES_HASH_SIZE);
 	order_start.start.sequence = state->release;
@@ -239,7 +239,7 @@ static bool schedule(struct world *world, struct operator_state *state)
 	what.schedule.wave = state->wave;
 	what.schedule.countdown_ms = world->options.countdown_s * 1000;
 	what.schedule.confirm_window_s = world->options.window_s;
-	world->flash_first_us = 0;
+	world->scheduled_us = world_now_us(world);
 	return order(world, state, &what) == REASON_NONE;
 }
 
@@ -275,7 +275,7 @@ static void rest(
 	struct world *world, struct operator_state *state, uint32_t phase, uint32_t patience_s)
 {
 	state->phase = phase;
-	state->until_us = world->now_us + patience_s * WORLD_S;
+	state->until_us = world_now_us(world) + patience_s * WORLD_S;
 	if (phase == PHASE_IDLE && world->chaos && world->options.duel)
 		state->until_us += DUEL_S * WORLD_S - state->until_us % (DUEL_S * WORLD_S);
 }
@@ -283,11 +283,11 @@ static void rest(
 /* When he looks next. Who fights a duel is there to the microsecond. */
 static uint64_t next_look_us(struct world *world, const struct operator_state *state)
 {
-	uint64_t us = LOOK_US + prng_below(&world->prng, LOOK_US);
+	uint64_t us = LOOK_US + prng_below(world_prng(world), LOOK_US);
 
-	if (world->options.duel && state->phase == PHASE_IDLE && state->until_us > world->now_us &&
-		state->until_us - world->now_us < us)
-		us = state->until_us - world->now_us;
+	if (world->options.duel && state->phase == PHASE_IDLE &&
+		state->until_us > world_now_us(world) && state->until_us - world_now_us(world) < us)
+		us = state->until_us - world_now_us(world);
 	return us;
 }
 
@@ -311,7 +311,7 @@ static void upgrade_over(struct world *world, struct operator_state *state)
 {
 	state->upgrades--;
 	rest(world, state, state->upgrades > 0 ? PHASE_IDLE : PHASE_DONE,
-		5 + prng_below(&world->prng, 40));
+		5 + prng_below(world_prng(world), 40));
 }
 
 /* A new one, or one that no node may take: too few keys signed it, or it is an old one. */
@@ -319,8 +319,8 @@ static void choose_release(struct world *world, struct operator_state *state)
 {
 	bool wrong = world_strikes(world, world->options.untrusted);
 
-	if (wrong && prng_below(&world->prng, 3) == 0) {
-		state->release = 1 + prng_below(&world->prng, world->release_count);
+	if (wrong && prng_below(world_prng(world), 3) == 0) {
+		state->release = 1 + prng_below(world_prng(world), world->release_count);
 		state->has_release = false;
 	} else if (wrong || !state->has_release) {
 		state->release = releases_make(world, !wrong);
@@ -331,7 +331,7 @@ static void choose_release(struct world *world, struct operator_state *state)
 static void begin_upgrade(
 	struct world *world, struct operator_state *state, struct json_object *view)
 {
-	if (world->now_us < state->until_us)
+	if (world_now_us(world) < state->until_us)
 		return;
 	if ((!state->has_release &&
 		    world->release_count + (world->chaos ? 4 : 1) >= WORLD_RELEASES_MAX) ||
@@ -351,21 +351,21 @@ static void begin_upgrade(
 	}
 	/* Somebody's upgrade is in the way. */
 	abort_it(world, state, view);
-	rest(world, state, PHASE_IDLE, 5 + prng_below(&world->prng, 20));
+	rest(world, state, PHASE_IDLE, 5 + prng_below(world_prng(world), 20));
 }
 
 static void wait_for_ready(
 	struct world *world, struct operator_state *state, struct json_object *view)
 {
 	struct tally tally;
-	bool impatient = world->now_us >= state->until_us;
+	bool impatient = world_now_us(world) >= state->until_us;
 
 	if (!is_open(view, state)) { /* another operator won */
 		upgrade_over(world, state);
 		return;
 	}
 	count(&tally, view, world->releases[state->release].version, state->wave);
-	if (state->will_abort && prng_below(&world->prng, 6) == 0) {
+	if (state->will_abort && prng_below(world_prng(world), 6) == 0) {
 		abort_it(world, state, view);
 		upgrade_over(world, state);
 		return;
@@ -374,7 +374,7 @@ static void wait_for_ready(
 	if ((tally.ready + tally.scheduled) * 100 < tally.participants * world->options.quorum &&
 		!impatient)
 		return;
-	if (impatient && (prng_below(&world->prng, 2) == 0 || tally.ready == 0)) {
+	if (impatient && (prng_below(world_prng(world), 2) == 0 || tally.ready == 0)) {
 		abort_it(world, state, view);
 		upgrade_over(world, state);
 		return;
@@ -397,18 +397,19 @@ static void wait_for_flash(
 		return;
 	}
 	count(&tally, view, world->releases[state->release].version, state->wave);
-	if (state->will_abort && tally.pending == 0 && prng_below(&world->prng, 8) == 0)
+	if (state->will_abort && tally.pending == 0 && prng_below(world_prng(world), 8) == 0)
 		abort_it(world, state, view);
 	if (!world->options.auto_confirm && tally.pending > 0 &&
 		(tally.pending + tally.updated == tally.participants ||
-			(tally.reverted + tally.over > 0 && prng_below(&world->prng, 30) == 0)))
+			(tally.reverted + tally.over > 0 &&
+				prng_below(world_prng(world), 30) == 0)))
 		confirm(world, state, view);
 	if (tally.updated == tally.participants && state->wave + 1 < world->options.waves &&
 		state->wave + 1 < tally.participants + state->wave + 1) {
 		state->wave++;
 		rest(world, state, PHASE_READY, patience_s(world));
 	} else if (tally.updated + tally.reverted + tally.over == tally.participants ||
-		   world->now_us >= state->until_us) {
+		   world_now_us(world) >= state->until_us) {
 		upgrade_over(world, state);
 	}
 }
@@ -422,7 +423,8 @@ void operator_look(struct world *world, uint32_t number)
 	if (state->phase == PHASE_DONE)
 		return;
 	world_plan(world, next_look_us(world, state), HAPPENS_OPERATOR, number)->boot = 0;
-	if (state->will_leave && state->phase != PHASE_IDLE && prng_below(&world->prng, 20) == 0) {
+	if (state->will_leave && state->phase != PHASE_IDLE &&
+		prng_below(world_prng(world), 20) == 0) {
 		trace_say(world, NULL, "sim", "operator %" PRIu32 " goes away after the %s", number,
 			order_kind_word(
 				state->phase == PHASE_READY ? ORDER_START : ORDER_SCHEDULE));
@@ -461,7 +463,7 @@ void operator_begin(struct world *world, uint32_t number, uint32_t node, uint32_
 	state->number = number;
 	state->node = node;
 	state->upgrades = upgrades;
-	rest(world, state, PHASE_IDLE, 10 + prng_below(&world->prng, 30));
+	rest(world, state, PHASE_IDLE, 10 + prng_below(world_prng(world), 30));
 	world_plan(world, LOOK_US, HAPPENS_OPERATOR, number)->boot = 0;
 }
 
@@ -472,7 +474,7 @@ static enum reason post_forged(struct world *world, struct node *node, const str
 {
 	struct usign_secret key = world->stranger_key;
 
-	if (prng_below(&world->prng, 2) == 0)
+	if (prng_below(world_prng(world), 2) == 0)
 		memcpy(key.keynum, world->operator_keys[0].keynum, sizeof(key.keynum));
 	return operator_post(world, node, keep(world, forged, &key, false));
 }
@@ -480,14 +482,14 @@ static enum reason post_forged(struct world *world, struct node *node, const str
 static void forge_order(struct world *world, struct node *node)
 {
 	const struct world_order *old =
-		&world->orders[prng_below(&world->prng, world->order_count)];
+		&world->orders[prng_below(world_prng(world), world->order_count)];
 	struct order forged = old->order;
 
-	if (prng_below(&world->prng, 2) == 0) { /* replayed as it was */
+	if (prng_below(world_prng(world), 2) == 0) { /* replayed as it was */
 		(void)operator_post(world, node, old);
 		return;
 	}
-	forged.epoch += prng_below(&world->prng, 3);
+	forged.epoch += prng_below(world_prng(world), 3);
 	if (forged.kind == ORDER_SCHEDULE)
 		forged.schedule.countdown_ms = 1000;
 	(void)post_forged(world, node, &forged);
@@ -495,7 +497,7 @@ static void forge_order(struct world *world, struct node *node)
 
 static void forge_record(struct world *world, struct node *node)
 {
-	struct node *victim = &world->nodes[prng_below(&world->prng, world->node_count)];
+	struct node *victim = &world->nodes[prng_below(world_prng(world), world->node_count)];
 	struct event event = { .kind = EVENT_SLICE };
 	char *data, *at;
 	struct text text;
@@ -524,9 +526,9 @@ static void forge_record(struct world *world, struct node *node)
 
 void operator_forge(struct world *world)
 {
-	struct node *node = &world->nodes[prng_below(&world->prng, world->node_count)];
+	struct node *node = &world->nodes[prng_below(world_prng(world), world->node_count)];
 
-	if (world->order_count > 0 && prng_below(&world->prng, 2) == 0)
+	if (world->order_count > 0 && prng_below(world_prng(world), 2) == 0)
 		forge_order(world, node);
 	else
 		forge_record(world, node);

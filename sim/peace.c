@@ -106,7 +106,7 @@ static void check_fetched(
 	if (bytes_from_hex(upgrade, sizeof(upgrade), standing->upgrade))
 		start = check_find_start(world, standing->epoch, upgrade);
 	if (start == NULL ||
-		start->posted_us + (READY_S_MAX + more_s(world)) * WORLD_S > world->now_us)
+		start->posted_us + (READY_S_MAX + more_s(world)) * WORLD_S > world_now_us(world))
 		return;
 	for (uint32_t i = 0; i < world->node_count; i++) {
 		if (standings[i].present && world->nodes[i].offers[start->release] &&
@@ -277,8 +277,8 @@ void peace_check(struct world *world)
 
 static bool is_due(const struct world *world, uint64_t since_us, uint64_t after_us)
 {
-	return world->now_us >= since_us + after_us &&
-	       world->now_us < since_us + after_us + WORLD_S;
+	return world_now_us(world) >= since_us + after_us &&
+	       world_now_us(world) < since_us + after_us + WORLD_S;
 }
 
 static void check_ready(struct world *world, const struct world_order *start)
@@ -312,7 +312,7 @@ static void check_kept(struct world *world, const struct world_order *schedule)
 				"%s is in %s %d s after the end of the countdown, %.0f s after the "
 				"schedule",
 				node->name, state_name(state), FLASH_S_MAX + (int)more_s(world),
-				(double)(world->now_us - schedule->posted_us) / 1000000.0);
+				(double)(world_now_us(world) - schedule->posted_us) / 1000000.0);
 	}
 }
 

@@ -30,7 +30,7 @@ static struct store *store_of(struct node *node, const char *type)
 
 static void plan_round(struct world *world, struct node *node)
 {
-	uint64_t passed_us = world->now_us - node->plain->since_us;
+	uint64_t passed_us = world_now_us(world) - node->plain->since_us;
 
 	(void)world_plan(world, ROUND_S * WORLD_S - passed_us % (ROUND_S * WORLD_S), HAPPENS_PLAIN,
 		node->number);
@@ -45,10 +45,10 @@ void plain_start(struct world *world, struct node *node)
 	for (uint32_t i = 0; i < PLAIN_TYPES; i++)
 		store_init(&plain->stores[i]);
 	/* Every node's seconds begin at another moment. */
-	plain->since_us = world->now_us - prng_below(&world->prng, ROUND_S * WORLD_S);
-	if (plain->since_us > world->now_us)
+	plain->since_us = world_now_us(world) - prng_below(world_prng(world), ROUND_S * WORLD_S);
+	if (plain->since_us > world_now_us(world))
 		plain->since_us = 0;
-	plain->aged_us = world->now_us;
+	plain->aged_us = world_now_us(world);
 	plain->cursor = 0;
 	trace_symbol(node, 'p');
 	plan_round(world, node);
@@ -63,7 +63,7 @@ void plain_stop(struct node *node)
 
 static void age(struct world *world, struct plain *plain)
 {
-	uint64_t seconds = (world->now_us - plain->aged_us) / WORLD_S;
+	uint64_t seconds = (world_now_us(world) - plain->aged_us) / WORLD_S;
 
 	plain->aged_us += seconds * WORLD_S;
 	for (uint32_t i = 0; i < PLAIN_TYPES && seconds > 0; i++)
@@ -150,7 +150,7 @@ char *plain_slice(struct world *world, struct node *node, const char *type, size
 	ensure(store != NULL);
 	age(world, node->plain);
 	if (world_strikes(world, world->options.plain_inflates))
-		more_s = 1 + prng_below(&world->prng, INFLATE_S_MAX);
+		more_s = 1 + prng_below(world_prng(world), INFLATE_S_MAX);
 	return write_store(store, more_s, INT64_MAX, size);
 }
 
@@ -214,7 +214,8 @@ void plain_discover(struct world *world, struct node *node)
 			event = (struct event){ .kind = EVENT_NEIGHBOUR_DOWN };
 			event.neighbour_down.neighbour = i;
 		}
-		peer->heard = (struct heard){ event.kind == EVENT_NEIGHBOUR_UP, world->now_us };
+		peer->heard =
+			(struct heard){ event.kind == EVENT_NEIGHBOUR_UP, world_now_us(world) };
 		node_step(world, node, &event);
 	}
 	if (any && node->agent != NULL)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 #include "sim/queue.h"
 
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -22,34 +23,37 @@ static bool comes_before(const struct queue_item *a, const struct queue_item *b)
 	return a->at_us < b->at_us || (a->at_us == b->at_us && a->order < b->order);
 }
 
-void queue_put(struct queue *queue, uint64_t at_us, void *what)
+void queue_put(struct queue *queue, const struct queue_item *item)
 {
-	struct queue_item item = { at_us, queue->next_order++, what };
 	size_t at = queue->count++;
 
 	if (at == queue->capacity) {
-		queue->capacity = queue->capacity == 0 ? 1024 : queue->capacity * 2;
+		queue->capacity = queue->capacity == 0 ? 16 : queue->capacity * 2;
 		queue->items = realloc(queue->items, queue->capacity * sizeof(queue->items[0]));
 		ensure(queue->items != NULL);
 	}
-	while (at > 0 && comes_before(&item, &queue->items[(at - 1) / 2])) {
+	while (at > 0 && comes_before(item, &queue->items[(at - 1) / 2])) {
 		queue->items[at] = queue->items[(at - 1) / 2];
 		at = (at - 1) / 2;
 	}
-	queue->items[at] = item;
+	queue->items[at] = *item;
 }
 
-const struct queue_item *queue_first(const struct queue *queue)
+uint64_t queue_first_us(const struct queue *queue)
 {
-	return queue->count > 0 ? &queue->items[0] : NULL;
+	return queue->count > 0 ? queue->items[0].at_us : QUEUE_NEVER;
 }
 
 void *queue_take(struct queue *queue)
 {
-	void *what = queue->items[0].what;
-	struct queue_item last = queue->items[--queue->count];
+	struct queue_item last;
 	size_t at = 0;
+	void *what;
 
+	if (queue->count == 0)
+		return NULL;
+	what = queue->items[0].what;
+	last = queue->items[--queue->count];
 	for (;;) {
 		size_t child = 2 * at + 1;
 

@@ -18,7 +18,7 @@ static void write_image(
 	char encoded[sizeof(hashes) * 2], hex[BYTES_HASH_TEXT_SIZE + 1];
 
 	for (uint32_t i = 0; i < WORLD_IMAGE_SIZE; i++)
-		release->images[board][i] = (uint8_t)prng_next(&world->prng);
+		release->images[board][i] = (uint8_t)prng_next(world_prng(world));
 	bytes_sha256(release->sha256[board], release->images[board], WORLD_IMAGE_SIZE);
 	for (uint32_t i = 0; i < WORLD_CHUNKS; i++) {
 		size_t offset = (size_t)i * WORLD_CHUNK_SIZE, rest = WORLD_IMAGE_SIZE - offset;

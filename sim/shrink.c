@@ -39,7 +39,7 @@ static void try(const struct options *options, char *invariant, size_t size, uin
 	world_open(world, options);
 	(void)world_run(world);
 	name_of(world->breach, invariant, size);
-	*second = (uint32_t)(world->now_us / WORLD_S);
+	*second = (uint32_t)(world_now_us(world) / WORLD_S);
 	world_close(world);
 	free(world);
 }

@@ -27,7 +27,7 @@ static const char *const types[] = { "lockstep_nodes", "lockstep_orders" };
 
 static void write_down(struct world *world, struct node *node, uint32_t slot)
 {
-	uint32_t type = prng_below(&world->prng, sizeof(types) / sizeof(types[0]));
+	uint32_t type = prng_below(world_prng(world), sizeof(types) / sizeof(types[0]));
 	uint64_t now_ms = node_clock_ms(world, node);
 	struct text text;
 
@@ -87,7 +87,7 @@ static void write_lies(struct text *text, enum lie lie, const char *data, size_t
 
 static void tell_lies(struct world *world, struct node *node, uint32_t slot)
 {
-	enum lie lie = (enum lie)prng_below(&world->prng, LIE_COUNT);
+	enum lie lie = (enum lie)prng_below(world_prng(world), LIE_COUNT);
 	struct happening push = { .type = types[world->overheard[slot].type] };
 	const char *data = world->overheard[slot].data;
 	size_t size = world->overheard[slot].size;
@@ -120,12 +120,12 @@ static void tell_lies(struct world *world, struct node *node, uint32_t slot)
 
 void stranger_meddle(struct world *world)
 {
-	struct node *node = &world->nodes[prng_below(&world->prng, world->node_count)];
-	uint32_t slot = prng_below(&world->prng, WORLD_OVERHEARD_MAX);
+	struct node *node = &world->nodes[prng_below(world_prng(world), world->node_count)];
+	uint32_t slot = prng_below(world_prng(world), WORLD_OVERHEARD_MAX);
 
 	if (!node_runs(node))
 		return;
-	if (world->overheard[slot].data != NULL && prng_below(&world->prng, 3) != 0)
+	if (world->overheard[slot].data != NULL && prng_below(world_prng(world), 3) != 0)
 		tell_lies(world, node, slot);
 	else if (node->agent != NULL)
 		write_down(world, node, slot);

@@ -24,7 +24,7 @@ static void say_json(struct world *world, const char *node, const char *code, co
 
 	text_init(&text, line, sizeof(line));
 	text_add(&text, "{");
-	text_add_member_u64(&text, "us", world->now_us);
+	text_add_member_u64(&text, "us", world_now_us(world));
 	text_add_member_string(&text, "node", node);
 	text_add_member_string(&text, "code", code);
 	text_add_member_string(&text, "text", words);
@@ -47,8 +47,8 @@ void trace_say(
 	if (world->json)
 		say_json(world, name, code, words);
 	else
-		fprintf(world->log, "%9.3f  %-8s %s: %s\n", (double)world->now_us / 1000000.0, name,
-			code, words);
+		fprintf(world->log, "%9.3f  %-8s %s: %s\n", (double)world_now_us(world) / 1000000.0,
+			name, code, words);
 }
 
 void trace_print(const struct world *world, FILE *file)

@@ -17,121 +17,6 @@ enum {
 	LATE_S_MAX = 300,
 };
 
-/* ---- time ---- */
-
-struct happening *world_plan(
-	struct world *world, uint64_t after_us, enum happening_kind kind, uint32_t node)
-{
-	struct happening *happening = calloc(1, sizeof(*happening));
-
-	ensure(happening != NULL);
-	happening->kind = kind;
-	happening->node = node;
-	happening->boot = node < world->node_count ? world->nodes[node].boot : 0;
-	queue_put(&world->queue, world->now_us + after_us, happening);
-	return happening;
-}
-
-bool world_strikes(struct world *world, uint32_t chance)
-{
-	/* Drawn also for what never strikes: to turn a fault off changes nothing else by itself. */
-	return world->chaos && prng_below(&world->prng, 1000) < chance;
-}
-
-static void wake(struct world *world, struct node *node)
-{
-	const struct event tick = { .kind = EVENT_TICK };
-
-	if (world->now_us < node->planned_us)
-		return; /* an older one */
-	node->planned_us = UINT64_MAX;
-	if (node->wake_us <= world->now_us)
-		node_step(world, node, &tick);
-	else
-		node_wake(world, node);
-}
-
-static void happen(struct world *world, const struct happening *happening)
-{
-	struct node *node = &world->nodes[happening->node];
-
-	if (happening->boot != 0 && happening->boot != node->boot)
-		return;
-	switch (happening->kind) {
-	case HAPPENS_EVENT:
-		if (happening->event.kind == EVENT_NEIGHBOUR_UP && node->agent != NULL) {
-			struct peer *peer = &node->peers[happening->event.neighbour_up.neighbour];
-
-			peer->heard = (struct heard){ true, world->now_us };
-		}
-		node_step(world, node, &happening->event);
-		break;
-	case HAPPENS_WAKE:
-		wake(world, node);
-		break;
-	case HAPPENS_HELLO:
-		if (node->agent != NULL)
-			net_hello(world, node);
-		break;
-	case HAPPENS_PUSH:
-		net_pushed(world, happening);
-		break;
-	case HAPPENS_BOOT:
-		if (node->powered && !node_runs(node) && !node->gone)
-			board_boot(world, node);
-		break;
-	case HAPPENS_REBOOT:
-		board_flashed(world, node);
-		break;
-	case HAPPENS_WINDOW:
-		board_window_over(world, node, happening->peer_boot);
-		break;
-	case HAPPENS_CHAOS:
-		if (!world->chaos)
-			break;
-		chaos_second(world);
-		world_plan(world, WORLD_S, HAPPENS_CHAOS, 0)->boot = 0;
-		break;
-	case HAPPENS_OPERATOR:
-		operator_look(world, happening->node);
-		break;
-	case HAPPENS_PLAIN:
-		plain_turn(world, node);
-		break;
-	case HAPPENS_DISCOVER:
-		plain_discover(world, node);
-		break;
-	case HAPPENS_DIVIDE:
-		if (world->chaos)
-			chaos_divide(world);
-		break;
-	case HAPPENS_CUT:
-		if (world->chaos && node->powered)
-			chaos_cut(world, node);
-		break;
-	}
-}
-
-void world_pass(struct world *world, uint64_t us)
-{
-	uint64_t end_us = world->now_us + us;
-	const struct queue_item *first;
-
-	while (world->breach[0] == '\0' && (first = queue_first(&world->queue)) != NULL &&
-		first->at_us <= end_us) {
-		struct happening *happening;
-
-		world->now_us = first->at_us;
-		happening = queue_take(&world->queue);
-		world->events++;
-		happen(world, happening);
-		free(happening->data);
-		free(happening);
-	}
-	if (world->breach[0] == '\0')
-		world->now_us = end_us;
-}
-
 /* ---- setting up ---- */
 
 static void key_from(struct usign_secret *key, uint8_t kind, uint64_t seed, uint32_t number)
@@ -158,11 +43,12 @@ static void make_node(struct world *world, uint32_t number)
 	struct agent_setup *setup = &node->setup;
 
 	node->number = number;
+	prng_init(&node->prng, prng_next(world_prng(world)));
 	snprintf(node->name, sizeof(node->name), "node-%" PRIu32, number);
 	text_set(setup->name, sizeof(setup->name), node->name);
 	text_set(setup->mesh, sizeof(setup->mesh), "sim");
 	snprintf(setup->address, sizeof(setup->address), "%s:8430", node->name);
-	node->board = prng_below(&world->prng, options->boards);
+	node->board = prng_below(world_prng(world), options->boards);
 	snprintf(setup->board, sizeof(setup->board), "board,%" PRIu32, node->board);
 	text_set(setup->compat_version, sizeof(setup->compat_version), "1.0");
 	key_from(&setup->node_key, 9, options->seed, number);
@@ -184,7 +70,7 @@ static void make_node(struct world *world, uint32_t number)
 		node->plain = calloc(1, sizeof(*node->plain));
 		ensure(node->plain != NULL);
 	}
-	node->clock_ppm = (int32_t)prng_below(&world->prng, 2 * options->drift_ppm + 1) -
+	node->clock_ppm = (int32_t)prng_below(world_prng(world), 2 * options->drift_ppm + 1) -
 			  (int32_t)options->drift_ppm;
 }
 
@@ -222,13 +108,11 @@ void world_open(struct world *world, const struct options *options)
 	world->node_count = options->nodes;
 	world->nodes = calloc(options->nodes, sizeof(*world->nodes));
 	world->side = calloc(options->nodes, sizeof(*world->side));
-	world->actions = malloc(sizeof(*world->actions));
-	world->scratch = malloc(WORLD_SLICE_CAPACITY);
 	world->releases = calloc(WORLD_RELEASES_MAX, sizeof(*world->releases));
 	world->orders = calloc(WORLD_ORDERS_MAX, sizeof(*world->orders));
-	ensure(world->nodes != NULL && world->side != NULL && world->actions != NULL &&
-		world->scratch != NULL && world->releases != NULL && world->orders != NULL);
-	queue_init(&world->queue);
+	ensure(world->nodes != NULL && world->side != NULL && world->releases != NULL &&
+		world->orders != NULL);
+	time_open(world);
 	for (uint32_t i = 0; i < 2; i++) {
 		key_from(&world->release_keys[i], 1, options->seed, i);
 		key_from(&world->operator_keys[i], 2, options->seed, i);
@@ -237,7 +121,7 @@ void world_open(struct world *world, const struct options *options)
 	(void)releases_make(world, true);
 	if (options->shape < SHAPE_FIRST_MESH)
 		graph_make(&world->graph, (enum options_shape)options->shape, options->nodes,
-			&world->prng);
+			world_prng(world));
 	else
 		meshes_make(&world->graph, options);
 	for (uint32_t i = 0; i < options->nodes; i++)
@@ -245,17 +129,17 @@ void world_open(struct world *world, const struct options *options)
 	make_links(world);
 	for (uint32_t i = 0; i < options->nodes; i++) {
 		struct node *node = &world->nodes[i];
-		uint64_t after_us = prng_below(&world->prng, 2000) * WORLD_US;
+		uint64_t after_us = prng_below(world_prng(world), 2000) * WORLD_US;
 
 		if (node->late)
-			after_us += prng_below(&world->prng, LATE_S_MAX) * WORLD_S;
+			after_us += prng_below(world_prng(world), LATE_S_MAX) * WORLD_S;
 		node->powered = true;
 		(void)world_plan(world, after_us, HAPPENS_BOOT, i);
 	}
 	world_plan(world, WORLD_S, HAPPENS_CHAOS, 0)->boot = 0;
 	world->operator_count = options->operators;
 	for (uint32_t i = 0; i < options->operators; i++) {
-		uint32_t at = prng_below(&world->prng, options->nodes);
+		uint32_t at = prng_below(world_prng(world), options->nodes);
 
 		if (options->duel && i > 0)
 			at = graph_farthest(
@@ -266,13 +150,7 @@ void world_open(struct world *world, const struct options *options)
 
 void world_close(struct world *world)
 {
-	while (queue_first(&world->queue) != NULL) {
-		struct happening *happening = queue_take(&world->queue);
-
-		free(happening->data);
-		free(happening);
-	}
-	queue_free(&world->queue);
+	time_close(world);
 	stranger_forget(world);
 	for (uint32_t i = 0; i < world->node_count; i++) {
 		node_stop_daemon(&world->nodes[i]);
@@ -289,12 +167,25 @@ void world_close(struct world *world)
 		free(world->releases[i].manifest);
 	free(world->nodes);
 	free(world->side);
-	free(world->actions);
-	free(world->scratch);
 	free(world->releases);
 	free(world->orders);
 	free(world->links);
 	graph_free(&world->graph);
+}
+
+uint64_t world_flash_spread_us(const struct world *world)
+{
+	uint64_t first_us = UINT64_MAX, last_us = 0;
+
+	for (uint32_t i = 0; i < world->node_count; i++) {
+		const struct node *node = &world->nodes[i];
+
+		if (node->flashes == 0 || node->flashed_us < world->scheduled_us)
+			continue;
+		first_us = node->flashed_us < first_us ? node->flashed_us : first_us;
+		last_us = node->flashed_us > last_us ? node->flashed_us : last_us;
+	}
+	return last_us > first_us ? last_us - first_us : 0;
 }
 
 /* ---- a run ---- */
@@ -328,7 +219,7 @@ static void give_time(struct world *world)
 
 static void run_next_upgrade(struct world *world)
 {
-	uint64_t since_us = world->now_us;
+	uint64_t since_us = world_now_us(world);
 	uint32_t node = 0, patience_s;
 
 	while (node < world->node_count &&

@@ -4,10 +4,11 @@
 
 /*
  * A mesh of real agents in a pretend world: time, clocks, links, disks, boards, operators. The
- * agents are the daemon's own; all that they ask for is answered here, one thread, no clock, no
- * chance but the seed's: the same options give the same run to the byte.
+ * agents are the daemon's own; all that they ask for is answered here, no clock, no chance but the
+ * seed's: the same options give the same run to the byte, on one thread or several.
  *
- *   world.c      setting up, the loop
+ *   world.c      setting up, a run
+ *   time.c       what happens when, and in which order
  *   node.c       a daemon's life: start, steps, actions
  *   board.c      power, boots, slots, the flasher, the disk
  *   net.c        hellos, exchanges, fetches
@@ -27,13 +28,16 @@
  *   codec.c      records, each read once, if so wanted
  */
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
 #include "agent/agent.h"
 #include "base/prng.h"
 #include "core/order.h"
+#include "sim/calendar.h"
 #include "sim/graph.h"
+#include "sim/lanes.h"
 #include "sim/options.h"
 #include "sim/queue.h"
 
@@ -49,6 +53,7 @@ enum {
 	WORLD_ORDERS_MAX = 512,
 	WORLD_OVERHEARD_MAX = 8,
 	WORLD_SLICE_CAPACITY = LIMITS_SLICE_SIZE + 1,
+	WORLD_BREACH_SIZE = 512,
 	WORLD_NONE = UINT32_MAX,
 };
 
@@ -109,7 +114,11 @@ struct node {
 	uint32_t number;
 	char name[16];
 	struct agent_setup setup;
+	struct prng prng;             /* of all that it does */
+	struct queue queue;           /* what will happen to it */
+	uint64_t planned;             /* counts what it brought about */
 	struct agent *agent;          /* NULL while no daemon runs */
+	bool halted;                  /* the flasher takes it back: its daemon does nothing more */
 	uint32_t boot;                /* counts daemons; what belongs to an older one is dropped */
 	uint64_t wake_us, planned_us; /* when it wants to be called, and when it will be */
 
@@ -125,12 +134,14 @@ struct node {
 	uint32_t board, slots, board_boots;
 	uint32_t running, stable, armed; /* release numbers; armed 0: none */
 	bool trial, fell_back;
+	bool deaf; /* on trial, with firmware that has no mesh */
 	uint32_t window_s;
 	uint64_t window_end_us;
 	struct firmware_fate fate; /* of what is armed or on trial */
 	bool served_wrong;         /* nobody asks it again for that upgrade's images */
 	bool forgets_confirm, serves_wrong_chunks, refuses_images;
 	struct disk disk;
+	uint32_t fetches;       /* counts how often it gave up all fetches */
 	uint64_t full_until_us; /* no disk takes a byte before that */
 	uint32_t bricked;       /* the release that ended it; 0 while it can boot */
 	bool has_release[WORLD_RELEASES_MAX];
@@ -172,7 +183,7 @@ struct world_order {
 
 	/* Of a schedule: how many nodes were ever in UPGRADE_SCHEDULED for it, began their flash,
 	 * ran new firmware that is healthy, kept it. */
-	uint32_t scheduled, past, ran, kept;
+	_Atomic uint32_t scheduled, past, ran, kept;
 };
 
 struct operator_state {
@@ -196,18 +207,38 @@ struct link {
 	bool up[2]; /* from a to b, from b to a */
 };
 
-struct world {
-	struct options options;
-	struct prng prng;
+/* Where one thread is. While several are at work, each is at a moment of its own, and what it plans
+ * for others waits in its outbox until all have come to the end of the window. */
+struct world_lane {
 	uint64_t now_us;
 	uint64_t events;
-	struct queue queue;
+	struct node *actor; /* whose doings these are; NULL: the world's */
+	bool in_window;
+	struct actions *actions;   /* owned */
+	char *scratch;             /* owned; a slice is written here */
+	struct queue_item *outbox; /* owned */
+	size_t outbox_count, outbox_capacity;
+	/* What was broken first in this window, when and by whom */
+	char breach[WORLD_BREACH_SIZE];
+	uint64_t breach_us;
+	uint32_t breach_node;
+};
+
+struct world {
+	struct options options;
+	struct prng prng;         /* of chaos, operators, strangers */
+	uint64_t planned;         /* counts what these brought about */
+	struct queue alone;       /* what happens while no other node does anything */
+	struct calendar calendar; /* when each node's queue goes on */
+	struct lanes *threads;    /* owned; NULL while there is one */
+	uint32_t lane_count;
+	struct world_lane *lanes[LANES_MAX]; /* owned */
+	uint64_t window_us, window_end_us;   /* how long one may be; when the present one ends */
+	uint32_t *due;                       /* owned; nodes that have something to do in it */
 	struct graph graph;
 	struct link *links; /* owned; graph.link_count of them */
 	uint32_t node_count;
 	struct node *nodes; /* owned */
-	struct actions *actions;
-	char *scratch;      /* owned; a slice is written here */
 	bool chaos;         /* things may break now */
 	uint64_t jumped_us; /* when a clock last jumped */
 	bool partitioned;
@@ -225,11 +256,11 @@ struct world {
 	struct world_order *orders; /* owned; WORLD_ORDERS_MAX of them */
 	uint32_t operator_count;
 	struct operator_state operators[WORLD_OPERATORS_MAX];
-	enum reason answer;                     /* to the order that was posted last */
-	uint64_t flash_first_us, flash_last_us; /* of the last wave */
-	FILE *log;                              /* NULL: nobody reads along */
+	enum reason answer;    /* to the order that was posted last */
+	uint64_t scheduled_us; /* when the last wave was */
+	FILE *log;             /* NULL: nobody reads along */
 	bool json;
-	char breach[512]; /* what was broken first; "" while all is well */
+	char breach[WORLD_BREACH_SIZE]; /* what was broken first; "" while all is well */
 };
 
 /* ---- world.c ---- */
@@ -241,19 +272,25 @@ bool world_run(struct world *world);
 /* One upgrade of a mesh in which only what the options say breaks, from the first boot until
  * everybody has kept the new firmware. True if nothing was broken. */
 bool world_run_once(struct world *world);
-/* Lets so much time pass, or less if something breaks. */
-void world_pass(struct world *world, uint64_t us);
+/* From the first flash of the last wave to the last one. */
+uint64_t world_flash_spread_us(const struct world *world);
 
 /* True with this chance, in 1/1000, while things may break. */
 bool world_strikes(struct world *world, uint32_t chance);
 
+/* ---- time.c ---- */
+
 enum happening_kind {
+	/* To one node: others learn of it by messages only */
 	HAPPENS_EVENT = 0, /* a step with `event` */
 	HAPPENS_WAKE,
 	HAPPENS_HELLO,
-	HAPPENS_PUSH, /* an exchange arrives */
-	HAPPENS_BOOT,
+	HAPPENS_PUSH,  /* an exchange arrives */
+	HAPPENS_SERVE, /* the question of a `fetch` arrives */
+	HAPPENS_ALONE, /* from here on it may change what others see at once: */
+	HAPPENS_BOOT = HAPPENS_ALONE,
 	HAPPENS_REBOOT, /* the flasher is done */
+	HAPPENS_REVERT, /* … and takes the board back */
 	HAPPENS_WINDOW, /* the board's own confirm window is over */
 	HAPPENS_CHAOS,
 	HAPPENS_OPERATOR,
@@ -263,21 +300,51 @@ enum happening_kind {
 	HAPPENS_CUT,      /* power is lost at just that moment */
 };
 
+/* What is asked of a release's source. */
+struct fetch {
+	enum action_kind kind;
+	uint32_t asker, asker_boot, asker_fetches;
+	uint32_t source; /* as the asker calls it */
+	uint32_t chunk, size;
+	uint64_t offset;
+	uint64_t back_us, deadline_us;
+	uint8_t id[BYTES_HASH_SIZE]; /* of the release, or of the image */
+};
+
 struct happening {
 	enum happening_kind kind;
 	uint32_t node;
 	uint32_t boot; /* of the node when this was made; 0: any */
 	uint32_t peer, peer_boot;
 	uint32_t rtt_ms;
+	uint32_t fetches; /* of what answers one: the asker's count when he asked */
 	const char *type;
 	char *data; /* owned */
 	size_t data_size;
-	struct event event;
+	union {
+		struct event event;
+		struct fetch fetch;
+	};
 };
 
 /* Something that will happen after so long. It belongs to the node's present daemon. */
 struct happening *world_plan(
 	struct world *world, uint64_t after_us, enum happening_kind kind, uint32_t node);
+
+void time_open(struct world *world);
+void time_close(struct world *world);
+/* So many threads from now on, if there are so many and the run allows it. It stays the same run.
+ */
+void time_share(struct world *world, uint32_t lanes);
+/* Lets so much time pass, or less if something breaks. */
+void world_pass(struct world *world, uint64_t us);
+
+struct world_lane *world_lane(const struct world *world); /* this thread's */
+uint64_t world_now_us(const struct world *world);
+struct prng *world_prng(struct world *world); /* of whoever acts now */
+/* Who does what follows; NULL: the world. Returns who did before. */
+struct node *world_act(struct world *world, struct node *actor);
+uint64_t world_events(const struct world *world);
 
 /* ---- node.c ---- */
 
@@ -302,6 +369,9 @@ void board_power_off(struct world *world, struct node *node);
 void board_reboot(struct world *world, struct node *node, uint64_t after_us);
 void board_boot(struct world *world, struct node *node);
 void board_flashed(struct world *world, struct node *node);
+void board_reverted(struct world *world, struct node *node);
+/* The shortest time in which a step can bring about what happens alone. */
+uint64_t board_soonest_us(void);
 void board_window_over(struct world *world, struct node *node, uint32_t board_boots);
 void board_perform_flasher(struct world *world, struct node *node, const struct action *action);
 /* False if what follows in the list must not be done. */
@@ -323,7 +393,12 @@ void net_pushed(struct world *world, const struct happening *push);
 void net_fetch_release(struct world *world, struct node *node, const struct action *action);
 void net_fetch_chunkmap(struct world *world, struct node *node, const struct action *action);
 void net_fetch_chunk(struct world *world, struct node *node, const struct action *action);
-void net_stop_fetches(struct world *world, struct node *node);
+void net_stop_fetches(struct node *node);
+void net_served(struct world *world, const struct happening *question);
+/* What came from others arrives; false if the node does not want it any more. */
+bool net_arrived(struct world *world, struct node *node, const struct happening *happening);
+/* The shortest time in which one node can learn anything of another. */
+uint64_t net_soonest_us(const struct world *world);
 
 /* ---- chaos.c ---- */
 

@@ -111,7 +111,7 @@ PLANTS = [
           "			       ? REASON_NONE\n"
           "			       : REASON_WRONG_STATE;\n",
           "		return REASON_WRONG_STATE;\n",
-          ("I4",), ("--partition", "12", "--quorum", "1"), 40),
+          ("I4",), ("--partition", "12", "--partition_countdown", "500", "--quorum", "1", "--catch_up", "1"), 50),
     Plant("old-incarnation-counts",
           "the records of a node are compared by their sequence only, which begins anew at a boot",
           "src/core/record.c",

@@ -45,6 +45,15 @@ class Simulator(unittest.TestCase):
         self.assertEqual(text.stdout, shared.stdout)
         self.assertIn("there is --forger", sim("--shared", "--forger", "1").stderr)
 
+    def test_two_threads_make_the_same_run(self):
+        for arguments in (("--shape", "2", "--nodes", "90", "--shared"),
+                          ("--nodes", "60", "--seed", "2", "--delay", "50", "--replay", "20", "--unhealthy", "30"),
+                          ("--shape", "3", "--nodes", "70", "--seed", "3", "--shared", "--straggler", "100")):
+            one, two = (sim("--quiet", "--once", "--loss", "20", "--drift_ppm", "500", *arguments, "--lanes", lanes)
+                        for lanes in ("1", "2"))
+            self.assertIn("events; the last flash within" if one.returncode == 0 else "replay:", one.stdout)
+            self.assertEqual(one.stdout, two.stdout)
+
     def test_large_mesh_flashes_at_one_moment(self):
         result = sim("--quiet", "--once", "--shared", "--nodes", "200", "--shape", "3", "--loss", "10",
                      "--drift_ppm", "500")
@@ -141,7 +150,8 @@ class Simulator(unittest.TestCase):
             self.assertIn(symbols, result.stdout)
 
     def test_wrong_use(self):
-        for arguments in (("--sed", "3"), ("--seed",), ("--seed", "x"), ("--nodes", "1"), ("--boards", "9")):
+        for arguments in (("--sed", "3"), ("--seed",), ("--seed", "x"), ("--nodes", "1"), ("--boards", "9"),
+                          ("--lanes", "0"), ("--lanes", "17")):
             result = sim(*arguments)
             self.assertEqual(result.returncode, 2, arguments)
             self.assertIn("lockstep-sim", result.stderr)
