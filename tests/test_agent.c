@@ -857,7 +857,7 @@ static size_t entries_of(const char *message)
 static void test_answers_only_what_is_news(void **state)
 {
 	static const char type[] = "lockstep_nodes";
-	struct world *world = chain(3, 28);
+	struct world *world = chain(3, 31);
 	char *message = malloc(65536), *answer = malloc(65536), *at;
 	struct text text;
 

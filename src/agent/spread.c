@@ -297,9 +297,8 @@ void spread_publish(struct agent *agent)
 		!agent_is_due(agent, agent->published_ms + agent_progress_ms(agent))) {
 		difference = DIFFERENCE_NONE;
 	}
-	/* After a boot the mesh turns out to be larger than it seemed. */
-	if (agent->published_ever &&
-		agent->published_ms + heartbeat_in_ms(agent) / 2 > agent->heartbeat_ms)
+	/* After each record; and where the mesh turns out to be larger, after a boot. */
+	if (agent->heartbeat_ms < agent->published_ms + heartbeat_in_ms(agent) / 2)
 		agent->heartbeat_ms = roughly_in(agent, heartbeat_in_ms(agent));
 	if (difference == DIFFERENCE_NONE && agent->now_ms < agent->heartbeat_ms) {
 		agent_wake_at(agent, agent->heartbeat_ms);
@@ -314,14 +313,14 @@ void spread_publish(struct agent *agent)
 	memcpy(&agent->published, &record, sizeof(record));
 	agent->published_ever = true;
 	agent->published_ms = agent->now_ms;
-	agent->heartbeat_ms = roughly_in(agent, heartbeat_in_ms(agent));
+	agent->heartbeat_ms = 0; /* to be chosen anew */
 	life_record_news(agent, life_find_seat(agent, record.name));
 	agent->changed = true;
 	/* Also with a heartbeat: its TTL must not run out in a quiet mesh. */
 	if (agent->setup.projection && difference != DIFFERENCE_PROGRESS)
 		publish_projection(agent);
 	/* Our own record counts in every rule: look again with it. */
-	agent_wake_at(agent, difference == DIFFERENCE_NEWS ? agent->now_ms : agent->heartbeat_ms);
+	agent_wake_at(agent, agent->now_ms);
 }
 
 /* ---- what to exchange with whom ---- */
