@@ -72,7 +72,8 @@ static void age(struct world *world, struct plain *plain)
 
 /* ---- what it says and hears ---- */
 
-/* The same document with upstream's blanks between its parts, or at least others. */
+/* The same document as upstream writes it, or at least with other blanks than ours: always the same
+ * ones, whatever blanks were in what it read. */
 static char *with_other_blanks(const char *data, size_t size, size_t *written)
 {
 	char *copy = malloc(2 * size + 1);
@@ -81,6 +82,8 @@ static char *with_other_blanks(const char *data, size_t size, size_t *written)
 	ensure(copy != NULL);
 	*written = 0;
 	for (size_t i = 0; i < size; i++) {
+		if (!in_string && (data[i] == ' ' || data[i] == '\n'))
+			continue;
 		copy[(*written)++] = data[i];
 		if (in_string && data[i] == '\\' && i + 1 < size)
 			copy[(*written)++] = data[++i];
