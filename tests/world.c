@@ -1299,7 +1299,8 @@ enum reason world_abort(struct world *world, uint32_t node)
 	return post(world, node, &order, false);
 }
 
-void world_inject(struct world *world, uint32_t node, const char *type, const char *data)
+void world_inject(
+	struct world *world, uint32_t node, const char *type, const char *data, uint32_t rtt_ms)
 {
 	struct event event = { .kind = EVENT_SLICE };
 
@@ -1308,5 +1309,6 @@ void world_inject(struct world *world, uint32_t node, const char *type, const ch
 	event.slice.data_size = strlen(data);
 	event.slice.neighbour = AGENT_PEER_NONE;
 	event.slice.remote = true;
+	event.slice.rtt_ms = rtt_ms;
 	step(world, node, &event);
 }

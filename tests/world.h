@@ -107,8 +107,9 @@ enum reason world_confirm(struct world *world, uint32_t node, uint32_t wave, con
 enum reason world_abort(struct world *world, uint32_t node);
 /* Posts the bytes of an earlier order again (0 is the first that was posted in this world). */
 enum reason world_replay(struct world *world, uint32_t node, uint32_t nth);
-/* Hands the node a gossip slice, as from a stranger. */
-void world_inject(struct world *world, uint32_t node, const char *type, const char *data);
+/* Hands the node a gossip slice, as from a stranger whose connection took so long. */
+void world_inject(
+	struct world *world, uint32_t node, const char *type, const char *data, uint32_t rtt_ms);
 const struct usign_secret *world_node_key(const struct world *world, uint32_t node);
 
 #endif
