@@ -1021,6 +1021,33 @@ static void test_journal_that_cannot_be_written_on_trial(void **state)
 	}
 }
 
+/* A board takes so long over its flash that it is given up and another upgrade begins; then it
+ * boots the firmware all the same. Nobody waits for that any more. */
+static void test_flash_that_comes_too_late(void **state)
+{
+	struct world *world = chain(3, 35);
+
+	(void)state;
+	(void)world_release(world, UINT32_MAX, false);
+	world_restart_daemon(world, 0);
+	world_faults(world, 1)->slow_flash = true;
+	start(world, &(struct world_start){ .release = 2 });
+	assert_true(world_until_state(world, STATE_UPGRADE_READY, PATIENCE_MS));
+	assert_int_equal(world_schedule(world, 0, 0, COUNTDOWN_MS, WINDOW_S), REASON_NONE);
+	world_run(world, COUNTDOWN_MS + WORLD_SLOW_FLASH_MS - 30000);
+	assert_int_equal(world_state(world, 0), STATE_REVERTED);
+	assert_int_equal(world_state(world, 1), STATE_INTERNAL_ERROR);
+	start(world, &(struct world_start){ .release = 3 });
+	world_run(world, 25000);
+	assert_stayed(world, 3, STATE_UPGRADE_READY);
+	world_run(world, 20000);
+	assert_int_equal(world_state(world, 0), STATE_UPGRADE_READY);
+	assert_int_equal(world_state(world, 1), STATE_REVERTED);
+	assert_string_equal(world_version(world, 1), "Demo 1.0");
+	assert_next_upgrade_works(world, 3);
+	world_free(world);
+}
+
 static void assert_view_has(struct world *world, uint32_t node, const char *words, bool expected)
 {
 	static char view[65536];
@@ -1133,6 +1160,7 @@ int main(void)
 		cmocka_unit_test(test_single_slot_must_be_allowed),
 		cmocka_unit_test(test_journal_that_cannot_be_written),
 		cmocka_unit_test(test_journal_that_cannot_be_written_on_trial),
+		cmocka_unit_test(test_flash_that_comes_too_late),
 		cmocka_unit_test(test_links_are_measured_and_told),
 		cmocka_unit_test(test_links_are_left_alone_in_an_upgrade),
 		cmocka_unit_test(test_link_that_cannot_be_measured),

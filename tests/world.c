@@ -568,7 +568,8 @@ static void start_flash(struct world *world, uint32_t number, uint32_t window_s)
 	}
 	assert(find_image(world, node->sha256, &node->image_release, &board));
 	assert(board == node->board); /* I1 */
-	add_item(world, WORLD_FLASH_MS, ITEM_REBOOT, number);
+	add_item(world, node->faults.slow_flash ? WORLD_SLOW_FLASH_MS : WORLD_FLASH_MS, ITEM_REBOOT,
+		number);
 }
 
 static void run_flasher(struct world *world, uint32_t number, const struct action *action)
