@@ -150,6 +150,7 @@ static void begin_flash(struct world *world, struct node *node, uint32_t window_
 	check_flash(world, node, window_s);
 	node->fell_back = false;
 	node->window_s = window_s;
+	node->written = node->disk.release;
 	draw_fate(world, node);
 	if (world_strikes(world, world->options.flash_fails)) {
 		event = answer(world, node, FLASH_MS * WORLD_US / 2, EVENT_FLASHER);
@@ -176,7 +177,7 @@ static void begin_flash(struct world *world, struct node *node, uint32_t window_
 
 void board_flashed(struct world *world, struct node *node)
 {
-	node->armed = node->disk.release;
+	node->armed = node->written;
 	board_reboot(world, node, (BOOT_MS + prng_below(world_prng(world), BOOT_MS)) * WORLD_US);
 }
 

@@ -12,7 +12,7 @@ enum {
 	DELAYED_ACKS_MS = 90, /* what its small writes wait for in each exchange */
 	INFLATE_S_MAX = 600,  /* what a wrong clock or a stranger adds to a TTL */
 	DISCOVER_S = 30,      /* src/io/neighbours.h */
-	LONGER_TTL_SIZE = 2 * 20,
+	OUTBID_TTL_S_MAX = ROSTER_TTL_MAX_S + ROSTER_OUTBID_S,
 };
 
 static const char *const types[PLAIN_TYPES] = { "lockstep_nodes", "lockstep_orders" };
@@ -72,7 +72,8 @@ static void age(struct world *world, struct plain *plain)
 
 /* ---- what it says and hears ---- */
 
-/* The same document with upstream's blanks between its parts, or at least others. */
+/* The same document as upstream writes it, or at least with other blanks than ours: always the same
+ * ones, whatever blanks were in what it read. */
 static char *with_other_blanks(const char *data, size_t size, size_t *written)
 {
 	char *copy = malloc(2 * size + 1);
@@ -81,6 +82,8 @@ static char *with_other_blanks(const char *data, size_t size, size_t *written)
 	ensure(copy != NULL);
 	*written = 0;
 	for (size_t i = 0; i < size; i++) {
+		if (!in_string && (data[i] == ' ' || data[i] == '\n'))
+			continue;
 		copy[(*written)++] = data[i];
 		if (in_string && data[i] == '\\' && i + 1 < size)
 			copy[(*written)++] = data[++i];
@@ -93,40 +96,20 @@ static char *with_other_blanks(const char *data, size_t size, size_t *written)
 	return copy;
 }
 
-void plain_merge(struct world *world, struct node *node, const struct happening *push)
+/* The same entries with longer TTLs, but for those of more than `most_s`. Frees `bytes`. */
+static char *with_other_ttls(char *bytes, size_t *size, int64_t more_s, int64_t most_s)
 {
-	struct store *store = store_of(node, push->type);
-	size_t size;
-	char *data;
-
-	if (store == NULL)
-		return;
-	age(world, node->plain);
-	data = with_other_blanks(push->data, push->data_size, &size);
-	(void)store_merge(store, data, size, node->name, true);
-	free(data);
-}
-
-/* What the store holds with longer TTLs, but for entries of more than `most_s`. */
-static char *write_store(const struct store *store, int64_t more_s, int64_t most_s, size_t *size)
-{
-	struct text all, text;
+	/* An entry is longer than what its TTL can grow by. */
+	size_t capacity = 2 * *size + 1;
+	char *data = malloc(capacity);
 	struct slice_reader reader;
 	struct slice_entry entry;
-	char *bytes, *data;
+	struct text text;
 
-	text_init(&all, NULL, 0);
-	store_write(store, &all);
-	/* A TTL can become longer by no more than a number has digits. */
-	*size = all.size + store->entry_count * LONGER_TTL_SIZE + 1;
-	bytes = malloc(all.size + 1);
-	data = malloc(*size);
-	ensure(bytes != NULL && data != NULL);
-	text_init(&all, bytes, all.size + 1);
-	store_write(store, &all);
-	text_init(&text, data, *size);
+	ensure(data != NULL);
+	text_init(&text, data, capacity);
 	slice_write_begin(&text);
-	slice_reader_init(&reader, bytes, all.size);
+	slice_reader_init(&reader, bytes, *size);
 	while (slice_reader_next(&reader, &entry)) {
 		if (entry.ttl_s > most_s)
 			continue;
@@ -142,16 +125,49 @@ static char *write_store(const struct store *store, int64_t more_s, int64_t most
 	return data;
 }
 
+void plain_merge(struct world *world, struct node *node, const struct happening *push)
+{
+	struct store *store = store_of(node, push->type);
+	size_t size;
+	char *data;
+
+	if (store == NULL)
+		return;
+	age(world, node->plain);
+	data = with_other_blanks(push->data, push->data_size, &size);
+	if (!world->chaos)
+		data = with_other_ttls(data, &size, 0, OUTBID_TTL_S_MAX);
+	(void)store_merge(store, data, size, node->name, true);
+	free(data);
+}
+
+static char *write_store(const struct store *store, size_t *size)
+{
+	struct text text;
+	char *data;
+
+	text_init(&text, NULL, 0);
+	store_write(store, &text);
+	*size = text.size;
+	data = malloc(*size + 1);
+	ensure(data != NULL);
+	text_init(&text, data, *size + 1);
+	store_write(store, &text);
+	return data;
+}
+
 char *plain_slice(struct world *world, struct node *node, const char *type, size_t *size)
 {
 	const struct store *store = store_of(node, type);
-	int64_t more_s = 0;
+	char *data;
 
 	ensure(store != NULL);
 	age(world, node->plain);
+	data = write_store(store, size);
 	if (world_strikes(world, world->options.plain_inflates))
-		more_s = 1 + prng_below(world_prng(world), INFLATE_S_MAX);
-	return write_store(store, more_s, INT64_MAX, size);
+		data = with_other_ttls(
+			data, size, 1 + prng_below(world_prng(world), INFLATE_S_MAX), INT64_MAX);
+	return data;
 }
 
 /* ---- its rounds ---- */
@@ -231,8 +247,9 @@ void plain_unpin(struct world *world)
 
 		for (uint32_t type = 0; type < PLAIN_TYPES && plain != NULL && plain->up; type++) {
 			size_t size;
-			char *kept = write_store(&plain->stores[type], 0, ROSTER_TTL_MAX_S, &size);
+			char *kept = write_store(&plain->stores[type], &size);
 
+			kept = with_other_ttls(kept, &size, 0, OUTBID_TTL_S_MAX);
 			store_free(&plain->stores[type]);
 			(void)store_merge(
 				&plain->stores[type], kept, size, world->nodes[i].name, true);

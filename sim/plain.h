@@ -34,7 +34,8 @@ char *plain_slice(struct world *world, struct node *node, const char *type, size
 /* A Lockstep node's discover program has run: which plain peers are there? */
 void plain_discover(struct world *world, struct node *node);
 
-/* Nobody outbids what a stranger pinned for ages: peace begins without it. */
+/* Nobody outbids what a stranger pinned for ages: peace begins without it, and what was under way
+ * then does not bring it back. */
 void plain_unpin(struct world *world);
 
 #endif

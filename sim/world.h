@@ -133,6 +133,7 @@ struct node {
 	bool late;  /* it was not there at the start */
 	uint32_t board, slots, board_boots;
 	uint32_t running, stable, armed; /* release numbers; armed 0: none */
+	uint32_t written; /* by the flash under way, whatever lies on the disk since */
 	bool trial, fell_back;
 	bool deaf; /* on trial, with firmware that has no mesh */
 	uint32_t window_s;

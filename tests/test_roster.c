@@ -361,6 +361,31 @@ static bool keeps(const void *context, const char *name)
 	return context != NULL && strcmp(context, name) == 0;
 }
 
+/* A node that lost its key says its name with a new one, every five minutes. The old record ends
+ * all the same, as nobody renews it. */
+static void test_a_lost_key_gives_its_name_back(void **state)
+{
+	char envelope[ENVELOPE_SIZE], problem[160];
+	enum roster_news news = ROSTER_REFUSED;
+	struct notice_offer offer;
+	struct roster roster;
+
+	(void)state;
+	roster_init(&roster);
+	assert_int_equal(take(&roster, 1, 2, 5, NULL), ROSTER_NEWS);
+	offer = offer_of("alpha", envelope, make(envelope, "alpha", 2, 1, 0, "demo"));
+	offer.ttl_s = ROSTER_TTL_S;
+	for (uint32_t i = 0; news == ROSTER_REFUSED && i < 3 * ROSTER_TTL_S / 300; i++) {
+		news = roster_take(
+			&roster, roster_find(&roster, "alpha"), &offer, problem, sizeof(problem));
+		offer.now_ms += 300000;
+		(void)roster_expire(&roster, offer.now_ms, keeps, NULL);
+	}
+	assert_int_equal(news, ROSTER_NEWS);
+	assert_true(offer.now_ms > NOW_MS + (uint64_t)ROSTER_TTL_S * 1000);
+	roster_free(&roster);
+}
+
 static void test_expiry(void **state)
 {
 	static const char *const names[] = { "delta", "alpha", "charlie", "bravo" };
@@ -515,6 +540,7 @@ int main(void)
 		cmocka_unit_test(test_an_older_copy_is_outlived),
 		cmocka_unit_test(test_what_is_refused_is_outlived),
 		cmocka_unit_test(test_what_is_outbid_for_ever_ends),
+		cmocka_unit_test(test_a_lost_key_gives_its_name_back),
 		cmocka_unit_test(test_expiry),
 		cmocka_unit_test(test_table_and_log_agree_with_a_list),
 		cmocka_unit_test(test_the_roster_is_bounded),

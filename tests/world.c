@@ -568,7 +568,8 @@ static void start_flash(struct world *world, uint32_t number, uint32_t window_s)
 	}
 	assert(find_image(world, node->sha256, &node->image_release, &board));
 	assert(board == node->board); /* I1 */
-	add_item(world, WORLD_FLASH_MS, ITEM_REBOOT, number);
+	add_item(world, node->faults.slow_flash ? WORLD_SLOW_FLASH_MS : WORLD_FLASH_MS, ITEM_REBOOT,
+		number);
 }
 
 static void run_flasher(struct world *world, uint32_t number, const struct action *action)
@@ -1299,7 +1300,8 @@ enum reason world_abort(struct world *world, uint32_t node)
 	return post(world, node, &order, false);
 }
 
-void world_inject(struct world *world, uint32_t node, const char *type, const char *data)
+void world_inject(
+	struct world *world, uint32_t node, const char *type, const char *data, uint32_t rtt_ms)
 {
 	struct event event = { .kind = EVENT_SLICE };
 
@@ -1308,5 +1310,6 @@ void world_inject(struct world *world, uint32_t node, const char *type, const ch
 	event.slice.data_size = strlen(data);
 	event.slice.neighbour = AGENT_PEER_NONE;
 	event.slice.remote = true;
+	event.slice.rtt_ms = rtt_ms;
 	step(world, node, &event);
 }

@@ -21,6 +21,7 @@ enum {
 	WORLD_IMAGE_SIZE = WORLD_CHUNKS * WORLD_CHUNK_SIZE - 100,
 	WORLD_LATENCY_MS = 2,
 	WORLD_FLASH_MS = 1500,
+	WORLD_SLOW_FLASH_MS = 660000,
 	WORLD_BOOT_MS = 2000,
 	WORLD_BOARDS = 2,
 };
@@ -37,6 +38,7 @@ struct world_faults {
 	bool journal_fails;
 	bool unhealthy;
 	bool no_measure;         /* its links cannot be measured */
+	bool slow_flash;         /* it takes longer than anybody waits for it */
 	bool cut_flash;          /* power is lost in the middle of the next flash, once */
 	uint32_t cut_at_journal; /* power is lost at the n-th journal write from now (1…); 0: never
 				  */
@@ -107,8 +109,9 @@ enum reason world_confirm(struct world *world, uint32_t node, uint32_t wave, con
 enum reason world_abort(struct world *world, uint32_t node);
 /* Posts the bytes of an earlier order again (0 is the first that was posted in this world). */
 enum reason world_replay(struct world *world, uint32_t node, uint32_t nth);
-/* Hands the node a gossip slice, as from a stranger. */
-void world_inject(struct world *world, uint32_t node, const char *type, const char *data);
+/* Hands the node a gossip slice, as from a stranger whose connection took so long. */
+void world_inject(
+	struct world *world, uint32_t node, const char *type, const char *data, uint32_t rtt_ms);
 const struct usign_secret *world_node_key(const struct world *world, uint32_t node);
 
 #endif

@@ -67,10 +67,30 @@ static void judge_boot(struct agent *agent)
 	}
 }
 
+/*
+ * New firmware on trial, and the journal says nothing of a flash. If it is lost, the window ends
+ * the trial, unless the mesh tells what it is. If we decided to go back and the board did not, or
+ * the board took so long over a flash that we gave it up and began another upgrade, then nobody
+ * waits for this firmware: we go back at once. Nor do we say that this upgrade's flash is behind
+ * us.
+ */
+static void begin_late_trial(struct agent *agent)
+{
+	bool flashed = agent->journal.flashed;
+	bool unwanted = agent->journal.state == STATE_REVERTED ||
+			(!flashed && book_start(&agent->book) != NULL);
+
+	agent->journal.state = STATE_CONFIRMATION_PENDING;
+	begin_trial(agent);
+	if (!unwanted)
+		return;
+	agent->window_end_ms = agent->now_ms;
+	agent->journal.flashed = flashed;
+}
+
 void boot_begin(struct agent *agent)
 {
 	const struct book_order *start = book_start(&agent->book);
-	enum node_state before = agent->journal.state;
 
 	agent->journal.incarnation++;
 	agent->state_since_ms = agent->now_ms;
@@ -79,31 +99,17 @@ void boot_begin(struct agent *agent)
 	/* The incarnation must be on disk before a record of it is signed. */
 	agent->journal_due = true;
 
-	switch (agent->journal.state) {
-	case STATE_FLASHING:
-	case STATE_CONFIRMATION_PENDING:
+	if (agent->journal.state == STATE_FLASHING ||
+		agent->journal.state == STATE_CONFIRMATION_PENDING) {
 		judge_boot(agent);
-		break;
-	case STATE_DOWNLOADING:
-	case STATE_DOWNLOAD_ERROR:
-	case STATE_UPGRADE_READY:
-	case STATE_UPGRADE_SCHEDULED:
+	} else if (agent->setup.flasher.trial) {
+		begin_late_trial(agent);
+	} else if (life_is_busy(agent)) {
 		agent->journal.state = agent->participant ? STATE_DOWNLOADING : STATE_UPDATED;
 		agent->journal.reason = REASON_NONE;
 		agent->journal.message[0] = '\0';
 		if (agent->participant)
 			download_start(agent);
-		break;
-	default:
-		if (!agent->setup.flasher.trial)
-			break;
-		/* New firmware on trial of which the journal knows nothing (it is lost, or we
-		 * decided to go back and the board did not): the window ends it. */
-		agent->journal.state = STATE_CONFIRMATION_PENDING;
-		begin_trial(agent);
-		if (before == STATE_REVERTED)
-			agent->window_end_ms = agent->now_ms;
-		break;
 	}
 	text_set(agent->journal.boot_id, sizeof(agent->journal.boot_id), agent->setup.boot_id);
 }

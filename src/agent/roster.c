@@ -266,9 +266,11 @@ enum roster_news roster_take(struct roster *roster, struct roster_entry *entry,
 		news = age < 0 ? ROSTER_OLDER : ROSTER_SAME;
 	}
 	if (age < 0 && known) {
-		/* A plain peer keeps what has the larger TTL, senseless or older: outlive it. */
+		/* A plain peer keeps what has the larger TTL, senseless or older: outlive it. But a
+		 * name that nobody renews goes to the other key in the end. */
 		entry->had &= ~sender;
-		if (expires_s >= roster_expires_s(entry))
+		if (expires_s >= roster_expires_s(entry) &&
+			!(rekeyed && offer->now_ms / 1000 >= entry->seen_s + ROSTER_TTL_S))
 			roster_extend(entry, expires_s + ROSTER_OUTBID_S);
 	} else if (age > 0 && !put(roster, entry, notice)) {
 		text_set(problem, capacity, "there is no room for more nodes");

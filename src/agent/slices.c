@@ -369,9 +369,9 @@ static void take_countdown(struct agent *agent, struct book_order *slot,
 		exchange->periodic_ms = agent->now_ms + AGENT_REFINE_MS;
 	if (equal && error_ms > slot->error_ms + (agent->now_ms - slot->estimated_ms) / 1000)
 		return;
+	deadline_ms = deadline_ms > agent->now_ms + age_ms ? deadline_ms - age_ms : agent->now_ms;
 	if (deadline_ms > latest_ms)
 		deadline_ms = latest_ms;
-	deadline_ms = deadline_ms > agent->now_ms + age_ms ? deadline_ms - age_ms : agent->now_ms;
 	/* Those behind us want to know. */
 	if (!equal || deadline_ms + BOOK_CORRECTION_MS < slot->deadline_ms ||
 		deadline_ms > slot->deadline_ms + BOOK_CORRECTION_MS) {
