@@ -296,9 +296,8 @@ static void do_one(struct scene *scene, char what)
 		fetch_chunk(scene, AGENT_PEER_URL, scene->url_file, false);
 		break;
 	case 's':
+		/* Those have no answers any more; what was written before still has. */
 		images_fetch_stop(scene->images);
-		/* Those have no answers any more. */
-		scene->asked = scene->answered + SCRIPT_MAX;
 		break;
 	case 'g':
 		scene->gone = !scene->gone;
