@@ -5,8 +5,9 @@
 /*
  * Memory runs out, the disk is full, a socket cannot be had: nobody sends that, but whoever keeps a
  * node busy can bring it about, and then everything must still be sound. An input that begins with
- * "!N!" lets the Nth call fail of those that may fail, which are listed in faults.c; "!N+!" all
- * from that on. With an 'h' before the second '!' time hurries: every timer runs out soon.
+ * "!N!" lets the Nth call fail of those that may fail, which are listed in faults.c; "!N+!" a
+ * thousand from that on: who has neither a descriptor nor a timer asks again at once, and would do
+ * so without end. With an 'h' before the second '!' time hurries: every timer runs out soon.
  *
  * The linker puts these calls in the place of the true ones (CMakeLists.txt). In a build where it
  * cannot, nothing fails.

@@ -5,8 +5,8 @@
  * --url; and release.json at a URL. The first letter of the input says which command is called, as
  * the table below has it. The rest is the answers, one for each request, with a NUL between them
  * and the placeholders of fuzz_fill(); the first byte of each says how it comes: '4' refused with
- * this body, 'x' not at all, any other with success. "@m" alone is the release of the corpus, and
- * "@K" node1's key as a node tells it.
+ * this body, 'x' not at all, any other with success. "@m" alone is the release of the corpus, "@q"
+ * alone a large mesh of strange names, and "@K" node1's key as a node tells it.
  *
  * A command that cannot go on ends the process, so these files are taken in whole: what they
  * allocate is given back here, and their end leads back to here. No control characters of a
@@ -45,7 +45,12 @@
 #include "release/passphrase.h"
 #include "scratch.h"
 
-enum { KEPT_MAX = 4096, ARGUMENTS_MAX = 9 };
+enum {
+	KEPT_MAX = 4096,
+	ARGUMENTS_MAX = 9,
+	STRANGE_NODES = 320, /* whose order is just not too large */
+	STRANGE_NODE_SIZE = 512,
+};
 
 static struct {
 	jmp_buf back;
@@ -164,6 +169,42 @@ static char *fill(const uint8_t *bytes, size_t size, size_t *filled_size)
 	return filled;
 }
 
+/* Nodes whose names grow in an order, and again in what it is posted in. */
+static char *strange_mesh(size_t *size)
+{
+	const size_t capacity = (size_t)STRANGE_NODES * STRANGE_NODE_SIZE;
+	char blob[USIGN_PUBLIC_BLOB_TEXT_SIZE + 1], name[LIMITS_NAME_SIZE + 1] = "", *mesh;
+	struct text text;
+
+	mesh = malloc(capacity);
+	assert(mesh != NULL);
+	memset(name, '"', sizeof(name) - 1);
+	usign_public_to_blob(blob, fuzz_public(FUZZ_NODE));
+	text_init(&text, mesh, capacity);
+	text_add(&text, "{\"mesh\":\"" FUZZ_MESH "\",\"nodes\":[");
+	for (int i = 0; i < STRANGE_NODES; i++) {
+		text_begin_object(&text);
+		text_add_member_string(&text, "name", name);
+		text_add_member_string(&text, "board", FUZZ_BOARD);
+		text_add_member_string(&text, "key", blob);
+		text_end_object(&text);
+	}
+	text_add(&text, "]}");
+	assert(!text_cut(&text));
+	*size = text.size;
+	return mesh;
+}
+
+static char *fill_answer(const uint8_t *bytes, size_t size, size_t *filled_size)
+{
+	if (size == 2 && memcmp(bytes, "@q", 2) == 0)
+		return strange_mesh(filled_size);
+	if (size != 2 || memcmp(bytes, "@m", 2) != 0)
+		return fill(bytes, size, filled_size);
+	*filled_size = fuzz_release()->manifest_size;
+	return fuzz_copy(fuzz_release()->manifest, *filled_size);
+}
+
 static bool answer_at_once(const struct http_fetch *fetch)
 {
 	struct http_result result = { .outcome = HTTP_CAME, .status = 200 };
@@ -178,9 +219,7 @@ static bool answer_at_once(const struct http_fetch *fetch)
 	world.answers.at += size + (end != NULL);
 	how = size > 0 ? (char)bytes[0] : 'x';
 	size -= size > 0;
-	filled = size == 2 && memcmp(bytes + 1, "@m", 2) == 0
-			 ? fuzz_copy(fuzz_release()->manifest, size = fuzz_release()->manifest_size)
-			 : fill(bytes + 1, size, &size);
+	filled = fill_answer(bytes + 1, size, &size);
 	if (size > fetch->size)
 		size = fetch->size;
 	result.bytes = (const uint8_t *)filled;

@@ -21,7 +21,8 @@ static void check_image(const struct image *image)
 
 	assert(image->size > 0 && image->chunk_count > 0);
 	assert(image->chunk_count <= LIMITS_CHUNKS_MAX && image->chunk_size <= LIMITS_CHUNK_SIZE);
-	assert(strncmp(image->file, "images/", 7) == 0 && strstr(image->file, "..") == NULL);
+	/* Two dots inside of a name lead nowhere. */
+	assert(strncmp(image->file, "images/", 7) == 0 && image->file[7] != '.');
 	assert(strchr(image->file + 7, '/') == NULL);
 	for (uint32_t i = 0; i < image->chunk_count; i++) {
 		assert(image_chunk_bytes(image, i) > 0);

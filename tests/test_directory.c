@@ -194,6 +194,22 @@ static void test_path_that_leads_out(void **state)
 	assert_int_equal(directory_open_image(&directory, &directory.images[0]), -EINVAL);
 	strcpy(directory.images[0].file, "/etc/passwd");
 	assert_int_equal(directory_open_image(&directory, &directory.images[0]), -EINVAL);
+	strcpy(directory.images[0].file, "../etc/passwd");
+	assert_int_equal(directory_open_image(&directory, &directory.images[0]), -EINVAL);
+}
+
+static void test_dots_inside_of_a_name(void **state)
+{
+	char text[2000];
+	int fd;
+
+	(void)state;
+	write_file("release.json", text, make_manifest(text, sizeof(text), "images/alpha..bin"));
+	assert_int_equal(rename(below("images/alpha.bin"), below("images/alpha..bin")), 0);
+	open_it();
+	fd = directory_open_image(&directory, &directory.images[0]);
+	assert_true(fd >= 0);
+	close(fd);
 }
 
 static void test_signatures_are_bounded(void **state)
@@ -251,6 +267,7 @@ int main(void)
 		TEST(test_image_of_another_size),
 		TEST(test_image_that_is_no_file),
 		TEST(test_path_that_leads_out),
+		TEST(test_dots_inside_of_a_name),
 		TEST(test_signatures_are_bounded),
 		TEST(test_unsigned_release),
 		TEST(test_refusals),

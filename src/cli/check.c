@@ -175,9 +175,11 @@ static void conclude(struct check *check)
 		download_s = foresee(check, &unmeasured);
 	if (check->options->json) {
 		printf("{\"nodes\":%" PRIu32 ",\"links\":%" PRIu32 ",\"download_s\":%" PRIu64
-		       ",\"unmeasured\":%" PRIu32 ",\"findings\":[%s]}\n",
+		       ",\"unmeasured\":%" PRIu32 ",\"findings\":[",
 			check->topology.node_count, check->topology.link_count, download_s,
-			unmeasured, check->json.buffer);
+			unmeasured);
+		options_print_safe(check->json.buffer);
+		puts("]}");
 		return;
 	}
 	if (check->release != NULL)

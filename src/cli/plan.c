@@ -12,6 +12,9 @@
 #include "cli/secret.h"
 #include "io/clock.h"
 
+/* Whatever a strange node calls its nodes, no byte of an order takes more than two in a string. */
+enum { BODY_SIZE_MAX = 2 * LIMITS_ORDER_SIZE + 512 };
+
 void plan_decode(struct manifest *manifest, const char *place, const char *bytes, size_t size)
 {
 	char problem[256];
@@ -101,7 +104,7 @@ void plan_post(const struct options *options, const struct order *order)
 {
 	char blob[USIGN_SIGNATURE_BLOB_TEXT_SIZE + 1];
 	char *signed_text = options_allocate(LIMITS_ORDER_SIZE + 1);
-	char *body = options_allocate(LIMITS_HTTP_BODY_SIZE + 1);
+	char *body = options_allocate(BODY_SIZE_MAX + 1);
 	size_t size = order_encode(order, signed_text, LIMITS_ORDER_SIZE + 1);
 	struct usign_signature signature;
 	struct text text;
@@ -110,7 +113,7 @@ void plan_post(const struct options *options, const struct order *order)
 		options_fail("bad_order", "there are too many participants for one order");
 	secret_sign(options, &signature, signed_text, size, order->mesh);
 	usign_signature_to_blob(blob, &signature);
-	text_init(&text, body, LIMITS_HTTP_BODY_SIZE + 1);
+	text_init(&text, body, BODY_SIZE_MAX + 1);
 	text_begin_object(&text);
 	text_add_member_string(&text, "order", signed_text);
 	text_add_member_string(&text, "signature", blob);

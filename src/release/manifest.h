@@ -43,7 +43,7 @@ struct image {
 	uint32_t board_count;
 	uint32_t url_count;
 	char boards[LIMITS_IMAGE_BOARDS_MAX][LIMITS_BOARD_SIZE + 1];
-	char file[MANIFEST_FILE_SIZE + 1]; /* "images/NAME": no "..", no leading slash, no blank */
+	char file[MANIFEST_FILE_SIZE + 1]; /* "images/NAME", where NAME is text_is_name() */
 	char kind[MANIFEST_KIND_SIZE + 1]; /* "sysupgrade" */
 	char compat_version[MANIFEST_COMPAT_SIZE + 1]; /* "MAJOR.MINOR"; "1.0" if not given */
 	char urls[LIMITS_IMAGE_URLS_MAX][LIMITS_URL_SIZE + 1];

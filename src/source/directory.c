@@ -138,7 +138,7 @@ const struct directory_image *directory_find(
 /* The manifest's reader has refused such paths already. It is one line to look again. */
 static bool stays_below(const char *file)
 {
-	return file[0] != '/' && file[0] != '\0' && strstr(file, "..") == NULL;
+	return file[0] != '/' && file[0] != '.' && file[0] != '\0' && strstr(file, "/.") == NULL;
 }
 
 int directory_open_image(const struct directory *directory, const struct directory_image *image)
