@@ -304,7 +304,7 @@ static const struct notice *notice_ahead(const char *at, size_t count)
 /* As the roster looks for them (agent/roster.c), at first; where it is another, nothing is lost. */
 static const uint32_t *cell_of(const struct roster *roster, uint32_t hash)
 {
-	uint64_t cells = roster->room + roster->room / 4;
+	uint64_t cells = roster->room / 4 * 5;
 
 	return &roster->cells[hash * cells >> 32];
 }

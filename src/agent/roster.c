@@ -9,11 +9,14 @@
 #include "base/text.h"
 
 enum {
-	ROOM_MORE = 16, /* grown by so much, and an eighth */
+	ROOM_STEP = 16, /* room is a multiple of it, and grows by about an eighth */
+	INDEX_SIZE = sizeof(uint16_t) + sizeof(uint32_t) + 1, /* for each entry: a place in the log,
+								 and 5/4 cells */
 };
 
 static_assert((int)LIMITS_PARTICIPANTS_MAX < (int)ROSTER_NO_SEAT, "a seat has 16 bits");
 static_assert((int)LIMITS_NODES_MAX < UINT16_MAX, "an entry's number has 16 bits");
+static_assert((int)LIMITS_NODES_MAX % ROOM_STEP == 0, "the last room is a multiple, too");
 
 void roster_init(struct roster *roster)
 {
@@ -36,7 +39,7 @@ void roster_free(struct roster *roster)
  */
 static uint32_t cell_count(const struct roster *roster)
 {
-	return roster->room + roster->room / 4;
+	return roster->room / 4 * 5;
 }
 
 static uint32_t home_of(const struct roster *roster, uint32_t hash)
@@ -142,14 +145,12 @@ static bool make_room(struct roster *roster)
 
 	if (old.count < old.room)
 		return true;
-	roster->room += old.room / 8 + ROOM_MORE;
+	if (old.room == LIMITS_NODES_MAX)
+		return false;
+	roster->room += (old.room / 128 + 1) * ROOM_STEP;
 	if (roster->room > LIMITS_NODES_MAX)
 		roster->room = LIMITS_NODES_MAX;
-	roster->entries = old.count < LIMITS_NODES_MAX
-				  ? calloc(1, roster->room * (sizeof(struct roster_entry) +
-								     sizeof(uint16_t)) +
-						      cell_count(roster) * sizeof(uint32_t))
-				  : NULL;
+	roster->entries = calloc(roster->room, sizeof(struct roster_entry) + INDEX_SIZE);
 	if (roster->entries == NULL) {
 		*roster = old;
 		return false;

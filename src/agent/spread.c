@@ -287,6 +287,7 @@ void spread_publish(struct agent *agent)
 {
 	struct record record;
 	enum difference difference = DIFFERENCE_NEWS;
+	uint32_t pause_ms = heartbeat_in_ms(agent);
 
 	write_own_record(agent, &record);
 	if (agent->published_ever) {
@@ -298,8 +299,8 @@ void spread_publish(struct agent *agent)
 		difference = DIFFERENCE_NONE;
 	}
 	/* After each record; and where the mesh turns out to be larger, after a boot. */
-	if (agent->heartbeat_ms < agent->published_ms + heartbeat_in_ms(agent) / 2)
-		agent->heartbeat_ms = roughly_in(agent, heartbeat_in_ms(agent));
+	if (agent->heartbeat_ms < agent->published_ms + pause_ms / 2)
+		agent->heartbeat_ms = roughly_in(agent, pause_ms);
 	if (difference == DIFFERENCE_NONE && agent->now_ms < agent->heartbeat_ms) {
 		agent_wake_at(agent, agent->heartbeat_ms);
 		return;
