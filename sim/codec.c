@@ -54,7 +54,8 @@ struct reference {
 
 enum {
 	REFERENCE_SIZE = 1 + sizeof(struct reference), /* in a slice */
-	AHEAD = 8,
+	AHEAD = 16,
+	LINE_SIZE = 64, /* of a cache */
 };
 
 /* Several threads read; who adds something holds the mutex. */
@@ -316,6 +317,17 @@ static const struct roster_entry *entry_of(const struct roster *roster, uint32_t
 	return &roster->entries[number > 0 ? number - 1 : 0];
 }
 
+/* All that one look at a notice needs. */
+__attribute__((always_inline)) static inline void fetch_notice(const struct notice *notice)
+{
+	__builtin_prefetch(notice->record.name);
+	__builtin_prefetch(&notice->record.incarnation);
+	__builtin_prefetch(notice->record.order);
+	__builtin_prefetch(notice->envelope);
+	__builtin_prefetch(notice->envelope + LINE_SIZE);
+	__builtin_prefetch(notice->envelope + LINE_SIZE * 2);
+}
+
 __attribute__((always_inline)) static inline void fetch_ahead(const char *at)
 {
 	const struct roster *roster = ahead.roster;
@@ -326,21 +338,18 @@ __attribute__((always_inline)) static inline void fetch_ahead(const char *at)
 	if (roster == NULL || roster->count == 0)
 		return;
 	notice = notice_ahead(at, AHEAD * 3 / 4);
-	if (notice != NULL)
-		__builtin_prefetch(cell_of(roster, notice->hash));
-	notice = notice_ahead(at, AHEAD / 2);
 	if (notice != NULL) {
-		__builtin_prefetch(notice->envelope);
-		__builtin_prefetch(notice->record.name);
-		__builtin_prefetch(entry_of(roster, notice->hash));
+		__builtin_prefetch(cell_of(roster, notice->hash));
+		fetch_notice(notice);
 	}
+	notice = notice_ahead(at, AHEAD / 2);
+	if (notice != NULL)
+		__builtin_prefetch(entry_of(roster, notice->hash));
 	notice = notice_ahead(at, AHEAD / 4);
 	if (notice != NULL) {
-		const struct roster_entry *entry = entry_of(roster, notice->hash);
-
-		__builtin_prefetch(entry->notice);
-		__builtin_prefetch(entry->notice->record.name);
-		__builtin_prefetch(entry->notice->envelope);
+		notice = entry_of(roster, notice->hash)->notice;
+		__builtin_prefetch(notice);
+		fetch_notice(notice);
 	}
 }
 
