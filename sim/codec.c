@@ -55,7 +55,6 @@ struct reference {
 enum {
 	REFERENCE_SIZE = 1 + sizeof(struct reference), /* in a slice */
 	AHEAD = 16,
-	LINE_SIZE = 64, /* of a cache */
 };
 
 /* Several threads read; who adds something holds the mutex. */
@@ -99,6 +98,8 @@ struct notice *__wrap_notice_sign(
 	const struct record *record, const char *mesh, const struct usign_secret *secret);
 void __real_notice_free(struct notice *notice);
 void __wrap_notice_free(struct notice *notice);
+bool __real_notice_is_same(const struct notice *notice, const struct notice_offer *offer);
+bool __wrap_notice_is_same(const struct notice *notice, const struct notice_offer *offer);
 
 struct notice *__wrap_notice_sign(
 	const struct record *record, const char *mesh, const struct usign_secret *secret)
@@ -132,6 +133,12 @@ struct notice *__wrap_notice_open(const struct notice_offer *offer, char *proble
 		return NULL;
 	}
 	return notice;
+}
+
+bool __wrap_notice_is_same(const struct notice *notice, const struct notice_offer *offer)
+{
+	return shared.on ? notice->envelope == offer->envelope
+			 : __real_notice_is_same(notice, offer);
 }
 
 void __wrap_notice_free(struct notice *notice)
@@ -323,9 +330,6 @@ __attribute__((always_inline)) static inline void fetch_notice(const struct noti
 	__builtin_prefetch(notice->record.name);
 	__builtin_prefetch(&notice->record.incarnation);
 	__builtin_prefetch(notice->record.order);
-	__builtin_prefetch(notice->envelope);
-	__builtin_prefetch(notice->envelope + LINE_SIZE);
-	__builtin_prefetch(notice->envelope + LINE_SIZE * 2);
 }
 
 __attribute__((always_inline)) static inline void fetch_ahead(const char *at)
@@ -346,11 +350,11 @@ __attribute__((always_inline)) static inline void fetch_ahead(const char *at)
 	if (notice != NULL)
 		__builtin_prefetch(entry_of(roster, notice->hash));
 	notice = notice_ahead(at, AHEAD / 4);
-	if (notice != NULL) {
-		notice = entry_of(roster, notice->hash)->notice;
-		__builtin_prefetch(notice);
-		fetch_notice(notice);
-	}
+	if (notice != NULL)
+		__builtin_prefetch(entry_of(roster, notice->hash)->notice);
+	notice = notice_ahead(at, AHEAD / 8);
+	if (notice != NULL)
+		fetch_notice(entry_of(roster, notice->hash)->notice);
 }
 
 void __wrap_slice_write_entry(struct text *text, const char *key, const char *author, int64_t ttl_s,

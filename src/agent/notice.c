@@ -101,6 +101,12 @@ struct notice *notice_open(const struct notice_offer *offer, char *problem, size
 	return notice;
 }
 
+bool notice_is_same(const struct notice *notice, const struct notice_offer *offer)
+{
+	return notice->envelope_size == offer->envelope_size &&
+	       memcmp(notice->envelope, offer->envelope, offer->envelope_size) == 0;
+}
+
 struct notice *notice_sign(
 	const struct record *record, const char *mesh, const struct usign_secret *secret)
 {

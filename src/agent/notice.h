@@ -38,6 +38,9 @@ struct notice_offer {
  * not sound, or there is no memory; `problem` says which. */
 struct notice *notice_open(const struct notice_offer *offer, char *problem, size_t capacity);
 
+/* Is it just this that is offered, byte by byte? */
+bool notice_is_same(const struct notice *notice, const struct notice_offer *offer);
+
 /* This node's own. NULL if there is no memory. */
 struct notice *notice_sign(
 	const struct record *record, const char *mesh, const struct usign_secret *secret);

@@ -231,14 +231,6 @@ void roster_extend(struct roster_entry *entry, uint32_t expires_s)
 		entry->lasts_s = (uint16_t)(lasts_s < UINT16_MAX ? lasts_s : UINT16_MAX);
 }
 
-bool roster_is_same(const struct roster_entry *entry, const struct notice_offer *offer)
-{
-	const struct notice *notice = entry->notice;
-
-	return notice->envelope_size == offer->envelope_size &&
-	       memcmp(notice->envelope, offer->envelope, offer->envelope_size) == 0;
-}
-
 enum roster_news roster_take(struct roster *roster, struct roster_entry *entry,
 	const struct notice_offer *offer, char *problem, size_t capacity)
 {
@@ -249,7 +241,7 @@ enum roster_news roster_take(struct roster *roster, struct roster_entry *entry,
 	bool known = entry != NULL, rekeyed;
 	int age = 1;
 
-	if (known && roster_is_same(entry, offer)) {
+	if (known && notice_is_same(entry->notice, offer)) {
 		entry->had |= sender;
 		roster_extend(entry, expires_s);
 		return ROSTER_SAME;

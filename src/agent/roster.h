@@ -81,9 +81,6 @@ uint32_t roster_expires_s(const struct roster_entry *entry);
  * than 18 hours. */
 void roster_extend(struct roster_entry *entry, uint32_t expires_s);
 
-/* Is it what the entry holds, byte by byte? */
-bool roster_is_same(const struct roster_entry *entry, const struct notice_offer *offer);
-
 /* A record from outside. `entry` is what the name has now (roster_find). After NEWS it is
  * roster_newest(). */
 enum roster_news roster_take(struct roster *roster, struct roster_entry *entry,

@@ -240,7 +240,7 @@ static void hear_of_ourselves(struct agent *agent, const struct notice_offer *of
 	struct usign_public ours;
 	struct notice *notice;
 
-	if (own != NULL && roster_is_same(own, offer))
+	if (own != NULL && notice_is_same(own->notice, offer))
 		return;
 	usign_public_of(&ours, &agent->setup.node_key);
 	notice = notice_open(offer, problem, sizeof(problem));
