@@ -15,6 +15,7 @@
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "agent/book.h"
 #include "agent/notice.h"
@@ -55,6 +56,9 @@ struct reference {
 enum {
 	REFERENCE_SIZE = 1 + sizeof(struct reference), /* in a slice */
 	AHEAD = 16,
+	LINE_SIZE = 64,       /* of a cache */
+	BLOCK_SIZE = 2097152, /* a large page */
+	BLOCKS_MORE = 64,
 };
 
 /* Several threads read; who adds something holds the mutex. */
@@ -62,8 +66,9 @@ static pthread_mutex_t adding = PTHREAD_MUTEX_INITIALIZER;
 
 static struct {
 	bool on;
-	uint32_t count, capacity;
-	struct notice **notices;      /* all that were made; owned */
+	uint32_t block_count, block_capacity;
+	char **blocks;                /* all notices that were made lie in them; owned */
+	size_t block_used;            /* of the last one */
 	_Atomic uint32_t start_count; /* what lies below it never changes */
 	struct start {
 		uint8_t id[BYTES_HASH_SIZE];
@@ -73,9 +78,9 @@ static struct {
 
 void codec_share(bool on)
 {
-	for (uint32_t i = 0; i < shared.count; i++)
-		free(shared.notices[i]);
-	free(shared.notices);
+	for (uint32_t i = 0; i < shared.block_count; i++)
+		free(shared.blocks[i]);
+	free(shared.blocks);
 	for (uint32_t i = 0; i < shared.start_count; i++) {
 		__real_order_free(&shared.starts[i].order);
 	}
@@ -101,24 +106,41 @@ void __wrap_notice_free(struct notice *notice);
 bool __real_notice_is_same(const struct notice *notice, const struct notice_offer *offer);
 bool __wrap_notice_is_same(const struct notice *notice, const struct notice_offer *offer);
 
+/* Everybody looks at every notice: they lie side by side, in large pages. */
+static void *take_room(size_t size)
+{
+	size = (size + LINE_SIZE - 1) / LINE_SIZE * LINE_SIZE;
+	if (shared.block_count == 0 || shared.block_used + size > BLOCK_SIZE) {
+		if (shared.block_count == shared.block_capacity) {
+			shared.block_capacity += BLOCKS_MORE;
+			shared.blocks = realloc(
+				shared.blocks, shared.block_capacity * sizeof(shared.blocks[0]));
+			ensure(shared.blocks != NULL);
+		}
+		shared.blocks[shared.block_count] = aligned_alloc(BLOCK_SIZE, BLOCK_SIZE);
+		ensure(shared.blocks[shared.block_count] != NULL);
+		(void)madvise(shared.blocks[shared.block_count], BLOCK_SIZE, MADV_HUGEPAGE);
+		shared.block_count++;
+		shared.block_used = 0;
+	}
+	shared.block_used += size;
+	return shared.blocks[shared.block_count - 1] + shared.block_used - size;
+}
+
 struct notice *__wrap_notice_sign(
 	const struct record *record, const char *mesh, const struct usign_secret *secret)
 {
-	struct notice *notice = __real_notice_sign(record, mesh, secret);
+	struct notice *notice = __real_notice_sign(record, mesh, secret), *kept;
 
 	if (!shared.on)
 		return notice;
 	ensure(notice != NULL);
 	(void)pthread_mutex_lock(&adding);
-	if (shared.count == shared.capacity) {
-		shared.capacity = shared.capacity == 0 ? 1024 : shared.capacity * 2;
-		shared.notices =
-			realloc(shared.notices, shared.capacity * sizeof(shared.notices[0]));
-		ensure(shared.notices != NULL);
-	}
-	shared.notices[shared.count++] = notice;
+	kept = take_room(sizeof(*notice) + notice->envelope_size);
+	memcpy(kept, notice, sizeof(*notice) + notice->envelope_size);
 	(void)pthread_mutex_unlock(&adding);
-	return notice;
+	__real_notice_free(notice);
+	return kept;
 }
 
 struct notice *__wrap_notice_open(const struct notice_offer *offer, char *problem, size_t capacity)
