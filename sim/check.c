@@ -328,20 +328,14 @@ static void check_countdown(
 	struct world *world, struct node *node, const struct world_order *schedule)
 {
 	const struct options *options = &world->options;
-	uint64_t now_ms = node_clock_ms(world, node), left_ms, due_us;
+	uint64_t left_ms, due_us;
 	static const char name[] = "\"countdown_ms\":";
-	struct text text;
 	char *view, *at;
 
 	/* A plain peer's copy does not age at all. */
 	if (options->loss > 0 || options->delay > 0 || options->replay > 0 || options->plain > 0)
 		return;
-	text_init(&text, NULL, 0);
-	agent_view_mesh(node->agent, now_ms, &text);
-	view = malloc(text.size + 1);
-	ensure(view != NULL);
-	text_init(&text, view, text.size + 1);
-	agent_view_mesh(node->agent, now_ms, &text);
+	view = node_view_text(world, node);
 	at = strstr(view, name);
 	left_ms = at != NULL ? strtoull(at + strlen(name), NULL, 10) : 0;
 	due_us = schedule->posted_us + schedule->order.schedule.countdown_ms * WORLD_US;

@@ -85,23 +85,31 @@ bool node_status_true(struct world *world, struct node *node, const char *member
 	return at != NULL && strncmp(at, "true", 4) == 0;
 }
 
-struct json_object *node_view(struct world *world, struct node *node)
+char *node_view_text(struct world *world, struct node *node)
 {
 	uint64_t now_ms = node_clock_ms(world, node);
-	struct json_object *view;
 	struct text text;
-	char *bytes;
+	char *view;
+
+	text_init(&text, NULL, 0);
+	agent_view_mesh(node->agent, now_ms, &text);
+	view = malloc(text.size + 1);
+	ensure(view != NULL);
+	text_init(&text, view, text.size + 1);
+	agent_view_mesh(node->agent, now_ms, &text);
+	return view;
+}
+
+struct json_object *node_view(struct world *world, struct node *node)
+{
+	struct json_object *view;
+	char *text;
 
 	if (node->agent == NULL)
 		return NULL;
-	text_init(&text, NULL, 0);
-	agent_view_mesh(node->agent, now_ms, &text);
-	bytes = malloc(text.size + 1);
-	ensure(bytes != NULL);
-	text_init(&text, bytes, text.size + 1);
-	agent_view_mesh(node->agent, now_ms, &text);
-	view = json_tokener_parse(bytes);
-	free(bytes);
+	text = node_view_text(world, node);
+	view = json_tokener_parse(text);
+	free(text);
 	return view;
 }
 

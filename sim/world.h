@@ -360,6 +360,8 @@ void node_wake(struct world *world, struct node *node);
 bool node_status(
 	struct world *world, struct node *node, const char *member, char *text, size_t size);
 uint64_t node_status_number(struct world *world, struct node *node, const char *member);
+/* The view of the mesh of a node whose daemon runs; the caller gives it back. */
+char *node_view_text(struct world *world, struct node *node);
 /* Its view of the mesh as JSON; the caller gives it back. NULL if it does not answer. */
 struct json_object *node_view(struct world *world, struct node *node);
 bool node_status_true(struct world *world, struct node *node, const char *member);
