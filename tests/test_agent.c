@@ -9,6 +9,8 @@
 
 #include <cmocka.h>
 
+#include "agent/notice.h"
+#include "gossip/slice.h"
 #include "world.h"
 
 enum {
@@ -924,6 +926,106 @@ static void test_answers_only_what_is_news(void **state)
 	world_free(world);
 }
 
+enum { STRANGERS = 400 };
+
+/* What `count` strangers from `first` on say of themselves, for the `sequence`th time. */
+static void strangers_say(char *slice, uint32_t first, uint32_t count, uint64_t sequence)
+{
+	const uint8_t seed[USIGN_SEED_SIZE] = { 9 };
+	struct usign_secret secret;
+	struct text text;
+
+	usign_from_seed(&secret, seed);
+	text_init(&text, slice, 65536);
+	slice_write_begin(&text);
+	for (uint32_t i = first; i < first + count; i++) {
+		struct record record = { .incarnation = 1, .sequence = sequence };
+		struct notice *notice;
+
+		snprintf(record.name, sizeof(record.name), "stranger-%u", i);
+		notice = notice_sign(&record, "world", &secret);
+		slice_write_entry(&text, record.name, record.name, 600, notice->envelope,
+			notice->envelope_size);
+		notice_free(notice);
+	}
+	slice_write_end(&text);
+	assert_false(text_cut(&text));
+}
+
+/* A step of node 0 outside its world: how often does it ask a neighbour for what differs? */
+static uint32_t asks_in_step(struct world *world, uint64_t now_ms, const struct event *event)
+{
+	static struct actions actions;
+	static char message[LIMITS_SLICE_SIZE];
+	struct event over = { .kind = EVENT_EXCHANGE_OVER };
+	uint32_t asks = 0;
+	struct text text;
+
+	(void)agent_step(world_agent(world, 0), now_ms, event, &actions);
+	for (uint32_t i = 0; i < actions.count; i++) {
+		const struct action *action = &actions.list[i];
+
+		if (action->kind != ACTION_EXCHANGE ||
+			strcmp(action->exchange.type, "lockstep_nodes") != 0)
+			continue;
+		text_init(&text, message, sizeof(message));
+		agent_slice_for(world_agent(world, 0), now_ms, action->exchange.neighbour,
+			action->exchange.type, &text);
+		asks += strstr(message, "\"lockstep\":\"\"") == NULL;
+		over.exchange_over.neighbour = action->exchange.neighbour;
+		over.exchange_over.type = action->exchange.type;
+		over.exchange_over.ok = true;
+	}
+	if (over.exchange_over.ok)
+		asks += asks_in_step(world, now_ms, &over);
+	return asks;
+}
+
+/* Where many speak one after the other, two neighbours never know the same at one moment. */
+static void test_a_digest_between_two_pushes_says_nothing(void **state)
+{
+	struct world *world = chain(2, 37);
+	char *slice = malloc(65536);
+	struct event tick = { .kind = EVENT_TICK };
+	struct event news = { .kind = EVENT_SLICE,
+		.slice = { .type = "lockstep_nodes",
+			.data = slice,
+			.neighbour = AGENT_PEER_NONE,
+			.remote = true } };
+	struct event hello = { .kind = EVENT_NEIGHBOUR_UP,
+		.neighbour_up = { .neighbour = 1, .has_digest = true, .digest = 1 } };
+	uint32_t asked = 0;
+	uint64_t now_ms;
+
+	(void)state;
+	text_set(hello.neighbour_up.name, sizeof(hello.neighbour_up.name), world_name(world, 1));
+	world_run(world, 20000);
+	for (uint32_t i = 0; i < STRANGERS; i += 40) {
+		strangers_say(slice, i, 40, 1);
+		world_inject(world, 0, "lockstep_nodes", slice, 0);
+	}
+	world_run(world, 60000);
+	now_ms = world_now(world);
+	/* The gap between pushes is 130 ms where so many speak, or 500 where nothing happens. */
+	for (uint32_t ms = 0; ms < 4000; ms += 50) {
+		if (ms % 350 == 0) {
+			strangers_say(slice, 1, 1, 2 + ms);
+			news.slice.data_size = strlen(slice);
+			asked += asks_in_step(world, now_ms + ms, &news);
+		}
+		if (ms % 1000 == 100)
+			asked += asks_in_step(world, now_ms + ms, &hello);
+		asked += asks_in_step(world, now_ms + ms, &tick);
+	}
+	assert_int_equal(asked, 0);
+	/* Then it is over, and they differ still. */
+	for (uint32_t ms = 4000; ms < 8000; ms += 50)
+		asked += asks_in_step(world, now_ms + ms, &tick);
+	assert_int_equal(asked, 1);
+	free(slice);
+	world_free(world);
+}
+
 /* A neighbour that knows all orders hears of those that still count down, and of nothing else. */
 static void test_countdown_is_always_answered(void **state)
 {
@@ -1156,6 +1258,7 @@ int main(void)
 		cmocka_unit_test(test_forged_record_changes_nothing),
 		cmocka_unit_test(test_outbids_what_others_say_of_it),
 		cmocka_unit_test(test_answers_only_what_is_news),
+		cmocka_unit_test(test_a_digest_between_two_pushes_says_nothing),
 		cmocka_unit_test(test_countdown_is_always_answered),
 		cmocka_unit_test(test_single_slot_must_be_allowed),
 		cmocka_unit_test(test_journal_that_cannot_be_written),

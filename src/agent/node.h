@@ -36,9 +36,9 @@ enum {
 	AGENT_SYNC_ACTIVE_MS = 2000, /* periodic exchange with a neighbour without a digest */
 	AGENT_SYNC_IDLE_MS = 30000,
 	AGENT_SYNC_COUNTDOWN_MS = 5000, /* refreshes the countdown against drifting clocks */
-	AGENT_QUIET_MS = 300,           /* no news for so long: now digests should agree */
-	AGENT_REFINE_MS = 150,          /* a countdown that came with a push is asked for again */
-	AGENT_RETRY_MS = 1000,          /* after a failed exchange; doubles up to … */
+	AGENT_QUIET_MS = 300,  /* no news for so long and a push gap: now digests should agree */
+	AGENT_REFINE_MS = 150, /* a countdown that came with a push is asked for again */
+	AGENT_RETRY_MS = 1000, /* after a failed exchange; doubles up to … */
 	AGENT_RETRY_MAX_MS = 30000,
 	AGENT_HEARTBEAT_ACTIVE_MS = 10000, /* or four times what progress is told at */
 	AGENT_HEARTBEAT_IDLE_MS = 300000,

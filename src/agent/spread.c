@@ -36,7 +36,8 @@ static void note_digest(struct agent *agent, struct neighbour *neighbour)
 static void mend_difference(struct agent *agent, struct neighbour *neighbour)
 {
 	uint64_t own = agent_digest(agent);
-	uint64_t quiet_ms = agent->news_ms + AGENT_QUIET_MS;
+	uint64_t quiet_ms =
+		agent->news_ms + AGENT_QUIET_MS + agent->roster.count / AGENT_PUSH_GAP_NODES;
 
 	if (!agent_is_due(agent, neighbour->mend_ms))
 		return;
