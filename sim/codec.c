@@ -39,6 +39,8 @@ void __real_order_free(struct order *order);
 void __real_order_id(uint8_t id[static BYTES_HASH_SIZE], const char *bytes, size_t size);
 void __wrap_order_id(uint8_t id[static BYTES_HASH_SIZE], const char *bytes, size_t size);
 void __wrap_order_free(struct order *order);
+uint32_t __real_order_find_participant(const struct order_start *list, const char *name);
+uint32_t __wrap_order_find_participant(const struct order_start *list, const char *name);
 void __real_book_write_order(const struct book_order *slot, struct text *text);
 void __wrap_book_write_order(const struct book_order *slot, struct text *text);
 const char *__real_json_get_string_view(
@@ -73,8 +75,17 @@ static struct {
 	struct start {
 		uint8_t id[BYTES_HASH_SIZE];
 		struct order order; /* owned */
+		uint16_t *seats; /* by hash: a participant's number, from 1 on; 0 is none; owned */
+		uint32_t seat_mask;
 	} starts[STARTS_MAX];
 } shared;
+
+/* What this thread looks up, and will. */
+static _Thread_local struct {
+	const struct roster *roster; /* in which something was looked up last */
+	const char *end;             /* of the references of the slice that is read */
+	const struct notice *now;    /* what was read last */
+} ahead;
 
 void codec_share(bool on)
 {
@@ -83,9 +94,11 @@ void codec_share(bool on)
 	free(shared.blocks);
 	for (uint32_t i = 0; i < shared.start_count; i++) {
 		__real_order_free(&shared.starts[i].order);
+		free(shared.starts[i].seats);
 	}
 	memset(&shared, 0, sizeof(shared));
 	shared.on = on;
+	memset(&ahead, 0, sizeof(ahead));
 }
 
 bool codec_is_shared(void)
@@ -195,6 +208,16 @@ static const struct start *find_start(const char *text, size_t size)
 	return start;
 }
 
+/* NULL if the list is of none of them. */
+static const struct start *find_list(const struct order_start *list)
+{
+	for (uint32_t i = 0; i < shared.start_count; i++) {
+		if (shared.starts[i].order.start.participants == list->participants)
+			return &shared.starts[i];
+	}
+	return NULL;
+}
+
 void __wrap_order_id(uint8_t id[static BYTES_HASH_SIZE], const char *bytes, size_t size)
 {
 	const struct start *start = find_text(bytes);
@@ -215,6 +238,24 @@ const void *codec_short_for(const void *bytes, unsigned long long *size)
 	return start->id;
 }
 
+static void index_seats(struct start *start)
+{
+	uint32_t count = start->order.start.participant_count;
+
+	for (start->seat_mask = 1; start->seat_mask < count * 2;
+		start->seat_mask = start->seat_mask * 2 + 1)
+		;
+	start->seats = calloc(start->seat_mask + 1, sizeof(start->seats[0]));
+	ensure(start->seats != NULL);
+	for (uint32_t i = 0; i < count; i++) {
+		uint32_t at = (uint32_t)notice_hash(start->order.start.participants[i].name);
+
+		while (start->seats[at & start->seat_mask] != 0)
+			at++;
+		start->seats[at & start->seat_mask] = (uint16_t)(i + 1);
+	}
+}
+
 static void add_start(const struct order *order)
 {
 	struct start *start = &shared.starts[shared.start_count];
@@ -223,7 +264,25 @@ static void add_start(const struct order *order)
 		return;
 	start->order = *order;
 	__real_order_id(start->id, order->text, order->text_size);
+	index_seats(start);
 	shared.start_count++;
+}
+
+/* Its list is looked through for each name that a node hears first. */
+uint32_t __wrap_order_find_participant(const struct order_start *list, const char *name)
+{
+	const struct start *start = find_list(list);
+
+	if (start == NULL)
+		return __real_order_find_participant(list, name);
+	for (uint32_t at = (uint32_t)notice_hash(name);; at++) {
+		uint32_t number = start->seats[at & start->seat_mask];
+
+		if (number == 0)
+			return UINT32_MAX;
+		if (strcmp(list->participants[number - 1].name, name) == 0)
+			return number - 1;
+	}
 }
 
 /* A start that names a thousand nodes is read once; all nodes hold the same list. */
@@ -253,12 +312,8 @@ enum reason __wrap_order_decode(struct order *order, const char *bytes, size_t s
 
 void __wrap_order_free(struct order *order)
 {
-	for (uint32_t i = 0; i < shared.start_count; i++) {
-		if (order->kind == ORDER_START &&
-			order->start.participants == shared.starts[i].order.start.participants)
-			return;
-	}
-	__real_order_free(order);
+	if (order->kind != ORDER_START || find_list(&order->start) == NULL)
+		__real_order_free(order);
 }
 
 /* Where it is written, its number is enough. */
@@ -310,17 +365,6 @@ bool __wrap_slice_reader_next(struct slice_reader *reader, struct slice_entry *e
 struct roster_entry *__real_roster_find(const struct roster *roster, const char *name);
 struct roster_entry *__wrap_roster_find(const struct roster *roster, const char *name);
 
-static _Thread_local struct {
-	const struct roster *roster; /* in which something was looked up last */
-	const char *end;             /* of the references of the slice that is read */
-} ahead;
-
-struct roster_entry *__wrap_roster_find(const struct roster *roster, const char *name)
-{
-	ahead.roster = roster;
-	return __real_roster_find(roster, name);
-}
-
 static const struct notice *notice_ahead(const char *at, size_t count)
 {
 	struct reference reference;
@@ -346,12 +390,37 @@ static const struct roster_entry *entry_of(const struct roster *roster, uint32_t
 	return &roster->entries[number > 0 ? number - 1 : 0];
 }
 
+static bool is_same_author(const struct notice *a, const struct notice *b)
+{
+	return a->hash == b->hash && bytes_same_32(a->key.key, b->key.key);
+}
+
+/* Whose record was just read is known without a look at names: no key signs for two. */
+struct roster_entry *__wrap_roster_find(const struct roster *roster, const char *name)
+{
+	const struct notice *now = ahead.now;
+	const uint32_t *cell, *end = roster->cells + roster->room / 4 * 5;
+
+	ahead.roster = roster;
+	if (roster->count == 0 || now == NULL || strcmp(name, now->record.name) != 0)
+		return __real_roster_find(roster, name);
+	for (cell = cell_of(roster, now->hash); *cell != 0;
+		cell = cell + 1 < end ? cell + 1 : roster->cells) {
+		struct roster_entry *entry = &roster->entries[(*cell & UINT16_MAX) - 1];
+
+		if (*cell >> 16 != (now->hash & UINT16_MAX))
+			continue;
+		return is_same_author(entry->notice, now) ? entry
+							  : __real_roster_find(roster, name);
+	}
+	return NULL;
+}
+
 /* All that one look at a notice needs. */
 __attribute__((always_inline)) static inline void fetch_notice(const struct notice *notice)
 {
-	__builtin_prefetch(notice->record.name);
 	__builtin_prefetch(&notice->record.incarnation);
-	__builtin_prefetch(notice->record.order);
+	__builtin_prefetch(&notice->record.sequence);
 }
 
 __attribute__((always_inline)) static inline void fetch_ahead(const char *at)
@@ -432,6 +501,7 @@ bool __wrap_slice_reader_next(struct slice_reader *reader, struct slice_entry *e
 	fetch_ahead(reader->scan.at);
 	memcpy(&reference, reader->scan.at + 1, sizeof(reference));
 	reader->scan.at += REFERENCE_SIZE;
+	ahead.now = reference.notice;
 	strcpy(entry->key, reference.notice->record.name);
 	entry->author[0] = '\0';
 	entry->ttl_s = reference.ttl_s;
