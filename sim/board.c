@@ -290,7 +290,7 @@ void board_open_image(struct world *world, struct node *node, const struct actio
 	ensure(happening->data != NULL);
 	memcpy(happening->data, wire, sizeof(wire));
 	happening->event.kind = EVENT_IMAGE_OPENED;
-	happening->event.image_opened.local = disk->release != 0 && node->offers[disk->release];
+	happening->event.image_opened.local = disk->release != 0 && node->offers == disk->release;
 	happening->event.image_opened.held = (const uint8_t *)happening->data;
 	happening->event.image_opened.held_size = sizeof(wire);
 }

@@ -500,7 +500,7 @@ void net_stop_fetches(struct node *node)
 
 static bool holds(const struct node *node, const uint8_t *sha256, uint32_t release, uint32_t chunk)
 {
-	return (release != 0 && node->offers[release]) ||
+	return (release != 0 && node->offers == release) ||
 	       (node->disk.open && node->disk.held[chunk] &&
 		       memcmp(node->disk.sha256, sha256, BYTES_HASH_SIZE) == 0);
 }
@@ -508,7 +508,7 @@ static bool holds(const struct node *node, const uint8_t *sha256, uint32_t relea
 static void serve_release(struct world *world, struct node *node, const struct fetch *fetch)
 {
 	uint32_t number = releases_find(world, fetch->id);
-	bool has = number != 0 && (node->offers[number] || node->has_release[number]);
+	bool has = number != 0 && (node->offers == number || node->has_release[number]);
 
 	answer_release(world, fetch->back_us, fetch, has ? number : 0);
 }

@@ -136,16 +136,15 @@ void node_stop_daemon(struct node *node)
 		node->peers[i].heard.now = false;
 }
 
-static void offer_directories(struct world *world, struct node *node)
+/* As the daemon, which remembers the last one. */
+static void offer_directory(struct world *world, struct node *node)
 {
-	for (uint32_t i = 1; i <= world->release_count && node->agent != NULL; i++) {
-		struct event event = { .kind = EVENT_LOCAL_RELEASE };
+	struct event event = { .kind = EVENT_LOCAL_RELEASE };
 
-		if (!node->offers[i])
-			continue;
-		memcpy(event.local_release.release_id, world->releases[i].id, BYTES_HASH_SIZE);
-		node_step(world, node, &event);
-	}
+	if (node->offers == 0 || node->agent == NULL)
+		return;
+	memcpy(event.local_release.release_id, world->releases[node->offers].id, BYTES_HASH_SIZE);
+	node_step(world, node, &event);
 }
 
 static void start_agent(struct world *world, struct node *node)
@@ -178,7 +177,7 @@ static void start_agent(struct world *world, struct node *node)
 	promise_before_boot(node);
 	node_step(world, node, &tick);
 	promise_check_boot(world, node);
-	offer_directories(world, node);
+	offer_directory(world, node);
 	if (node->agent == NULL)
 		return;
 	(void)world_plan(

@@ -183,6 +183,7 @@ static bool start(struct world *world, struct operator_state *state, struct json
 	struct order_participant *participants =
 		calloc(LIMITS_PARTICIPANTS_MAX, sizeof(*participants));
 	const struct world_release *release = &world->releases[state->release];
+	struct event event = { .kind = EVENT_LOCAL_RELEASE };
 	struct order order_start;
 	enum reason reason;
 
@@ -203,15 +204,13 @@ static bool start(struct world *world, struct operator_state *state, struct json
 	order_start.start.allow_single_slot = true;
 	order_start.start.participants = participants;
 	order_start.start.participant_count = list_participants(world, view, participants);
+	/* As the command line: first where it lies, then the order. */
+	world->nodes[state->node].offers = state->release;
+	memcpy(event.local_release.release_id, release->id, BYTES_HASH_SIZE);
+	node_step(world, &world->nodes[state->node], &event);
 	reason = order(world, state, &order_start);
-	if (reason == REASON_NONE) {
-		struct event event = { .kind = EVENT_LOCAL_RELEASE };
-
-		world->nodes[state->node].offers[state->release] = true;
+	if (reason == REASON_NONE)
 		memcpy(state->start_id, world->orders[world->order_count - 1].id, BYTES_HASH_SIZE);
-		memcpy(event.local_release.release_id, release->id, BYTES_HASH_SIZE);
-		node_step(world, &world->nodes[state->node], &event);
-	}
 	free(participants);
 	return reason == REASON_NONE;
 }

@@ -105,11 +105,11 @@ static void check_fetched(
 		return;
 	if (bytes_from_hex(upgrade, sizeof(upgrade), standing->upgrade))
 		start = check_find_start(world, standing->epoch, upgrade);
-	if (start == NULL ||
+	if (start == NULL || start->release == 0 ||
 		start->posted_us + (READY_S_MAX + more_s(world)) * WORLD_S > world_now_us(world))
 		return;
 	for (uint32_t i = 0; i < world->node_count; i++) {
-		if (standings[i].present && world->nodes[i].offers[start->release] &&
+		if (standings[i].present && world->nodes[i].offers == start->release &&
 			!world->nodes[i].served_wrong)
 			check_breach(world, "liveness", "%s is in %s, and %s has the release",
 				node->name, state_name(standing->state), world->nodes[i].name);

@@ -146,7 +146,7 @@ struct node {
 	uint64_t full_until_us; /* no disk takes a byte before that */
 	uint32_t bricked;       /* the release that ended it; 0 while it can boot */
 	bool has_release[WORLD_RELEASES_MAX];
-	bool offers[WORLD_RELEASES_MAX]; /* an operator's directory lies here */
+	uint32_t offers; /* the release in the directory that an operator offered last; 0 if none */
 	char *journal;
 	size_t journal_size;
 	bool journal_was_lost; /* what it promised before does not bind it any more */

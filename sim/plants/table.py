@@ -111,7 +111,7 @@ PLANTS = [
           "			       ? REASON_NONE\n"
           "			       : REASON_WRONG_STATE;\n",
           "		return REASON_WRONG_STATE;\n",
-          ("I4",), ("--partition", "12", "--partition_countdown", "500", "--quorum", "1", "--catch_up", "1"), 50),
+          ("I4",), ("--partition", "12", "--partition_countdown", "500", "--quorum", "1", "--catch_up", "1"), 180),
     Plant("old-incarnation-counts",
           "the records of a node are compared by their sequence only, which begins anew at a boot",
           "src/core/record.c",
@@ -135,7 +135,7 @@ PLANTS = [
           "	if (order->epoch >= agent->journal.highest_epoch)\n"
           "		return REASON_NONE;\n",
           ("I3",), ("--operators", "2", "--latency_ms", "250", "--shape", "0", "--nodes", "5",
-                     "--chaos_s", "600", "--window_s", "30", "--auto_confirm", "1", *HASTY), 30),
+                     "--chaos_s", "600", "--window_s", "30", "--auto_confirm", "1", *HASTY), 66),
     Plant("abort-forgotten-by-who-gave-up",
           "who gave up follows the others in spite of an abort that came after it",
           "src/agent/life.c",
