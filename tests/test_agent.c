@@ -1072,6 +1072,53 @@ static void test_single_slot_must_be_allowed(void **state)
 	world_free(world);
 }
 
+/* A board with one slot runs what it flashed: only the version tells whether it did. */
+static struct world *upgraded_with_one_slot(uint64_t seed, bool mislabelled)
+{
+	struct world *world = world_new(3, seed);
+
+	world_chain(world);
+	world_set_slots(world, 1, 1);
+	world_release(world, UINT32_MAX, false);
+	world_start(world);
+	world_faults(world, 1)->mislabelled = mislabelled;
+	start(world,
+		&(struct world_start){
+			.release = 2, .allow_single_slot = true, .confirm = ORDER_CONFIRM_AUTO });
+	assert_true(world_until_state(world, STATE_UPGRADE_READY, PATIENCE_MS));
+	assert_int_equal(world_schedule(world, 0, 0, COUNTDOWN_MS, WINDOW_S), REASON_NONE);
+	world_run(world, COUNTDOWN_MS + 1000);
+	assert_true(world_until_state(world, STATE_UPDATED, WINDOW_S * 1000));
+	assert_int_equal(world_flash_count(world, 1), 1);
+	return world;
+}
+
+static void test_flashes_once_what_it_runs_already(void **state)
+{
+	struct world *world = upgraded_with_one_slot(38, false);
+
+	(void)state;
+	/* It hears of the upgrade as if for the first time. */
+	world_lose_journal(world, 1);
+	world_run(world, 10000);
+	assert_true(world_until_state(world, STATE_UPDATED, PATIENCE_MS));
+	world_run(world, PATIENCE_MS);
+	assert_upgraded(world, 3);
+	assert_int_equal(world_flash_count(world, 1), 2);
+	world_free(world);
+}
+
+static void test_mislabelled_firmware_is_flashed_once(void **state)
+{
+	struct world *world = upgraded_with_one_slot(39, true);
+
+	(void)state;
+	world_run(world, PATIENCE_MS);
+	assert_int_equal(world_state(world, 1), STATE_UPDATED);
+	assert_int_equal(world_flash_count(world, 1), 1);
+	world_free(world);
+}
+
 static void test_journal_that_cannot_be_written(void **state)
 {
 	struct world *world = chain(3, 29);
@@ -1261,6 +1308,8 @@ int main(void)
 		cmocka_unit_test(test_a_digest_between_two_pushes_says_nothing),
 		cmocka_unit_test(test_countdown_is_always_answered),
 		cmocka_unit_test(test_single_slot_must_be_allowed),
+		cmocka_unit_test(test_flashes_once_what_it_runs_already),
+		cmocka_unit_test(test_mislabelled_firmware_is_flashed_once),
 		cmocka_unit_test(test_journal_that_cannot_be_written),
 		cmocka_unit_test(test_journal_that_cannot_be_written_on_trial),
 		cmocka_unit_test(test_flash_that_comes_too_late),

@@ -225,7 +225,10 @@ static void start_daemon(struct world *world, uint32_t number)
 	assert(setup != NULL);
 	assert(node->agent == NULL);
 	*setup = node->setup;
-	text_set(setup->version, sizeof(setup->version), world->releases[node->running].version);
+	text_set(setup->version, sizeof(setup->version),
+		node->faults.mislabelled && node->running > 1
+			? "Demo, mislabelled"
+			: world->releases[node->running].version);
 	snprintf(setup->boot_id, sizeof(setup->boot_id), "boot-%u", node->board_boots);
 	setup->flasher.trial = node->trial;
 	setup->flasher.fell_back = node->fell_back;
@@ -1062,6 +1065,17 @@ void world_restart_daemon(struct world *world, uint32_t node)
 {
 	assert(world->nodes[node].agent != NULL);
 	stop_daemon(&world->nodes[node]);
+	start_daemon(world, node);
+}
+
+void world_lose_journal(struct world *world, uint32_t node)
+{
+	struct wnode *wnode = &world->nodes[node];
+
+	stop_daemon(wnode);
+	free(wnode->journal);
+	wnode->journal = NULL;
+	wnode->journal_size = 0;
 	start_daemon(world, node);
 }
 

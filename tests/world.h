@@ -37,9 +37,10 @@ struct world_faults {
 	bool wrong_chunks; /* what it serves is damaged */
 	bool journal_fails;
 	bool unhealthy;
-	bool no_measure;         /* its links cannot be measured */
-	bool slow_flash;         /* it takes longer than anybody waits for it */
-	bool cut_flash;          /* power is lost in the middle of the next flash, once */
+	bool no_measure;  /* its links cannot be measured */
+	bool slow_flash;  /* it takes longer than anybody waits for it */
+	bool mislabelled; /* new firmware calls itself something else than its release says */
+	bool cut_flash;   /* power is lost in the middle of the next flash, once */
 	uint32_t cut_at_journal; /* power is lost at the n-th journal write from now (1…); 0: never
 				  */
 };
@@ -68,6 +69,7 @@ struct world_faults *world_faults(struct world *world, uint32_t node);
 void world_link_set(struct world *world, uint32_t a, uint32_t b, bool up);
 void world_power(struct world *world, uint32_t node, bool on);
 void world_restart_daemon(struct world *world, uint32_t node);
+void world_lose_journal(struct world *world, uint32_t node); /* the daemon restarts without it */
 bool world_is_up(const struct world *world, uint32_t node);
 
 struct agent *world_agent(struct world *world, uint32_t node);

@@ -23,9 +23,11 @@ static void judge_boot(struct agent *agent)
 	const struct agent_flasher_facts *flasher = &agent->setup.flasher;
 	const struct book_order *start = book_start(&agent->book);
 	bool same_boot = strcmp(agent->journal.boot_id, agent->setup.boot_id) == 0;
-	bool runs_new = start != NULL &&
-			strcmp(agent->setup.version, start->order.start.version) == 0 &&
-			strcmp(agent->setup.version, agent->journal.previous_version) != 0;
+	bool changed = strcmp(agent->setup.version, agent->journal.previous_version) != 0;
+	bool as_ordered =
+		start != NULL && strcmp(agent->setup.version, start->order.start.version) == 0;
+	/* With one slot nothing else tells: to flash what may run already would never end. */
+	bool runs_new = flasher->slots < 2 ? changed || as_ordered : changed && as_ordered;
 
 	if (flasher->trial) {
 		if (agent->journal.state != STATE_CONFIRMATION_PENDING)

@@ -93,7 +93,11 @@ bool bytes_from_base64(uint8_t *bytes, size_t size, const char *text, size_t tex
 
 void bytes_sha256(uint8_t hash[static BYTES_HASH_SIZE], const void *data, size_t size)
 {
-	(void)crypto_hash_sha256(hash, data, size);
+	crypto_hash_sha256_state state;
+
+	crypto_hash_sha256_init(&state);
+	crypto_hash_sha256_update(&state, data, size);
+	crypto_hash_sha256_final(&state, hash);
 }
 
 bool bytes_same_32(const uint8_t a[static 32], const uint8_t b[static 32])
