@@ -75,14 +75,17 @@ static void on_merge(void *context, const char *asked, const char *data, size_t 
 	faults_resume(were_on);
 }
 
-static void on_answer(
-	void *context, const char *asked, const char *data, size_t data_size, struct text *text)
+static void on_answer(void *context, uint32_t neighbour, const char *asked, const char *data,
+	size_t data_size, struct text *text)
 {
 	struct scene *scene = context;
 
 	(void)data;
-	assert(on_speaks(context, asked) && data_size > 0);
-	store_write(&scene->store, text);
+	assert(on_speaks(context, asked) && (neighbour < LINES || data_size > 0));
+	if (neighbour < LINES)
+		text_add(text, own_data);
+	else
+		store_write(&scene->store, text);
 }
 
 static void on_over(void *context, uint32_t neighbour, const char *asked, bool ok, const char *why)
@@ -110,8 +113,7 @@ static void exchange(struct scene *scene, uint32_t neighbour)
 	int error;
 
 	faults_on();
-	error = gossip_net_exchange(
-		scene->net, neighbour, "127.0.0.1", port, type, own_data, sizeof(own_data) - 1);
+	error = gossip_net_exchange(scene->net, neighbour, "127.0.0.1", port, type);
 	faults_off();
 	scene->opened += error == 0;
 	assert(error == 0 || error == -ENOBUFS || faults_happened());
@@ -122,13 +124,12 @@ static void exchange_with_nobody(struct scene *scene)
 	int error;
 
 	faults_on();
-	error = gossip_net_exchange(
-		scene->net, 1, "127.0.0.1", 1, type, own_data, sizeof(own_data) - 1);
+	error = gossip_net_exchange(scene->net, 1, "127.0.0.1", 1, type);
 	scene->opened += error == 0;
 	/* What is no address, and no type. */
-	error = gossip_net_exchange(scene->net, 1, "nobody", 1, type, own_data, 2);
+	error = gossip_net_exchange(scene->net, 1, "nobody", 1, type);
 	assert(error != 0);
-	error = gossip_net_exchange(scene->net, 1, "127.0.0.1", 1, "", own_data, 2);
+	error = gossip_net_exchange(scene->net, 1, "127.0.0.1", 1, "");
 	assert(error != 0);
 	faults_off();
 }

@@ -232,12 +232,12 @@ void net_exchange(struct world *world, struct node *node, const struct action *a
 {
 	uint32_t number = action->exchange.neighbour;
 	struct peer *peer = &node->peers[number];
-	uint64_t handshake_us, data_us;
-	struct happening *push;
+	uint64_t handshake_us, version_us, data_us;
+	struct happening *write;
 
 	ensure(number < node->peer_count);
-	if (!can_connect(world, node, peer) || !transfer_us(world, 2, &handshake_us) ||
-		!transfer_us(world, 3, &data_us)) {
+	if (!can_connect(world, node, peer) || !transfer_us(world, 3, &handshake_us) ||
+		!transfer_us(world, 1, &version_us) || !transfer_us(world, 1, &data_us)) {
 		if (can_connect(world, node, peer) &&
 			world_strikes(world, world->options.straggler))
 			straggle(world, node, action);
@@ -245,13 +245,28 @@ void net_exchange(struct world *world, struct node *node, const struct action *a
 			action->exchange.type, false);
 		return;
 	}
-	push = world_plan(world, handshake_us + data_us, HAPPENS_PUSH, peer->node);
+	write = world_plan(world, handshake_us + version_us, HAPPENS_WRITE, node->number);
+	write->peer = number;
+	write->way_us = data_us;
+	write->rtt_ms = (uint32_t)((version_us + data_us) / WORLD_US);
+	write->type = action->exchange.type;
+}
+
+/* The peer's version has come: what is sent to it is written now. */
+void net_write(struct world *world, struct node *node, const struct happening *write)
+{
+	struct peer *peer = &node->peers[write->peer];
+	struct happening *push;
+
+	if (!node_runs(node))
+		return;
+	push = world_plan(world, write->way_us, HAPPENS_PUSH, peer->node);
 	push->boot = 0;
 	push->peer = peer->number;
 	push->peer_boot = node->boot;
-	push->rtt_ms = (uint32_t)(handshake_us / WORLD_US);
-	push->type = action->exchange.type;
-	push->data = slice_of(world, node, number, push->type, NULL, &push->data_size);
+	push->rtt_ms = write->rtt_ms;
+	push->type = write->type;
+	push->data = slice_of(world, node, write->peer, push->type, NULL, &push->data_size);
 }
 
 static void merge(

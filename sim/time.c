@@ -136,6 +136,9 @@ static void happen_to(struct world *world, struct node *node, const struct happe
 		if (node->agent != NULL)
 			net_hello(world, node);
 		break;
+	case HAPPENS_WRITE:
+		net_write(world, node, happening);
+		break;
 	case HAPPENS_PUSH:
 		net_pushed(world, happening);
 		break;

@@ -286,7 +286,8 @@ enum happening_kind {
 	HAPPENS_EVENT = 0, /* a step with `event` */
 	HAPPENS_WAKE,
 	HAPPENS_HELLO,
-	HAPPENS_PUSH,  /* an exchange arrives */
+	HAPPENS_WRITE, /* an exchange's connection stands */
+	HAPPENS_PUSH,  /* … and what was written arrives */
 	HAPPENS_SERVE, /* the question of a `fetch` arrives */
 	HAPPENS_ALONE, /* from here on it may change what others see at once: */
 	HAPPENS_BOOT = HAPPENS_ALONE,
@@ -318,6 +319,7 @@ struct happening {
 	uint32_t boot; /* of the node when this was made; 0: any */
 	uint32_t peer, peer_boot;
 	uint32_t rtt_ms;
+	uint64_t way_us;  /* of what is written then */
 	uint32_t fetches; /* of what answers one: the asker's count when he asked */
 	const char *type;
 	char *data; /* owned */
@@ -392,6 +394,7 @@ bool net_can_connect(const struct world *world, const struct node *node, const s
 bool net_transfer_us(struct world *world, uint32_t packets, uint64_t *us);
 void net_hello(struct world *world, struct node *node);
 void net_exchange(struct world *world, struct node *node, const struct action *action);
+void net_write(struct world *world, struct node *node, const struct happening *write);
 void net_pushed(struct world *world, const struct happening *push);
 void net_fetch_release(struct world *world, struct node *node, const struct action *action);
 void net_fetch_chunkmap(struct world *world, struct node *node, const struct action *action);

@@ -224,7 +224,7 @@ static void test_recorded_server(void **state)
 	load_golden(&golden, c->name);
 	store_init(&store);
 	(void)store_merge(&store, golden.sent, golden.sent_size, "node9", false);
-	assert_true(session_init_client(&session, TYPE, golden.sent, golden.sent_size));
+	assert_true(session_init_client(&session, TYPE));
 	session.little_endian_echo = true;
 	drain(&session, out, &out_size);
 	assert_int_equal(out_size, 4);
@@ -232,6 +232,8 @@ static void test_recorded_server(void **state)
 		size_t step = golden.s2c_size - at < c->step ? golden.s2c_size - at : c->step;
 
 		at += session_feed(&session, golden.s2c + at, step);
+		if (session_wants(&session) == SESSION_ANSWER)
+			session_answer(&session, golden.sent, golden.sent_size);
 		if (session_wants(&session) == SESSION_TAKE) {
 			const char *data = session_data(&session, &size);
 
@@ -450,9 +452,12 @@ static void test_client(void **state)
 	char out[256], took[LIMITS_TYPE_NAME_SIZE + 1] = "";
 	size_t out_size = 0, before;
 
-	assert_true(session_init_client(&session, "t", BYTES("{}")));
-	for (size_t at = 0; at < c->in_size && session_wants(&session) == SESSION_MORE;)
+	assert_true(session_init_client(&session, "t"));
+	for (size_t at = 0; at < c->in_size && session_wants(&session) == SESSION_MORE;) {
 		at += session_feed(&session, c->in + at, c->in_size - at);
+		if (session_wants(&session) == SESSION_ANSWER)
+			session_answer(&session, BYTES("{}"));
+	}
 	drain(&session, out, &out_size);
 	before = out_size;
 	if (c->end)
@@ -479,11 +484,15 @@ static void test_a_client_echoes_in_its_own_order(void **state)
 		char out[64];
 		size_t out_size = 0;
 
-		assert_true(session_init_client(&session, "t", BYTES("{}")));
+		assert_true(session_init_client(&session, "t"));
 		session.little_endian_echo = little;
 		assert_false(session_version_answered(&session));
-		assert_int_equal(session_feed(&session, V, 4), 4);
+		assert_int_equal(session_feed(&session, V "more", 8), 4);
 		assert_true(session_version_answered(&session));
+		/* Nothing is written before the peer is there. */
+		assert_int_equal(session_wants(&session), SESSION_ANSWER);
+		session_answer(&session, BYTES("{}"));
+		assert_int_equal(session_wants(&session), SESSION_MORE);
 		drain(&session, out, &out_size);
 		assert_int_equal(out_size, 16);
 		assert_memory_equal(out, V, 4);
@@ -502,12 +511,23 @@ static void test_what_does_not_fit_into_a_message_is_not_sent(void **state)
 	(void)state;
 	assert_non_null(data);
 	memset(name, 'n', LIMITS_TYPE_NAME_SIZE + 1);
-	assert_false(session_init_client(&session, "", BYTES("{}")));
-	assert_false(session_init_client(&session, name, BYTES("{}")));
-	assert_false(session_init_client(&session, "t", BYTES("1")));
-	assert_false(session_init_client(&session, "t", data, LIMITS_SLICE_SIZE + 1));
+	assert_false(session_init_client(&session, ""));
+	assert_false(session_init_client(&session, name));
 	name[LIMITS_TYPE_NAME_SIZE] = '\0';
-	assert_true(session_init_client(&session, name, data, LIMITS_SLICE_SIZE));
+	for (size_t more = 0; more < 2; more++) {
+		assert_true(session_init_client(&session, name));
+		session_feed(&session, V, 4);
+		session_answer(&session, data, LIMITS_SLICE_SIZE + more);
+		assert_int_equal(session_wants(&session), more ? SESSION_FAILED : SESSION_MORE);
+		assert_int_equal(
+			session_error(&session), more ? SESSION_STATE_TOO_LARGE : SESSION_OK);
+		session_free(&session);
+	}
+	/* Without memory for it there is none. */
+	assert_true(session_init_client(&session, "t"));
+	session_feed(&session, V, 4);
+	session_refuse(&session);
+	assert_int_equal(session_error(&session), SESSION_NO_MEMORY);
 	session_free(&session);
 
 	session_init_server(&session);

@@ -24,7 +24,8 @@ static const char mesh_name[] = "world";
 
 enum item_kind {
 	ITEM_EVENT = 0, /* step the node with `event` */
-	ITEM_PUSH,      /* an exchange arrives at `node` from `peer` */
+	ITEM_WRITE,     /* the connection of an exchange of `node` with `peer` stands */
+	ITEM_PUSH,      /* … and what was written arrives at `node` from `peer` */
 	ITEM_BOOT,
 	ITEM_REBOOT, /* what the flasher asked for */
 	ITEM_WINDOW, /* the board's own confirm window ends */
@@ -607,9 +608,7 @@ static void run_flasher(struct world *world, uint32_t number, const struct actio
 static void start_exchange(struct world *world, uint32_t node, const struct action *action)
 {
 	uint32_t peer = action->exchange.neighbour;
-	struct text text;
 	struct item *item;
-	char *data;
 
 	if (!can_talk(world, node, peer)) {
 		struct event *event = add_event(world, node, 1000, EVENT_EXCHANGE_OVER);
@@ -618,18 +617,26 @@ static void start_exchange(struct world *world, uint32_t node, const struct acti
 		event->exchange_over.type = action->exchange.type;
 		return;
 	}
-	data = malloc(SLICE_CAPACITY);
-	assert(data != NULL);
-	text_init(&text, data, SLICE_CAPACITY);
-	agent_slice_for(
-		world->nodes[node].agent, world->now_ms, peer, action->exchange.type, &text);
-	assert(!text_cut(&text));
-	item = add_item(world, WORLD_LATENCY_MS * 5, ITEM_PUSH, peer);
-	item->peer = node;
-	item->peer_boot = world->nodes[node].boot;
+	item = add_item(world, WORLD_LATENCY_MS * 4, ITEM_WRITE, node);
+	item->peer = peer;
 	item->type = action->exchange.type;
-	item->data = data;
-	item->data_size = text.size;
+}
+
+static void write_exchange(struct world *world, const struct item *write)
+{
+	struct item *push = add_item(world, WORLD_LATENCY_MS, ITEM_PUSH, write->peer);
+	struct text text;
+
+	push->peer = write->node;
+	push->peer_boot = world->nodes[write->node].boot;
+	push->type = write->type;
+	push->data = malloc(SLICE_CAPACITY);
+	assert(push->data != NULL);
+	text_init(&text, push->data, SLICE_CAPACITY);
+	agent_slice_for(
+		world->nodes[write->node].agent, world->now_ms, write->peer, write->type, &text);
+	assert(!text_cut(&text));
+	push->data_size = text.size;
 }
 
 static void finish_exchange(struct world *world, const struct item *push)
@@ -825,6 +832,10 @@ static void run_item(struct world *world, const struct item *item)
 	switch (item->kind) {
 	case ITEM_EVENT:
 		step(world, item->node, &item->event);
+		break;
+	case ITEM_WRITE:
+		if (node->agent != NULL)
+			write_exchange(world, item);
 		break;
 	case ITEM_BOOT:
 		if (node->powered && node->agent == NULL)

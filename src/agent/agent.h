@@ -137,8 +137,7 @@ struct event {
 			size_t data_size;
 			uint32_t neighbour; /* AGENT_PEER_NONE if it is none that we know */
 			bool remote;        /* not from this machine */
-			bool answer;        /* to an exchange of ours: written now, not before the
-					       connection */
+			bool answer;        /* to an exchange of ours */
 			uint32_t rtt_ms;    /* measured on this connection; 0 if not known */
 		} slice;
 		struct {

@@ -338,17 +338,16 @@ static bool open_value(struct order_value *value, const struct slice_entry *entr
 
 /*
  * The countdown is unsigned and ages on its way. Each node believes those who are nearer to where
- * the schedule was posted, so that no estimate ever comes back to its own origin. An answer was
- * written half a round trip ago; a push was written before its connection: a handshake, the
- * version's way there and back, and half. What a lost packet held up is late by what nobody
- * measures, but the whole exchange took longer then: among equals the quickest answer counts, until
- * the clocks may have drifted apart by more than a slower one would be wrong.
+ * the schedule was posted, so that no estimate ever comes back to its own origin. What comes was
+ * written half a round trip ago. What a lost packet held up is late by what nobody measures, but
+ * the whole exchange took longer then: among equals the quickest answer counts, until the clocks
+ * may have drifted apart by more than a slower one would be wrong.
  */
 static void take_countdown(struct agent *agent, struct book_order *slot,
 	const struct order_value *value, const struct event *event)
 {
 	uint32_t number = event->slice.neighbour, rtt_ms = event->slice.rtt_ms;
-	uint64_t age_ms = event->slice.answer ? rtt_ms / 2 : (uint64_t)rtt_ms * 5 / 2;
+	uint64_t age_ms = rtt_ms / 2;
 	uint64_t error_ms = BOOK_PUSH_ERROR_MS, deadline_ms = agent->now_ms + value->remaining_ms;
 	uint32_t countdown_ms = slot->order.schedule.countdown_ms;
 	/* It began before it came here; our clock may run a little faster. A plain peer's copy does

@@ -179,7 +179,7 @@ static bool merge(struct link *link)
 	return true;
 }
 
-/* Our answer in the scratch buffer. False without memory. */
+/* Our state, or our answer, in the scratch buffer. False without memory. */
 static bool write_answer(struct link *link, struct text *text)
 {
 	struct gossip_net *net = link->net;
@@ -189,7 +189,7 @@ static bool write_answer(struct link *link, struct text *text)
 
 	for (;;) {
 		text_init(text, net->answer, net->answer_capacity);
-		net->callbacks->answer(net->context, type, data, size, text);
+		net->callbacks->answer(net->context, link->neighbour, type, data, size, text);
 		if (net->answer != NULL && !text_cut(text))
 			return true;
 
@@ -214,12 +214,13 @@ static void serve(struct link *link)
 		(void)merge(link);
 		session_taken(&link->session);
 	} else if (session_wants(&link->session) == SESSION_ANSWER) {
-		if (!merge(link) || !write_answer(link, &text)) {
+		if (!(link->outgoing || merge(link)) || !write_answer(link, &text)) {
 			session_refuse(&link->session);
 			return;
 		}
 		session_answer(&link->session, net->answer, text.size);
-		net->counts.answered += session_error(&link->session) == SESSION_OK;
+		net->counts.answered +=
+			!link->outgoing && session_error(&link->session) == SESSION_OK;
 	}
 }
 
@@ -370,20 +371,20 @@ uint16_t gossip_net_port(const struct gossip_net *net)
 }
 
 int gossip_net_exchange(struct gossip_net *net, uint32_t neighbour, const char *address,
-	uint16_t port, const char *type, const char *data, size_t data_size)
+	uint16_t port, const char *type)
 {
 	struct link *link;
 	int error = -EMSGSIZE;
 
 	if (net->link_count - sum_of(net, connections_of) == GOSSIP_NET_OUTGOING_MAX ||
-		sum_of(net, bytes_of) + data_size > LIMITS_GOSSIP_BUFFERED_MAX)
+		sum_of(net, bytes_of) >= LIMITS_GOSSIP_BUFFERED_MAX)
 		return -ENOBUFS;
 	link = add_link(net, true);
 	if (link == NULL)
 		return -ENOMEM;
 	link->neighbour = neighbour;
 	if (text_copy(link->type, sizeof(link->type), type) &&
-		session_init_client(&link->session, type, data, data_size))
+		session_init_client(&link->session, type))
 		error = stream_connect(&link->stream, net->base, address, port, net->deadline_ms,
 			&link_callbacks, link, &link->peer);
 	if (error != 0) {

@@ -34,10 +34,11 @@ struct gossip_net_callbacks {
 	 * connections. `rtt_ms` is rounded up, at least 1. The pointers live for the call. */
 	void (*merge)(void *context, const char *type, const char *data, size_t data_size,
 		const struct sockaddr *from, uint32_t neighbour, uint32_t rtt_ms);
-	/* After merge(), on accepted connections: writes our answer to the same data. Called again
-	 * with a larger buffer if the text was cut. */
-	void (*answer)(void *context, const char *type, const char *data, size_t data_size,
-		struct text *text);
+	/* Writes what we say: on accepted connections, after merge(), our answer to the same data;
+	 * else to this neighbour, which is there and waits for it. Called again with a larger
+	 * buffer if the text was cut. */
+	void (*answer)(void *context, uint32_t neighbour, const char *type, const char *data,
+		size_t data_size, struct text *text);
 	/* Exactly once for every exchange that gossip_net_exchange() took on, never within it.
 	 * `why` is a phrase for people, "done" if ok; both strings live for the call. */
 	void (*over)(void *context, uint32_t neighbour, const char *type, bool ok, const char *why);
@@ -62,11 +63,10 @@ __attribute__((warn_unused_result)) int gossip_net_listen(
 	struct gossip_net *net, const char *address, uint16_t port);
 uint16_t gossip_net_port(const struct gossip_net *net); /* 0 if it does not listen */
 
-/* Opens one exchange with `data` (copied) as our state. `address` is numeric, with %scope if need
- * be. 0 or -errno; -ENOBUFS if too much is under way already. */
+/* Opens one exchange. `address` is numeric, with %scope if need be. 0 or -errno; -ENOBUFS if too
+ * much is under way already. */
 __attribute__((warn_unused_result)) int gossip_net_exchange(struct gossip_net *net,
-	uint32_t neighbour, const char *address, uint16_t port, const char *type, const char *data,
-	size_t data_size);
+	uint32_t neighbour, const char *address, uint16_t port, const char *type);
 
 /* True for ::1, 127.0.0.0/8 and the latter as it shows on an IPv6 socket: not a remote peer. */
 bool gossip_net_is_local(const struct sockaddr *address);

@@ -82,25 +82,11 @@ static void exchange(struct node *node, const struct action *action)
 	const struct neighbour_address *address =
 		neighbours_address(node->neighbours, action->exchange.neighbour);
 	struct event over = { .kind = EVENT_EXCHANGE_OVER };
-	struct text text;
-	char *data = NULL;
 	int error = -ENOTCONN;
 
-	if (address != NULL) {
-		text_init(&text, NULL, 0);
-		agent_slice_for(node->agent, clock_now_ms(), action->exchange.neighbour,
-			action->exchange.type, &text);
-		data = malloc(text.size + 64); /* a countdown may get a digit more meanwhile */
-		error = -ENOMEM;
-	}
-	if (data != NULL) {
-		text_init(&text, data, text.size + 64);
-		agent_slice_for(node->agent, clock_now_ms(), action->exchange.neighbour,
-			action->exchange.type, &text);
+	if (address != NULL)
 		error = gossip_net_exchange(node->gossip, action->exchange.neighbour, address->host,
-			address->gossip_port, action->exchange.type, data, text.size);
-	}
-	free(data);
+			address->gossip_port, action->exchange.type);
 	if (error == 0)
 		return;
 	over.exchange_over.neighbour = action->exchange.neighbour;
@@ -392,10 +378,16 @@ static void on_merge(void *context, const char *type, const char *data, size_t d
 	node_step(node, &event);
 }
 
-static void on_answer(
-	void *context, const char *type, const char *data, size_t data_size, struct text *text)
+static void on_answer(void *context, uint32_t neighbour, const char *type, const char *data,
+	size_t data_size, struct text *text)
 {
-	agent_answer(((struct node *)context)->agent, clock_now_ms(), type, data, data_size, text);
+	struct node *node = context;
+	uint64_t now_ms = clock_now_ms();
+
+	if (neighbour != UINT32_MAX)
+		agent_slice_for(node->agent, now_ms, neighbour, type, text);
+	else
+		agent_answer(node->agent, now_ms, type, data, data_size, text);
 }
 
 static void on_over(void *context, uint32_t neighbour, const char *type, bool ok, const char *why)

@@ -82,6 +82,18 @@ static char *add_output(struct session *session, size_t size)
 	return grown + session->out_size - size;
 }
 
+/* The same, of what goes out at once; fails the session if there is no memory. */
+static char *make_room(struct session *session, size_t size)
+{
+	char *at = add_output(session, size);
+
+	if (at == NULL)
+		fail(session, SESSION_NO_MEMORY);
+	else
+		session->out_ready = session->out_size;
+	return at;
+}
+
 static char *put_u32(char *at, uint32_t value)
 {
 	bytes_put_u32be((uint8_t *)at, value);
@@ -125,23 +137,20 @@ void session_init_server(struct session *session)
 	expect(session, STEP_VERSION);
 }
 
-bool session_init_client(
-	struct session *session, const char *type, const char *data, size_t data_size)
+bool session_init_client(struct session *session, const char *type)
 {
 	static const uint16_t one = 1;
-	size_t name_size = strlen(type);
 	char *at;
 
 	*session = (struct session){ .little_endian_echo = *(const uint8_t *)&one == 1 };
-	if (name_size == 0 || name_size > LIMITS_TYPE_NAME_SIZE || data_size < DATA_SIZE_MIN ||
-		data_size > LIMITS_SLICE_SIZE)
+	session->name_size = (uint32_t)strlen(type);
+	if (session->name_size == 0 || session->name_size > LIMITS_TYPE_NAME_SIZE)
 		return false;
-	at = add_output(session, 2 * WORD_SIZE + message_size(name_size, data_size));
+	at = add_output(session, WORD_SIZE);
 	if (at == NULL)
 		return false;
-	at = put_u32(at, PROTOCOL_VERSION);
-	at = put_u32(at, PROTOCOL_VERSION);
-	put_message(session, at, type, name_size, data, data_size);
+	memcpy(session->type, type, session->name_size);
+	put_u32(at, PROTOCOL_VERSION);
 	session->out_ready = WORD_SIZE;
 	expect(session, STEP_VERSION);
 	return true;
@@ -190,25 +199,21 @@ const char *session_error_sentence(enum session_error error)
 
 static void take_version(struct session *session)
 {
+	char *at;
+
 	if (bytes_get_u32be(session->field) != PROTOCOL_VERSION) {
 		fail(session, SESSION_BAD_VERSION);
 		return;
 	}
-	if (session->server) {
-		char *at = add_output(session, WORD_SIZE);
-
-		if (at == NULL) {
-			fail(session, SESSION_NO_MEMORY);
-			return;
-		}
-		put_u32(at, PROTOCOL_VERSION);
-	} else if (session->little_endian_echo) {
-		/* Not sent yet, for it follows the first version, which is. */
-		memcpy(session->out + WORD_SIZE, (const char[]){ PROTOCOL_VERSION, 0, 0, 0 },
-			WORD_SIZE);
-	}
-	session->out_ready = session->out_size;
+	at = make_room(session, WORD_SIZE);
+	if (at == NULL)
+		return;
+	put_u32(at, PROTOCOL_VERSION);
+	if (session->little_endian_echo)
+		memcpy(at, (const char[]){ PROTOCOL_VERSION, 0, 0, 0 }, WORD_SIZE);
 	expect(session, session->server ? STEP_ECHO : STEP_ACK);
+	if (!session->server)
+		session->wants = SESSION_ANSWER;
 }
 
 static void take_ack(struct session *session)
@@ -387,14 +392,9 @@ const char *session_data(const struct session *session, size_t *size)
 /* The acknowledgement of the message that came, with room for `more` bytes after it. */
 static char *put_ack(struct session *session, size_t more)
 {
-	char *at = add_output(session, WORD_SIZE + more);
+	char *at = make_room(session, WORD_SIZE + more);
 
-	if (at == NULL) {
-		fail(session, SESSION_NO_MEMORY);
-		return NULL;
-	}
-	session->out_ready = session->out_size;
-	return put_u32(at, received_message_size(session));
+	return at != NULL ? put_u32(at, received_message_size(session)) : NULL;
 }
 
 /* Ends with nothing but the acknowledgement of the message that came. */
@@ -406,6 +406,7 @@ static void acknowledge(struct session *session, enum session_error error)
 
 void session_answer(struct session *session, const char *data, size_t data_size)
 {
+	size_t size;
 	char *at;
 
 	ensure(session->wants == SESSION_ANSWER);
@@ -413,10 +414,14 @@ void session_answer(struct session *session, const char *data, size_t data_size)
 	ensure(data_size >= DATA_SIZE_MIN);
 
 	if (data_size > LIMITS_SLICE_SIZE) {
-		acknowledge(session, SESSION_STATE_TOO_LARGE);
+		if (session->server)
+			acknowledge(session, SESSION_STATE_TOO_LARGE);
+		else
+			fail(session, SESSION_STATE_TOO_LARGE);
 		return;
 	}
-	at = put_ack(session, message_size(session->name_size, data_size));
+	size = message_size(session->name_size, data_size);
+	at = session->server ? put_ack(session, size) : make_room(session, size);
 	if (at == NULL)
 		return;
 	put_message(session, at, session->type, session->name_size, data, data_size);
@@ -428,7 +433,10 @@ void session_refuse(struct session *session)
 {
 	ensure(session->wants == SESSION_ANSWER);
 
-	acknowledge(session, SESSION_UNKNOWN_TYPE);
+	if (session->server)
+		acknowledge(session, SESSION_UNKNOWN_TYPE);
+	else
+		fail(session, SESSION_NO_MEMORY);
 }
 
 void session_taken(struct session *session)

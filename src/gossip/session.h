@@ -10,7 +10,8 @@
  * Server: session_init_server(); feed; when session_wants() says SESSION_ANSWER, the type is
  * session_type() and the data session_data(): merge, then session_answer() with the state after the
  * merge, or session_refuse() for an unknown type.
- * Client: session_init_client() with the type and our data; feed; when session_wants() says
+ * Client: session_init_client() with the type; feed; when session_wants() says SESSION_ANSWER, the
+ * peer is there: session_answer() with our state, which is no older than its way then. When it says
  * SESSION_TAKE, session_type() and session_data() are the server's state: merge, then
  * session_taken().
  *
@@ -25,7 +26,7 @@
 
 enum session_wants {
 	SESSION_MORE = 0, /* bytes from the peer */
-	SESSION_ANSWER,   /* server: the message is complete; answer or refuse */
+	SESSION_ANSWER,   /* server: the message is complete; answer or refuse. Client: say ours */
 	SESSION_TAKE,     /* client: the answer is complete; merge it */
 	SESSION_DONE,     /* flush what is left to send, then close */
 	SESSION_FAILED,   /* close at once; session_error() says why */
@@ -66,9 +67,9 @@ struct session {
 };
 
 void session_init_server(struct session *session);
-/* False if there is no memory, or type or data do not fit into a message. Both are copied. */
+/* False if there is no memory, or the type does not fit into a message. It is copied. */
 __attribute__((warn_unused_result)) bool session_init_client(
-	struct session *session, const char *type, const char *data, size_t data_size);
+	struct session *session, const char *type);
 void session_free(struct session *session);
 
 enum session_wants session_wants(const struct session *session);
@@ -92,6 +93,7 @@ const char *session_data(const struct session *session, size_t *size);
 
 /* Copies `data`; it must be at least 2 bytes. */
 void session_answer(struct session *session, const char *data, size_t data_size);
+/* Server: the type is not known. Client: there is no memory for our state. */
 void session_refuse(struct session *session);
 void session_taken(struct session *session);
 
