@@ -330,13 +330,19 @@ static void check_countdown(
 	const struct options *options = &world->options;
 	uint64_t left_ms, due_us;
 	static const char name[] = "\"countdown_ms\":";
-	char *view, *at;
+	char *view, *at, id[BYTES_HASH_TEXT_SIZE + 1];
 
 	/* A plain peer's copy does not age at all. */
 	if (options->loss > 0 || options->delay > 0 || options->replay > 0 || options->plain > 0)
 		return;
 	view = node_view_text(world, node);
-	at = strstr(view, name);
+	/* Who is late for his own wave's shows the next wave's. */
+	bytes_to_hex(id, schedule->id, BYTES_HASH_SIZE);
+	at = strstr(view, "\"schedule\":\"");
+	if (at != NULL && strncmp(at + strlen("\"schedule\":\""), id, BYTES_HASH_TEXT_SIZE) != 0)
+		at = NULL;
+	if (at != NULL)
+		at = strstr(at, name);
 	left_ms = at != NULL ? strtoull(at + strlen(name), NULL, 10) : 0;
 	due_us = schedule->posted_us + schedule->order.schedule.countdown_ms * WORLD_US;
 	if (world_now_us(world) + left_ms * WORLD_US > due_us + LATE_MS * WORLD_US && left_ms > 0)
