@@ -375,12 +375,15 @@ static const struct notice *notice_ahead(const char *at, size_t count)
 	return reference.notice;
 }
 
+static uint64_t cell_count(const struct roster *roster)
+{
+	return roster->room / 4 * 5;
+}
+
 /* As the roster looks for them (agent/roster.c), at first; where it is another, nothing is lost. */
 static const uint32_t *cell_of(const struct roster *roster, uint32_t hash)
 {
-	uint64_t cells = roster->room / 4 * 5;
-
-	return &roster->cells[hash * cells >> 32];
+	return &roster->cells[hash * cell_count(roster) >> 32];
 }
 
 static const struct roster_entry *entry_of(const struct roster *roster, uint32_t hash)
@@ -399,7 +402,7 @@ static bool is_same_author(const struct notice *a, const struct notice *b)
 struct roster_entry *__wrap_roster_find(const struct roster *roster, const char *name)
 {
 	const struct notice *now = ahead.now;
-	const uint32_t *cell, *end = roster->cells + roster->room / 4 * 5;
+	const uint32_t *cell, *end = roster->cells + cell_count(roster);
 
 	ahead.roster = roster;
 	if (roster->count == 0 || now == NULL || strcmp(name, now->record.name) != 0)

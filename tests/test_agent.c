@@ -1048,6 +1048,17 @@ static void test_countdown_is_always_answered(void **state)
 	world_free(world);
 }
 
+static void upgrade_with_one_slot(struct world *world)
+{
+	start(world,
+		&(struct world_start){
+			.release = 2, .allow_single_slot = true, .confirm = ORDER_CONFIRM_AUTO });
+	assert_true(world_until_state(world, STATE_UPGRADE_READY, PATIENCE_MS));
+	assert_int_equal(world_schedule(world, 0, 0, COUNTDOWN_MS, WINDOW_S), REASON_NONE);
+	world_run(world, COUNTDOWN_MS + 1000);
+	assert_true(world_until_state(world, STATE_UPDATED, WINDOW_S * 1000));
+}
+
 static void test_single_slot_must_be_allowed(void **state)
 {
 	struct world *world = world_new(3, 28);
@@ -1061,13 +1072,7 @@ static void test_single_slot_must_be_allowed(void **state)
 	world_run(world, 5000);
 	assert_int_equal(world_state(world, 1), STATE_UPGRADE_CHECK_FAILED);
 	assert_int_equal(world_reason(world, 1), REASON_SINGLE_SLOT);
-	start(world,
-		&(struct world_start){
-			.release = 2, .allow_single_slot = true, .confirm = ORDER_CONFIRM_AUTO });
-	assert_true(world_until_state(world, STATE_UPGRADE_READY, PATIENCE_MS));
-	assert_int_equal(world_schedule(world, 0, 0, COUNTDOWN_MS, WINDOW_S), REASON_NONE);
-	world_run(world, COUNTDOWN_MS + 1000);
-	assert_true(world_until_state(world, STATE_UPDATED, WINDOW_S * 1000));
+	upgrade_with_one_slot(world);
 	assert_upgraded(world, 3);
 	world_free(world);
 }
@@ -1082,13 +1087,7 @@ static struct world *upgraded_with_one_slot(uint64_t seed, bool mislabelled)
 	world_release(world, UINT32_MAX, false);
 	world_start(world);
 	world_faults(world, 1)->mislabelled = mislabelled;
-	start(world,
-		&(struct world_start){
-			.release = 2, .allow_single_slot = true, .confirm = ORDER_CONFIRM_AUTO });
-	assert_true(world_until_state(world, STATE_UPGRADE_READY, PATIENCE_MS));
-	assert_int_equal(world_schedule(world, 0, 0, COUNTDOWN_MS, WINDOW_S), REASON_NONE);
-	world_run(world, COUNTDOWN_MS + 1000);
-	assert_true(world_until_state(world, STATE_UPDATED, WINDOW_S * 1000));
+	upgrade_with_one_slot(world);
 	assert_int_equal(world_flash_count(world, 1), 1);
 	return world;
 }
