@@ -167,6 +167,36 @@ static uint32_t lanes_of(const struct run *run)
 	return run->once && sysconf(_SC_NPROCESSORS_ONLN) > 1 ? 2 : 1;
 }
 
+/* One document on one line; "broken" and "replay" only if something is. */
+static void print_json(const struct world *world, const struct options *options)
+{
+	char line[2048], *replay = NULL;
+	size_t size = 0;
+	struct text text;
+
+	text_init(&text, line, sizeof(line));
+	text_add(&text, "{");
+	text_add_member_u64(&text, "seed", options->seed);
+	text_add_member_u64(&text, "us", world_now_us(world));
+	text_add_member_u64(&text, "events", world_events(world));
+	text_add_member_u64(&text, "flash_spread_us", world_flash_spread_us(world));
+	if (world->breach[0] != '\0') {
+		FILE *memory = open_memstream(&replay, &size);
+
+		if (memory == NULL)
+			wrong("there is no memory for", "it");
+		fputs("lockstep-sim ", memory);
+		options_print(options, memory);
+		(void)fclose(memory);
+		replay[strcspn(replay, "\n")] = '\0';
+		text_add_member_string(&text, "broken", world->breach);
+		text_add_member_string(&text, "replay", replay);
+		free(replay);
+	}
+	text_add(&text, "}");
+	puts(line);
+}
+
 static bool run_seed(const struct run *run, uint64_t seed)
 {
 	struct world *world = malloc(sizeof(*world));
@@ -188,7 +218,9 @@ static bool run_seed(const struct run *run, uint64_t seed)
 	/* A large mesh's rosters grow all at once: each by itself they leave no holes. */
 	(void)mallopt(M_MMAP_THRESHOLD, ROSTER_SIZE_LARGE);
 	good = run->once ? world_run_once(world) : world_run(world);
-	if (!good) {
+	if (run->json) {
+		print_json(world, &options);
+	} else if (!good) {
 		printf("seed %" PRIu64 ": %s\n  replay: lockstep-sim ", options.seed,
 			world->breach);
 		options_print(&options, stdout);
@@ -215,7 +247,9 @@ int main(int argc, char **argv)
 	read_arguments(&run, argc, argv);
 	for (uint64_t i = 0; i < run.count; i++)
 		broken += !run_seed(&run, run.seed + i);
-	if (run.count > 1)
+	if (run.count > 1 && run.json)
+		printf("{\"seeds\":%" PRIu64 ",\"broken\":%" PRIu64 "}\n", run.count, broken);
+	else if (run.count > 1)
 		printf("%" PRIu64 " seeds, %" PRIu64 " broken\n", run.count, broken);
 	return broken > 0;
 }

@@ -53,8 +53,6 @@ void trace_say(
 
 void trace_print(const struct world *world, FILE *file)
 {
-	if (world->json)
-		return;
 	fprintf(file,
 		"  u updated  d downloading  r ready  s scheduled  F flashing  c confirmation "
 		"pending\n"

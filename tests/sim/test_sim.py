@@ -62,9 +62,20 @@ class Simulator(unittest.TestCase):
 
     def test_trace_as_json(self):
         result = sim("--quiet", "--nodes", "3", "--trace", "--json")
-        lines = [line for line in result.stdout.splitlines() if line.startswith("{")]
+        *lines, outcome = [json.loads(line) for line in result.stdout.splitlines()]
         self.assertGreater(len(lines), 50)
-        self.assertTrue(all({"us", "node", "code", "text"} == set(json.loads(line)) for line in lines))
+        self.assertTrue(all({"us", "node", "code", "text"} == set(line) for line in lines))
+        self.assertEqual({"seed", "us", "events", "flash_spread_us"}, set(outcome))
+
+    def test_outcomes_as_json(self):
+        broken = sim("--seed", "3", "--rehearse", "1", "--json")
+        self.assertEqual(broken.returncode, 1)
+        outcome = json.loads(broken.stdout)
+        self.assertTrue(outcome["broken"].startswith("R1 "), outcome)
+        self.assertEqual(outcome["replay"], "lockstep-sim --seed 3 --rehearse 1")
+        several = [json.loads(line) for line in sim("--seed", "1", "--count", "3", "--json").stdout.splitlines()]
+        self.assertEqual([line.get("seed") for line in several], [1, 2, 3, None])
+        self.assertEqual(several[-1], {"seeds": 3, "broken": 0})
 
     def test_shrinks_to_few_nodes_and_faults(self):
         # What is called a breach here is none: a node that goes back.
