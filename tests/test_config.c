@@ -203,9 +203,10 @@ static struct document_case {
 	const char *text;
 	const char *problem;
 } document_cases[] = {
-	{ "document: nothing", "", "the document is not JSON" },
+	{ "document: nothing", "", "the document is not JSON, or nested too deeply" },
 	{ "document: a list", "[]", "the document is not an object" },
-	{ "document: comma at the end", "{\"mesh\":\"demo\",}", "the document is not JSON" },
+	{ "document: comma at the end", "{\"mesh\":\"demo\",}",
+		"the document is not JSON, or nested too deeply" },
 	{ "document: a comment", "{\"mesh\":\"demo\"} // ours", "the document is followed" },
 	{ "document: Latin-1", "{\"mesh\":\"d\xe9mo\"}", "the document is not UTF-8" },
 	{ "document: no mesh", "{}", "mesh is missing" },

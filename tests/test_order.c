@@ -171,7 +171,7 @@ static struct refusal_case {
 	{ "hostile: not UTF-8", 3, "storm", "st\xf6rm", REASON_BAD_ORDER, "the document is not" },
 	{ "hostile: overlong UTF-8", 3, "storm", "st\xc0\xafrm", REASON_BAD_ORDER, "the document" },
 	{ "hostile: too deep", 3, "\"storm \\\"Eva\\\"\"", TEN("[") TEN("[") TEN("]") TEN("]"),
-		REASON_BAD_ORDER, "the document is nested too deeply" },
+		REASON_BAD_ORDER, "the document is not JSON, or nested too deeply" },
 };
 
 /* The text with the first `find` replaced (all of it if `find` is NULL), in memory of exactly its

@@ -46,7 +46,6 @@ struct json_object *json_parse(struct json_reader *reader, const char *bytes, si
 {
 	struct json_tokener *tokener;
 	struct json_object *object;
-	enum json_tokener_error error;
 	size_t end;
 
 	memset(reader, 0, sizeof(*reader));
@@ -61,13 +60,10 @@ struct json_object *json_parse(struct json_reader *reader, const char *bytes, si
 	}
 	json_tokener_set_flags(tokener, JSON_TOKENER_STRICT | JSON_TOKENER_ALLOW_TRAILING_CHARS);
 	object = json_tokener_parse_ex(tokener, bytes, (int)size);
-	error = json_tokener_get_error(tokener);
 	end = json_tokener_get_parse_end(tokener);
 	json_tokener_free(tokener);
-	if (error == json_tokener_error_depth)
-		reader->wrong = "is nested too deeply";
-	else if (error != json_tokener_success)
-		reader->wrong = "is not JSON";
+	if (object == NULL)
+		reader->wrong = "is not JSON, or nested too deeply";
 	else if (!only_blanks(bytes + end, size - end))
 		reader->wrong = "is followed by something else";
 	else if (!json_object_is_type(object, json_type_object))

@@ -45,7 +45,7 @@ static void find(
 		options_print_safe(node);
 		fputs(": ", stdout);
 		options_print_safe(what);
-		puts("");
+		fputs("\n", stdout);
 		return;
 	}
 	text_begin_object(&check->json);
@@ -179,7 +179,7 @@ static void conclude(struct check *check)
 			check->topology.node_count, check->topology.link_count, download_s,
 			unmeasured);
 		options_print_safe(check->json.buffer);
-		puts("]}");
+		fputs("]}\n", stdout);
 		return;
 	}
 	if (check->release != NULL)

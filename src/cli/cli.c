@@ -91,7 +91,7 @@ int cli_main(int argc, char **argv)
 		return CLI_FAILED;
 	}
 	if (strcmp(word, "--version") == 0) {
-		puts("lockstep " LOCKSTEP_VERSION);
+		fputs("lockstep " LOCKSTEP_VERSION "\n", stdout);
 		return CLI_DONE;
 	}
 	if (argc < 2)

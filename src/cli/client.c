@@ -133,7 +133,7 @@ struct json_object *client_look(const struct options *options, const char *path)
 	if (!options->json)
 		return client_get(options, path);
 	answer = client_ask(options, path, NULL, 0);
-	puts(answer);
+	(void)printf("%s\n", answer);
 	free(answer);
 	return NULL;
 }

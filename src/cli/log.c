@@ -17,7 +17,7 @@ static int run(const struct options *options)
 			client_string(entry, "level"), client_string(entry, "code"),
 			client_string(entry, "text"));
 		options_print_safe(line);
-		puts("");
+		fputs("\n", stdout);
 	}
 	json_free(answer);
 	return CLI_DONE;

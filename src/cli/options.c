@@ -102,12 +102,12 @@ bool options_duration(const char *text, uint64_t *ms)
 /* One or two digits, and what ends them, which is passed over. */
 static bool read_digits(const char **text, char end, int most, int *value)
 {
-	size_t count = strspn(*text, "0123456789");
+	const char *begin = *text;
 
 	*value = 0;
-	for (size_t i = 0; i < count && count <= 2; i++)
+	while ('0' <= **text && **text <= '9' && *text < begin + 2)
 		*value = *value * 10 + *(*text)++ - '0';
-	return count > 0 && *(*text)++ == end && *value <= most;
+	return *text > begin && *(*text)++ == end && *value <= most;
 }
 
 bool options_time_of_day(const char *text, uint64_t *ms)
@@ -233,7 +233,7 @@ static void print_safe(FILE *to, const char *text)
 	for (const unsigned char *c = (const unsigned char *)text; *c != '\0'; c++) {
 		bool control = *c < 0x20 || *c == 0x7f || (*c == 0xc2 && c[1] < 0xa0);
 
-		fputc(control ? '?' : *c, to);
+		fprintf(to, "%c", control ? '?' : *c);
 	}
 }
 
@@ -253,12 +253,12 @@ void options_fail(const char *reason, const char *format, ...)
 		text_add_member_string(&text, "message", message);
 		text_add(&text, "}}");
 		options_print_safe(document);
-		puts("");
+		fputs("\n", stdout);
 	} else {
 		fprintf(stderr, "lockstep %s: ", called_with->command->word);
 		/* It may have words of a node in it. */
 		print_safe(stderr, message);
-		fputc('\n', stderr);
+		fputs("\n", stderr);
 	}
 	if (reason == NULL) {
 		fprintf(stderr, "\nUsage: lockstep %s\nlockstep help %s tells more.\n",

@@ -164,7 +164,7 @@ static int confirm(const struct options *options)
 		read_without(options, &order.confirm);
 	finish(options, &order, mesh);
 	if (!options->json)
-		puts("Confirmed: the new firmware stays. See lockstep status.");
+		fputs("Confirmed: the new firmware stays. See lockstep status.\n", stdout);
 	free(order.confirm.without);
 	return CLI_DONE;
 }
@@ -190,7 +190,8 @@ static int end_it(const struct options *options)
 	text_set(order.abort.reason, sizeof(order.abort.reason), why);
 	finish(options, &order, mesh);
 	if (!options->json)
-		puts("Aborted: nothing will be flashed. The next start is free to come.");
+		fputs("Aborted: nothing will be flashed. The next start is free to come.\n",
+			stdout);
 	return CLI_DONE;
 }
 

@@ -16,6 +16,7 @@ void secret_read_passphrase(char passphrase[static SECRET_PASSPHRASE_SIZE + 1])
 {
 	struct termios before, silent;
 	bool terminal = tcgetattr(STDIN_FILENO, &before) == 0;
+	size_t size = 0;
 
 	if (terminal) {
 		silent = before;
@@ -23,8 +24,11 @@ void secret_read_passphrase(char passphrase[static SECRET_PASSPHRASE_SIZE + 1])
 		fputs("Passphrase of the community: ", stderr);
 		(void)tcsetattr(STDIN_FILENO, TCSAFLUSH, &silent);
 	}
-	if (fgets(passphrase, SECRET_PASSPHRASE_SIZE + 1, stdin) == NULL)
-		passphrase[0] = '\0';
+	/* Byte by byte: stdio would keep a copy. */
+	while (size < SECRET_PASSPHRASE_SIZE && read(STDIN_FILENO, passphrase + size, 1) == 1 &&
+		passphrase[size] != '\n')
+		size++;
+	passphrase[size] = '\0';
 	if (terminal) {
 		(void)tcsetattr(STDIN_FILENO, TCSAFLUSH, &before);
 		fputs("\n", stderr);

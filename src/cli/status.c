@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 #include <inttypes.h>
-#include <langinfo.h>
-#include <locale.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <termios.h>
 #include <time.h>
@@ -20,14 +19,13 @@ enum {
 };
 
 struct table {
-	const char *full, *empty; /* one character's width of a bar each */
 	size_t name_width, version_width, board_width;
 };
 
-static void print_bar(const struct table *table, uint64_t held, uint64_t total)
+static void print_bar(uint64_t held, uint64_t total)
 {
 	for (uint64_t i = 0; i < BAR_SIZE; i++)
-		fputs(i < held * BAR_SIZE / total ? table->full : table->empty, stdout);
+		fputs(i < held * BAR_SIZE / total ? "#" : ".", stdout);
 	printf(" %3u%%", (unsigned)(held * 100 / total));
 }
 
@@ -74,7 +72,7 @@ static void print_head(struct json_object *mesh)
 	print_member("Mesh ", mesh, "mesh");
 	print_member(", seen from ", mesh, "node");
 	if (client_string(upgrade, "id")[0] == '\0') {
-		puts("\nNo upgrade is known.\n");
+		fputs("\nNo upgrade is known.\n\n", stdout);
 		return;
 	}
 	print_member("\nUpgrade ", upgrade, "id");
@@ -91,7 +89,7 @@ static void print_head(struct json_object *mesh)
 		strcmp(client_string(upgrade, "confirm"), "auto") == 0 ? "the mesh itself"
 								       : "an operator");
 	print_waiting(upgrade);
-	puts("");
+	fputs("\n", stdout);
 }
 
 static size_t widest(struct json_object *nodes, const char *member, const char *title)
@@ -121,12 +119,12 @@ static void print_row(const struct table *table, struct json_object *node)
 
 	print_cell(node, "name", table->name_width);
 	if (client_string(node, "state")[0] == '\0') {
-		puts("not seen by this node");
+		fputs("not seen by this node\n", stdout);
 		return;
 	}
 	print_cell(node, "state", STATE_WIDTH);
 	if (total > 0)
-		print_bar(table, client_u64(node, "held_bytes", 0), total);
+		print_bar(client_u64(node, "held_bytes", 0), total);
 	else
 		printf("%*s", IMAGE_WIDTH, "");
 	printf("  ");
@@ -139,7 +137,7 @@ static void print_row(const struct table *table, struct json_object *node)
 	print_member("", node, "reason");
 	if (client_string(node, "message")[0] != '\0')
 		print_member(": ", node, "message");
-	puts("");
+	fputs("\n", stdout);
 }
 
 static void print_mesh(struct table *table, struct json_object *mesh)
@@ -173,13 +171,8 @@ static void print_once(const struct options *options, struct table *table)
 static int run(const struct options *options)
 {
 	const struct timespec pause = { .tv_nsec = WATCH_MS * 1000000L };
-	struct table table = { .full = "#", .empty = "." };
+	struct table table;
 
-	(void)setlocale(LC_CTYPE, "");
-	if (strcmp(nl_langinfo(CODESET), "UTF-8") == 0) {
-		table.full = "█";
-		table.empty = "░";
-	}
 	print_once(options, &table);
 	while (options->watch) {
 		(void)fflush(stdout);

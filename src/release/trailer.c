@@ -31,22 +31,19 @@ const char *trailer_error_sentence(enum trailer_error error)
 	return words_at(sentences, error);
 }
 
-/* CRC-32 as fwtool has it: reflected, from all ones, without the final inversion. Sixteen entries
- * instead of 256: a router's cache and flash are small. */
+/* CRC-32 as fwtool has it: reflected, from all ones, without the final inversion. The table is made
+ * anew: that takes no time, and a router's flash is small. */
 static uint32_t crc_of(const uint8_t *bytes, size_t size)
 {
-	uint32_t table[16], crc = UINT32_MAX;
+	uint32_t table[256], crc = UINT32_MAX;
 
-	for (uint32_t i = 0; i < 16; i++) {
+	for (uint32_t i = 0; i < 256; i++) {
 		table[i] = i;
-		for (int bit = 0; bit < 4; bit++)
+		for (int bit = 0; bit < 8; bit++)
 			table[i] = table[i] >> 1 ^ ((table[i] & 1) != 0 ? UINT32_C(0xedb88320) : 0);
 	}
-	for (size_t i = 0; i < size; i++) {
-		crc ^= bytes[i];
-		crc = crc >> 4 ^ table[crc & 15];
-		crc = crc >> 4 ^ table[crc & 15];
-	}
+	for (size_t i = 0; i < size; i++)
+		crc = crc >> 8 ^ table[(crc ^ bytes[i]) & 255];
 	return crc;
 }
 
