@@ -41,6 +41,11 @@ static struct {
 	size_t size;
 	char body[FILE_SIZE + 1];
 	char problem[100];
+	struct {
+		uint64_t token;
+		enum http_outcome outcome;
+		uint8_t first; /* byte of the body */
+	} told[16];
 	/* what the server saw */
 	uint32_t handled;
 	uint64_t pending_id;
@@ -185,6 +190,11 @@ static void on_done(void *context, uint64_t token, const struct http_result *res
 	if (result->size > 0)
 		memcpy(t.body, result->bytes, result->size);
 	t.body[result->size] = '\0';
+	if (t.done <= 16) {
+		t.told[t.done - 1].token = token;
+		t.told[t.done - 1].outcome = result->outcome;
+		t.told[t.done - 1].first = (uint8_t)t.body[0];
+	}
 	snprintf(
 		t.problem, sizeof(t.problem), "%s", result->problem != NULL ? result->problem : "");
 	assert_int_equal(result->outcome == HTTP_FAILED, result->problem != NULL);
@@ -526,6 +536,118 @@ static void test_two_connections_per_host(void **state)
 	assert_int_equal(http_client_count(t.client), 0);
 }
 
+/* Counts what a client asks before it hears anything. */
+static uint32_t requests_heard(void)
+{
+	uint32_t count = 0;
+
+	for (const char *at = t.raw_heard; (at = strstr(at, "\r\n\r\n")) != NULL; at += 4)
+		count++;
+	return count;
+}
+
+static void test_pipelined_fetches_share_one_connection(void **state)
+{
+	enum { FETCHES = HTTP_PIPELINED_MAX + 2 };
+	uint16_t port = raw_listen(NULL, false);
+	struct http_fetch fetch = fetch_of(url_of(port, "/"), 2);
+	static const char reply[] = "HTTP/1.1 206 OK\r\nContent-Length: 2\r\n\r\n";
+
+	(void)state;
+	fetch.ranged = true;
+	fetch.pipelined = true;
+	t.wanted = FETCHES;
+	for (int i = 0; i < FETCHES; i++) {
+		fetch.token = (uint64_t)i;
+		assert_true(http_client_get(t.client, &fetch));
+	}
+	for (int i = 0; i < 20; i++)
+		event_base_loop(t.base, EVLOOP_NONBLOCK);
+	assert_int_equal(t.raw_accepted, 1);
+	assert_int_equal(requests_heard(), HTTP_PIPELINED_MAX);
+	/* Others are not held up: they have a connection of their own. */
+	fetch.pipelined = false;
+	fetch.token = FETCHES;
+	t.wanted = FETCHES + 1;
+	assert_true(http_client_get(t.client, &fetch));
+	for (int i = 0; i < 20; i++)
+		event_base_loop(t.base, EVLOOP_NONBLOCK);
+	assert_int_equal(t.raw_accepted, 2);
+	/* In the order in which they were asked, also if two come in one piece. */
+	for (uint64_t i = 0; i < FETCHES; i += 2) {
+		for (uint64_t j = 0; j < 2; j++) {
+			char body[2] = { (char)('0' + i + j), 'a' };
+
+			bufferevent_write(t.raw_streams[0], reply, strlen(reply));
+			bufferevent_write(t.raw_streams[0], body, 2);
+		}
+		while (t.done < i + 2)
+			event_base_loop(t.base, EVLOOP_ONCE);
+		for (uint64_t j = i; j < i + 2; j++) {
+			assert_int_equal(t.told[j].token, j);
+			assert_int_equal(t.told[j].first, '0' + j);
+		}
+	}
+	assert_int_equal(t.raw_accepted, 2);
+	assert_int_equal(http_client_count(t.client), 1);
+}
+
+/* What was asked over a connection that ends is asked over another one. */
+static void test_pipelined_fetches_survive_their_connection(void **state)
+{
+	static const char reply[] = "HTTP/1.1 206 OK\r\nContent-Length: 2\r\n\r\nok";
+	uint16_t port = raw_listen(NULL, false);
+	struct http_fetch fetch = fetch_of(url_of(port, "/"), 2);
+
+	(void)state;
+	fetch.ranged = true;
+	fetch.pipelined = true;
+	t.wanted = 3;
+	for (int i = 0; i < 3; i++)
+		assert_true(http_client_get(t.client, &fetch));
+	while (requests_heard() < 3)
+		event_base_loop(t.base, EVLOOP_ONCE);
+	bufferevent_write(t.raw_streams[0], reply, strlen(reply));
+	while (t.done < 1)
+		event_base_loop(t.base, EVLOOP_ONCE);
+	assert_int_equal(t.outcome, HTTP_CAME);
+	t.raw_heard[0] = '\0';
+	bufferevent_free(t.raw_streams[0]);
+	t.raw_streams[0] = NULL;
+	while (requests_heard() < 2)
+		event_base_loop(t.base, EVLOOP_ONCE);
+	assert_int_equal(t.raw_accepted, 2);
+	assert_int_equal(t.done, 1);
+	bufferevent_write(t.raw_streams[1], reply, strlen(reply));
+	bufferevent_write(t.raw_streams[1], reply, strlen(reply));
+	event_base_dispatch(t.base);
+	assert_int_equal(t.done, 3);
+	assert_int_equal(t.outcome, HTTP_CAME);
+}
+
+/* A refusal in the middle takes nothing from the others. */
+static void test_pipelined_refusal(void **state)
+{
+	struct http_fetch fetch = fetch_of(own_url("/file"), 1000);
+
+	(void)state;
+	fetch.ranged = true;
+	fetch.pipelined = true;
+	t.wanted = 5;
+	for (uint64_t i = 0; i < 5; i++) {
+		fetch.offset = i == 2 ? FILE_SIZE : i * 1000;
+		fetch.token = i;
+		assert_true(http_client_get(t.client, &fetch));
+	}
+	event_base_dispatch(t.base);
+	for (uint32_t i = 0; i < 5; i++) {
+		assert_int_equal(t.told[i].token, i);
+		assert_int_equal(t.told[i].outcome, i == 2 ? HTTP_REFUSED : HTTP_CAME);
+		if (i != 2)
+			assert_int_equal(t.told[i].first, t.bytes[i * 1000]);
+	}
+}
+
 static void test_many_at_once(void **state)
 {
 	struct http_fetch fetch = fetch_of(own_url("/file"), 65536);
@@ -548,6 +670,23 @@ static void test_silent_server(void **state)
 
 	(void)state;
 	fetch.deadline_ms = 50;
+	run(&fetch);
+	assert_int_equal(t.outcome, HTTP_FAILED);
+	assert_string_equal(t.problem, "It took too long.");
+}
+
+/* A byte now and then holds the other replies on its connection up, too. */
+static void test_standstill(void **state)
+{
+	struct http_fetch fetch = fetch_of(url_of(raw_listen("HTTP/1.1 206 OK\r\nContent-Length: "
+							     "8000\r\n\r\nsome",
+							  false),
+						   "/"),
+		8000);
+
+	(void)state;
+	fetch.ranged = true;
+	fetch.stall_ms = 50;
 	run(&fetch);
 	assert_int_equal(t.outcome, HTTP_FAILED);
 	assert_string_equal(t.problem, "It took too long.");
@@ -929,7 +1068,7 @@ static void test_rate_limit(void **state)
 	struct http_fetch fetch;
 
 	(void)state;
-	assert_true(http_server_limit_rate(limited, 100000000));
+	http_server_limit_rate(limited, 100000000);
 	assert_int_equal(http_server_listen(limited, "127.0.0.1", 0), 0);
 	fetch = fetch_of(url_of(http_server_port(limited), "/file"), FILE_SIZE);
 	run(&fetch);
@@ -955,8 +1094,12 @@ int main(void)
 		TEST(test_dual_stack),
 		TEST(test_keep_alive),
 		TEST(test_two_connections_per_host),
+		TEST(test_pipelined_fetches_share_one_connection),
+		TEST(test_pipelined_fetches_survive_their_connection),
+		TEST(test_pipelined_refusal),
 		TEST(test_many_at_once),
 		TEST(test_silent_server),
+		TEST(test_standstill),
 		TEST(test_cancel),
 		TEST(test_cancel_from_callback),
 		TEST(test_headers_without_end),

@@ -25,6 +25,7 @@
 
 enum {
 	CHUNKMAP_DEADLINE_MS = 5000,
+	CHUNK_STALL_MS = 10000,
 	URL_SIZE = LIMITS_URL_SIZE + MANIFEST_FILE_SIZE + 128,
 };
 
@@ -503,10 +504,12 @@ void images_fetch_chunk(struct images *images, const struct action *action)
 	struct event event = { .kind = EVENT_CHUNK };
 	uint8_t *bytes = NULL;
 	struct http_fetch fetch = {
+		.pipelined = source->peer < AGENT_PEER_URL,
 		.ranged = true,
 		.offset = action->fetch_chunk.offset,
 		.size = action->fetch_chunk.size,
 		.deadline_ms = PLANNER_CHUNK_DEADLINE_MS,
+		.stall_ms = CHUNK_STALL_MS,
 		.done = on_chunk,
 		.token = token_of(source->peer, action->fetch_chunk.chunk),
 	};
@@ -656,13 +659,10 @@ void images_serve(struct images *images, struct http_request *request)
 	} else if (fd < 0) {
 		http_reply_error(request, 500, "image_file_failed", strerror(-fd));
 	} else {
-		http_add_header(request, "Accept-Ranges: bytes");
-		if (text != NULL) {
-			snprintf(header, sizeof(header),
-				"Content-Range: bytes %" PRIu64 "-%" PRIu64 "/%" PRIu64,
-				range.offset, range.offset + range.size - 1, size);
-			http_add_header(request, header);
-		}
+		snprintf(header, sizeof(header),
+			"Content-Range: bytes %" PRIu64 "-%" PRIu64 "/%" PRIu64, range.offset,
+			range.offset + range.size - 1, size);
+		http_add_header(request, text != NULL ? header : "Accept-Ranges: bytes");
 		http_reply_file(request, text != NULL ? 206 : 200, "application/octet-stream", fd,
 			range.offset, range.size);
 	}

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <unistd.h>
 
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
@@ -18,6 +19,7 @@
 #include "base/ensure.h"
 #include "base/limits.h"
 #include "base/text.h"
+#include "io/clock.h"
 #include "io/http_head.h"
 #include "io/socket.h"
 #include "io/timer.h"
@@ -25,8 +27,9 @@
 
 enum {
 	REFUSAL_SIZE = 4096,
-	READ_AHEAD_SIZE = 131072,
 	CHUNK_LINE_SIZE = 256, /* of the chunked transfer coding, with extensions */
+	REST_MS_MIN = 2,
+	REST_MS_MAX = 8,
 };
 
 enum state {
@@ -49,7 +52,10 @@ struct job {
 	bool retried;
 	bool is_control;
 	uint32_t status;
-	struct evbuffer *body;   /* of the reply */
+	uint8_t *body; /* of the reply; owned */
+	size_t body_size, body_capacity;
+	size_t looked_size;      /* of the body, when it was looked at last */
+	uint64_t over_ms;        /* the deadline */
 	struct http_fetch fetch; /* of its strings only `body` is used after http_client_get() */
 	struct url url;
 	char host[sizeof(((struct sockaddr_un *)0)->sun_path) + URL_HOST_SIZE];
@@ -73,6 +79,8 @@ struct connection {
 	bool keep_alive;
 	uint64_t left;   /* bytes */
 	size_t body_max; /* bytes */
+	struct event *rest_timer;
+	uint64_t read_ms; /* when some of the body was read last */
 	uint16_t port;
 	char host[sizeof(((struct job *)0)->host)];
 };
@@ -94,12 +102,15 @@ static void drop_connection(struct connection *connection)
 	for (uint32_t i = 0; i < HTTP_CLIENT_CONNECTIONS_MAX; i++)
 		if (client->connections[i] == connection)
 			client->connections[i] = NULL;
-	if (connection->job != NULL)
-		connection->job->connection = NULL;
+	/* Who waited for his reply asks again over another one. */
+	for (struct job *job = client->jobs; job != NULL; job = job->next)
+		if (job->connection == connection)
+			job->connection = NULL;
 	if (connection->lookup != NULL) {
 		connection->lookup->connection = NULL;
 		evdns_getaddrinfo_cancel(connection->lookup->request);
 	}
+	timer_free(connection->rest_timer);
 	bufferevent_free(connection->stream);
 	free(connection);
 }
@@ -107,8 +118,7 @@ static void drop_connection(struct connection *connection)
 static void free_job(struct job *job)
 {
 	timer_free(job->timer);
-	if (job->body != NULL)
-		evbuffer_free(job->body);
+	free(job->body);
 	free(job);
 }
 
@@ -148,42 +158,66 @@ static void fail(struct job *job, const char *problem)
 	finish(job, &result);
 }
 
+/* Looks again when the deadline is over, or, where bytes must come all the time, before. */
+static void watch(struct job *job)
+{
+	uint64_t now_ms = clock_now_ms();
+	uint64_t left_ms = job->over_ms > now_ms ? job->over_ms - now_ms : 0;
+
+	job->looked_size = job->body_size;
+	if (job->fetch.stall_ms > 0 && left_ms > job->fetch.stall_ms)
+		left_ms = job->fetch.stall_ms;
+	timer_start(job->timer, (uint32_t)left_ms);
+}
+
 static void on_timer(evutil_socket_t fd, short what, void *context)
 {
 	struct job *job = context;
+	bool moves = job->body_size >= job->looked_size + HTTP_STALL_SIZE ||
+		     (job->connection != NULL && job->connection->job != job);
 
 	(void)fd, (void)what;
-	fail(job, job->problem != NULL ? job->problem : "It took too long.");
+	if (job->problem == NULL && moves && clock_now_ms() < job->over_ms)
+		watch(job);
+	else
+		fail(job, job->problem != NULL ? job->problem : "It took too long.");
 }
 
 /* ---- Reading a reply ----------------------------------------------------------------------- */
 
+/* To the reply to the next request, which may be here already. */
+static void go_on(struct connection *connection)
+{
+	connection->job = connection->client->jobs;
+	while (connection->job != NULL && connection->job->connection != connection)
+		connection->job = connection->job->next;
+	connection->state = connection->job != NULL ? READING_HEAD : IDLE;
+	if (connection->job != NULL)
+		bufferevent_trigger(connection->stream, EV_READ,
+			BEV_TRIG_IGNORE_WATERMARKS | BEV_TRIG_DEFER_CALLBACKS);
+	else
+		bufferevent_set_timeouts(connection->stream,
+			&(struct timeval){ .tv_sec = HTTP_CLIENT_IDLE_S }, NULL);
+}
+
 static void complete(struct connection *connection)
 {
 	struct job *job = connection->job;
-	size_t size = evbuffer_get_length(job->body);
 	struct http_result result = {
 		.outcome = job->status / 100 == 2 ? HTTP_CAME : HTTP_REFUSED,
 		.status = job->status,
-		.size = size,
+		.bytes = job->body_size > 0 ? job->body : (const uint8_t *)"",
+		.size = job->body_size,
 	};
 
-	if (result.outcome == HTTP_CAME && job->fetch.ranged && size != job->fetch.size) {
+	if (result.outcome == HTTP_CAME && job->fetch.ranged && result.size != job->fetch.size) {
 		fail(job, "The reply has another size.");
 		return;
 	}
-	result.bytes = size > 0 ? evbuffer_pullup(job->body, -1) : (const uint8_t *)"";
-	if (result.bytes == NULL) {
-		fail(job, "There is not enough memory.");
-		return;
-	}
 	job->connection = NULL;
-	connection->job = NULL;
-	connection->state = IDLE;
 	connection->used_before = true;
 	if (connection->keep_alive)
-		bufferevent_set_timeouts(connection->stream,
-			&(struct timeval){ .tv_sec = HTTP_CLIENT_IDLE_S }, NULL);
+		go_on(connection);
 	else
 		drop_connection(connection);
 	finish(job, &result);
@@ -240,6 +274,7 @@ static bool read_head(struct connection *connection)
 					      : READING_TO_END;
 	if (connection->state == READING_TO_END)
 		connection->keep_alive = false;
+	connection->read_ms = clock_now_ms();
 	/* What the server says beside a refusal is not worth a long wait. */
 	if (connection->left > connection->body_max) {
 		connection->left = 0;
@@ -252,31 +287,98 @@ static bool read_head(struct connection *connection)
 	return true;
 }
 
-/* Moves up to `size` bytes of body. False if they are too many. */
-static bool take_body(struct connection *connection, size_t size)
+/* Room for so many more bytes of body. False if that is too much, or there is no memory. */
+static bool make_room(struct connection *connection, uint64_t size)
 {
-	struct evbuffer *input = bufferevent_get_input(connection->stream);
-	struct evbuffer *body = connection->job->body;
+	struct job *job = connection->job;
+	size_t capacity = 2 * job->body_capacity;
+	uint8_t *body;
 
-	if (evbuffer_get_length(body) + size > connection->body_max)
+	if (size > connection->body_max - job->body_size) {
+		fail(job, "The reply is too large.");
 		return false;
-	evbuffer_remove_buffer(input, body, size);
+	}
+	if (job->body_size + size <= job->body_capacity)
+		return true;
+	if (capacity < job->body_size + size)
+		capacity = job->body_size + (size_t)size;
+	body = realloc(job->body, capacity);
+	if (body == NULL) {
+		fail(job, "There is not enough memory.");
+		return false;
+	}
+	job->body = body;
+	job->body_capacity = capacity;
 	return true;
+}
+
+/* ---- A long body ---- */
+
+static void on_rested(evutil_socket_t fd, short what, void *context)
+{
+	struct connection *connection = context;
+
+	(void)fd, (void)what;
+	bufferevent_enable(connection->stream, EV_READ);
+}
+
+/*
+ * Lets some of what is left come before it is read. The kernel acknowledges what was read, so that
+ * there are a few acknowledgements to a chunk, not one to each second packet: on a radio each of
+ * them takes its turn from somebody. The end of the body is not waited for.
+ */
+static void rest(struct connection *connection, size_t came)
+{
+	uint64_t now_ms = clock_now_ms();
+	uint64_t rest_ms = connection->left * (now_ms - connection->read_ms) * 3 / (4 * came + 1);
+
+	connection->read_ms = now_ms;
+	if (rest_ms > REST_MS_MAX)
+		rest_ms = REST_MS_MAX;
+	if (rest_ms < REST_MS_MIN || connection->rest_timer == NULL ||
+		!timer_start(connection->rest_timer, (uint32_t)rest_ms))
+		return;
+	bufferevent_disable(connection->stream, EV_READ);
+}
+
+/* All that is there, past the stream, which takes it in small pieces. */
+static size_t read_on(struct connection *connection)
+{
+	struct job *job = connection->job;
+	ssize_t size = read(bufferevent_getfd(connection->stream), job->body + job->body_size,
+		(size_t)connection->left);
+
+	if (size <= 0) /* the stream will see why */
+		return 0;
+	job->body_size += (size_t)size;
+	return (size_t)size;
 }
 
 static bool read_body(struct connection *connection)
 {
-	size_t size = evbuffer_get_length(bufferevent_get_input(connection->stream));
+	struct evbuffer *input = bufferevent_get_input(connection->stream);
+	size_t size = evbuffer_get_length(input);
+	struct job *job = connection->job;
 
 	if (connection->state != READING_TO_END && size > connection->left)
 		size = (size_t)connection->left;
-	if (!take_body(connection, size)) {
-		fail(connection->job, "The reply is too large.");
+	/* Of a length that is known, all at once. */
+	if (!make_room(connection, connection->state == READING_SIZED ? connection->left : size))
 		return false;
-	}
+	if (size > 0)
+		memcpy(job->body + job->body_size, evbuffer_pullup(input, (ev_ssize_t)size), size);
+	evbuffer_drain(input, size);
+	job->body_size += size;
 	if (connection->state == READING_TO_END)
 		return false;
 	connection->left -= size;
+	if (connection->state == READING_SIZED && connection->left > 0) {
+		size_t more = read_on(connection);
+
+		connection->left -= more;
+		if (connection->left > 0)
+			rest(connection, size + more);
+	}
 	if (connection->left > 0)
 		return false;
 	if (connection->state == READING_CHUNK) {
@@ -289,12 +391,13 @@ static bool read_body(struct connection *connection)
 
 static bool parse_chunk_size(uint64_t *size, const char *line)
 {
-	size_t digits = strspn(line, "0123456789abcdefABCDEF");
+	size_t digits = strcspn(line, "; \t");
 
-	if (digits == 0 || digits > 8 || strchr("; \t", line[digits]) == NULL)
-		return false;
+	for (size_t i = 0; i < digits; i++)
+		if (strchr("0123456789abcdefABCDEF", line[i]) == NULL)
+			return false;
 	*size = strtoul(line, NULL, 16);
-	return true;
+	return digits > 0 && digits <= 8;
 }
 
 /* A line of the chunked transfer coding. */
@@ -482,7 +585,7 @@ static struct connection *connect_for(struct job *job, struct connection **room)
 	connection->port = job->url.port;
 	text_set(connection->host, sizeof(connection->host), job->host);
 	bufferevent_setcb(connection->stream, on_read, NULL, on_event, connection);
-	bufferevent_setwatermark(connection->stream, EV_READ, 0, READ_AHEAD_SIZE);
+	connection->rest_timer = evtimer_new(job->client->base, on_rested, connection);
 	bufferevent_enable(connection->stream, EV_READ | EV_WRITE);
 	if ((job->is_control ? connect_control(connection) : connect_host(connection, &job->url)) ==
 		0)
@@ -496,12 +599,21 @@ static bool is_to_same_host(const struct connection *connection, const struct jo
 	return connection->port == job->url.port && strcmp(connection->host, job->host) == 0;
 }
 
-/* An idle connection to the job's host, or room for a new one (then `*room` is not NULL), or
- * neither. */
-static struct connection *find_connection(struct job *job, struct connection ***room)
+static bool has_room(const struct connection *connection)
+{
+	uint32_t count = 0;
+
+	for (const struct job *job = connection->client->jobs; job != NULL; job = job->next)
+		count += job->connection == connection;
+	return count < HTTP_PIPELINED_MAX;
+}
+
+/* A connection to the job's host that can take it, or room for a new one (then `*room` is not
+ * NULL), or neither. */
+static struct connection *find_connection(const struct job *job, struct connection ***room)
 {
 	struct http_client *client = job->client;
-	struct connection **idle = NULL;
+	struct connection **idle = NULL, *same = NULL;
 	uint32_t count = 0;
 
 	*room = NULL;
@@ -510,21 +622,25 @@ static struct connection *find_connection(struct job *job, struct connection ***
 
 		if (*at == NULL) {
 			*room = at;
-		} else if (is_to_same_host(*at, job)) {
+		} else if (!is_to_same_host(*at, job)) {
 			if ((*at)->job == NULL)
-				return *at;
-			count++;
+				idle = at;
 		} else if ((*at)->job == NULL) {
-			idle = at;
+			same = *at;
+		} else if (job->fetch.pipelined && (*at)->job->fetch.pipelined) {
+			*room = NULL;
+			return has_room(*at) ? *at : NULL;
+		} else {
+			count++;
 		}
 	}
-	if (count >= HTTP_CONNECTIONS_PER_HOST) {
+	if (same == NULL && count >= HTTP_CONNECTIONS_PER_HOST) {
 		*room = NULL;
-	} else if (*room == NULL && idle != NULL) {
+	} else if (same == NULL && *room == NULL && idle != NULL) {
 		drop_connection(*idle);
 		*room = idle;
 	}
-	return NULL;
+	return same;
 }
 
 /* Into the connection's output; once more if the first one came to nothing. */
@@ -533,11 +649,10 @@ static void write_request(const struct job *job, struct evbuffer *out)
 	const struct http_fetch *fetch = &job->fetch;
 	const struct url *url = &job->url;
 
-	evbuffer_add_printf(out,
-		"%s %s HTTP/1.1\r\nHost: %s%.*s%s:%u\r\nUser-Agent: lockstep/%s\r\n",
+	evbuffer_add_printf(out, "%s %s HTTP/1.1\r\nHost: %s%.*s%s:%u\r\n",
 		fetch->body != NULL ? "POST" : "GET", url->path, url->is_ipv6 ? "[" : "",
 		(int)strcspn(url->host, "%"), url->host, url->is_ipv6 ? "]" : "",
-		(unsigned)url->port, LOCKSTEP_VERSION);
+		(unsigned)url->port);
 	if (fetch->ranged)
 		evbuffer_add_printf(out, "Range: bytes=%" PRIu64 "-%" PRIu64 "\r\n", fetch->offset,
 			fetch->offset + fetch->size - 1);
@@ -552,8 +667,10 @@ static void write_request(const struct job *job, struct evbuffer *out)
 
 static void start(struct job *job, struct connection *connection)
 {
-	connection->job = job;
-	connection->state = READING_HEAD;
+	if (connection->job == NULL) {
+		connection->job = job;
+		connection->state = READING_HEAD;
+	}
 	job->connection = connection;
 	bufferevent_set_timeouts(connection->stream, NULL, NULL);
 	write_request(job, bufferevent_get_output(connection->stream));
@@ -593,8 +710,7 @@ static struct job *job_new(struct http_client *client, const struct http_fetch *
 		job->fetch.body = memcpy(job->posted, fetch->body, fetch->body_size);
 	job->is_control = fetch->control != NULL;
 	job->timer = evtimer_new(client->base, on_timer, job);
-	job->body = evbuffer_new();
-	if (job->timer != NULL && job->body != NULL)
+	if (job->timer != NULL)
 		return job;
 	free_job(job);
 	return NULL;
@@ -622,7 +738,8 @@ bool http_client_get(struct http_client *client, const struct http_fetch *fetch)
 		return true;
 	}
 	text_set(job->host, sizeof(job->host), job->is_control ? fetch->control : job->url.host);
-	timer_start(job->timer, fetch->deadline_ms);
+	job->over_ms = clock_now_ms() + fetch->deadline_ms;
+	watch(job);
 	pump(client);
 	return true;
 }
@@ -656,12 +773,10 @@ void http_client_free(struct http_client *client)
 		next = job->next;
 		free_job(job);
 	}
-	for (uint32_t i = 0; i < HTTP_CLIENT_CONNECTIONS_MAX; i++) {
-		if (client->connections[i] == NULL)
-			continue;
-		client->connections[i]->job = NULL;
-		drop_connection(client->connections[i]);
-	}
+	client->jobs = NULL;
+	for (uint32_t i = 0; i < HTTP_CLIENT_CONNECTIONS_MAX; i++)
+		if (client->connections[i] != NULL)
+			drop_connection(client->connections[i]);
 	if (client->dns != NULL)
 		evdns_base_free(client->dns, 1);
 	free(client);

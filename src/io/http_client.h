@@ -4,10 +4,11 @@
 
 /*
  * Fetches over plain HTTP/1.1. Connections are kept and used again, at most
- * HTTP_CONNECTIONS_PER_HOST to one host; what is asked beyond that waits its turn. Redirects are
+ * HTTP_CONNECTIONS_PER_HOST to one host; what is asked beyond that waits its turn. What may be
+ * pipelined goes over one of them, the next request before the last reply is here. Redirects are
  * not followed. A body never grows beyond what was allowed for it, and everything is over by its
- * deadline. Hosts are numbers (with a zone, if need be) or names, which libevent's own resolver
- * looks up without blocking. No https: see source/.
+ * deadline, or when it stands still. Hosts are numbers (with a zone, if need be) or names, which
+ * libevent's own resolver looks up without blocking. No https: see source/.
  */
 #include <stdbool.h>
 #include <stddef.h>
@@ -18,9 +19,11 @@ struct http_client;
 
 enum {
 	HTTP_CONNECTIONS_PER_HOST = 2,
+	HTTP_PIPELINED_MAX = 8, /* requests on their way on one connection */
 	HTTP_CLIENT_CONNECTIONS_MAX = 40,
 	HTTP_CLIENT_FETCHES_MAX = 160, /* under way or waiting */
 	HTTP_CLIENT_IDLE_S = 10,       /* less than servers wait */
+	HTTP_STALL_SIZE = 2048,        /* bytes */
 };
 
 enum http_outcome {
@@ -45,11 +48,14 @@ struct http_fetch {
 		*control; /* path of a unix socket to go through instead of `url`'s host; or NULL */
 	const char *body; /* not NULL: POST this as JSON */
 	size_t body_size;
+	bool pipelined;  /* the server is known to bear it; replies come one after the other */
 	bool ranged;     /* exactly `size` bytes from `offset` */
 	uint64_t offset; /* bytes */
 	size_t size;     /* bytes; not ranged: at most so many */
 	uint32_t deadline_ms;
-	uint32_t group; /* the caller's, to cancel */
+	uint32_t stall_ms; /* the reply fails if less than HTTP_STALL_SIZE comes in so long; 0: may
+			      stall */
+	uint32_t group;    /* the caller's, to cancel */
 	void (*done)(void *context, uint64_t token, const struct http_result *result);
 	void *context;
 	uint64_t token; /* the caller's */

@@ -25,7 +25,6 @@ ssize_t http_head_size(struct evbuffer *input)
 /* What the headers say. */
 struct headers {
 	bool close;
-	bool keep_alive;
 	bool chunked;
 	bool size_known;
 	bool expect_continue;
@@ -35,7 +34,13 @@ struct headers {
 
 static bool is(struct piece piece, const char *word)
 {
-	return piece.size == strlen(word) && strncasecmp(piece.at, word, piece.size) == 0;
+	size_t i = 0;
+
+	/* In ASCII, the locale has no say. */
+	while (i < piece.size && word[i] != '\0' &&
+		(piece.at[i] | ('A' <= piece.at[i] && piece.at[i] <= 'Z' ? 32 : 0)) == word[i])
+		i++;
+	return i == piece.size && word[i] == '\0';
 }
 
 /* How much stands before the first of `stops`, or before a NUL; everything if there is none. */
@@ -121,7 +126,6 @@ static bool read_header(struct headers *headers, struct piece name, struct piece
 			struct piece option = trim(take_until(&value, ","));
 
 			headers->close |= is(option, "close");
-			headers->keep_alive |= is(option, "keep-alive");
 		}
 	} else if (is(name, "expect")) {
 		headers->expect_continue = is(value, "100-continue");
@@ -147,12 +151,6 @@ static bool read_headers(struct headers *headers, struct piece rest)
 			return false;
 	}
 	return false;
-}
-
-/* True if the connection stays open after this message. */
-static bool stays(const struct headers *headers, bool http_1_1)
-{
-	return !headers->close && (http_1_1 || headers->keep_alive);
 }
 
 static bool read_version(bool *http_1_1, struct piece version)
@@ -204,7 +202,7 @@ bool http_head_read_request(struct http_request_head *head, const char *bytes, s
 		return false;
 	*head = (struct http_request_head){
 		.method = method_of(method),
-		.keep_alive = stays(&headers, http_1_1),
+		.keep_alive = http_1_1 && !headers.close,
 		.expect_continue = headers.expect_continue,
 		.has_range = headers.range.at != NULL,
 		.body_size = headers.body_size,
@@ -231,7 +229,7 @@ bool http_head_read_reply(struct http_reply_head *head, const char *bytes, size_
 		return false;
 	*head = (struct http_reply_head){
 		.status = (uint32_t)number,
-		.keep_alive = stays(&headers, http_1_1),
+		.keep_alive = http_1_1 && !headers.close,
 		.chunked = headers.chunked,
 		.size_known = headers.size_known,
 		.body_size = headers.body_size,

@@ -32,7 +32,7 @@ enum http_method {
 
 struct http_request_head {
 	enum http_method method;
-	bool keep_alive;
+	bool keep_alive; /* with HTTP/1.1 only: whoever speaks 1.0 gets a connection for each */
 	bool expect_continue;
 	bool has_range;
 	uint64_t body_size;            /* bytes */

@@ -24,6 +24,7 @@
 
 enum {
 	CONNECTIONS_MAX = LIMITS_HTTP_CONNECTIONS_MAX + HTTP_CONTROL_CONNECTIONS_MAX,
+	UNSENT_IN_KERNEL = 16384, /* bytes */
 	LINGER_S = 2,
 };
 
@@ -56,8 +57,7 @@ struct http_server {
 	void *context;
 	struct stream_listener *listener, *control_listener;
 	struct event *keepalive;
-	struct ev_token_bucket_cfg *rate;
-	struct bufferevent_rate_limit_group *rate_group;
+	uint32_t rate; /* bytes in a second, all connections together; 0: no limit */
 	uint64_t last_id;
 	struct http_request *connections[CONNECTIONS_MAX];
 	char control_path[sizeof(((struct sockaddr_un *)0)->sun_path)];
@@ -81,8 +81,6 @@ static void drop(struct http_request *request)
 	for (uint32_t i = 0; i < CONNECTIONS_MAX; i++)
 		if (server->connections[i] == request)
 			server->connections[i] = NULL;
-	if (server->rate_group != NULL)
-		bufferevent_remove_from_rate_limit_group(request->stream);
 	bufferevent_free(request->stream);
 	event_free(request->timer);
 	free(request);
@@ -98,28 +96,25 @@ static void set_timer(struct http_request *request, uint32_t seconds)
 /* "200 OK" */
 static const char *status_line(uint32_t status)
 {
-	static const char *const lines[] = {
-		"200 OK",
-		"202 Accepted",
-		"206 Partial Content",
-		"400 Bad Request",
-		"403 Forbidden",
-		"404 Not Found",
-		"405 Method Not Allowed",
-		"409 Conflict",
-		"413 Content Too Large",
-		"416 Range Not Satisfiable",
-		"431 Request Header Fields Too Large",
-		"500 Internal Server Error",
-		"503 Service Unavailable",
-		NULL,
-	};
-	const char *const *line = lines;
+	static const char lines[] = "200 OK\0"
+				    "202 Accepted\0"
+				    "206 Partial Content\0"
+				    "400 Bad Request\0"
+				    "403 Forbidden\0"
+				    "404 Not Found\0"
+				    "405 Method Not Allowed\0"
+				    "409 Conflict\0"
+				    "413 Content Too Large\0"
+				    "416 Range Not Satisfiable\0"
+				    "431 Request Header Fields Too Large\0"
+				    "500 Internal Server Error\0"
+				    "503 Service Unavailable\0";
+	const char *line = lines;
 
-	while (*line != NULL && strtoul(*line, NULL, 10) != status)
-		line++;
-	ensure(*line != NULL);
-	return *line;
+	while (line[0] != '\0' && strtoul(line, NULL, 10) != status)
+		line += strlen(line) + 1;
+	ensure(line[0] != '\0');
+	return line;
 }
 
 /* `size`: of the body, or UINT64_MAX if it ends with the connection. */
@@ -135,12 +130,15 @@ static void write_head(
 		request->head.keep_alive = false;
 	else
 		evbuffer_add_printf(output, "Content-Length: %llu\r\n", (unsigned long long)size);
-	/* Reading is open to everybody, so also to the page of another node. */
-	evbuffer_add_printf(output,
-		"%sCache-Control: no-cache\r\nX-Content-Type-Options: nosniff\r\n"
-		"Connection: %s\r\n%s\r\n",
-		request->head.method != HTTP_POST ? "Access-Control-Allow-Origin: *\r\n" : "",
-		request->head.keep_alive ? "keep-alive" : "close", request->extra_headers);
+	/* Reading is open to everybody, so also to the page of another node. A part of a file is
+	 * for no page, and there are many: each byte counts. */
+	evbuffer_add_printf(output, "%s%s%s%s\r\n",
+		status == 206 || request->head.method == HTTP_POST
+			? ""
+			: "Access-Control-Allow-Origin: *\r\n",
+		status == 206 ? ""
+			      : "Cache-Control: no-cache\r\nX-Content-Type-Options: nosniff\r\n",
+		request->head.keep_alive ? "" : "Connection: close\r\n", request->extra_headers);
 	request->extra_headers[0] = '\0';
 }
 
@@ -189,6 +187,20 @@ void http_reply_error(
 	http_reply(request, status, "application/json", buffer, text.size);
 }
 
+/* Those who have something to send share the rate, each from its next reply on; the kernel paces
+ * it. */
+static void share_rate(const struct http_request *request)
+{
+	const struct http_server *server = request->server;
+	uint32_t busy = 0;
+
+	for (uint32_t i = 0; i < CONNECTIONS_MAX; i++)
+		busy += server->connections[i] != NULL && unsent(server->connections[i]) > 0;
+	if (server->rate > 0)
+		socket_set(bufferevent_getfd(request->stream), SOL_SOCKET, SO_MAX_PACING_RATE,
+			(int)(server->rate / busy));
+}
+
 void http_reply_file(struct http_request *request, uint32_t status, const char *content_type,
 	int fd, uint64_t offset, uint64_t size)
 {
@@ -201,6 +213,7 @@ void http_reply_file(struct http_request *request, uint32_t status, const char *
 		close(fd);
 		request->head.keep_alive = false;
 	}
+	share_rate(request);
 	end_reply(request);
 }
 
@@ -542,8 +555,8 @@ static void accept_connection(struct http_server *server, int fd, bool control)
 	request->id = ++server->last_id;
 	if (!control) {
 		socket_set(fd, IPPROTO_TCP, TCP_NODELAY, 1);
-		if (server->rate_group != NULL)
-			bufferevent_add_to_rate_limit_group(request->stream, server->rate_group);
+		/* What waits, waits here: the kernel's memory is no place for it. */
+		socket_set(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, UNSENT_IN_KERNEL);
 	}
 	bufferevent_setcb(request->stream, advance, flushed, on_event, request);
 	bufferevent_setwatermark(
@@ -597,20 +610,9 @@ uint16_t http_server_port(const struct http_server *server)
 	return server->listener != NULL ? stream_listener_port(server->listener) : 0;
 }
 
-bool http_server_limit_rate(struct http_server *server, uint32_t bytes_per_s)
+void http_server_limit_rate(struct http_server *server, uint32_t bytes_per_s)
 {
-	enum { TICKS_PER_S = 10 };
-	const struct timeval tick = { .tv_usec = 1000000 / TICKS_PER_S };
-	size_t rate = bytes_per_s / TICKS_PER_S + 1;
-
-	if (bytes_per_s == 0)
-		return true;
-	ensure(server->rate_group == NULL);
-	server->rate = ev_token_bucket_cfg_new(
-		EV_RATE_LIMIT_MAX, EV_RATE_LIMIT_MAX, rate, rate * 2, &tick);
-	if (server->rate != NULL)
-		server->rate_group = bufferevent_rate_limit_group_new(server->base, server->rate);
-	return server->rate_group != NULL;
+	server->rate = bytes_per_s;
 }
 
 struct http_server *http_server_new(
@@ -641,10 +643,6 @@ void http_server_free(struct http_server *server)
 	stream_listener_free(server->control_listener);
 	if (server->control_path[0] != '\0')
 		unlink(server->control_path);
-	if (server->rate_group != NULL)
-		bufferevent_rate_limit_group_free(server->rate_group);
-	if (server->rate != NULL)
-		ev_token_bucket_cfg_free(server->rate);
 	timer_free(server->keepalive);
 	free(server);
 }
