@@ -5,6 +5,8 @@
 
 #include "base/ensure.h"
 
+enum { NO_CHUNK = UINT32_MAX };
+
 static struct planner_peer *find_peer(struct planner *planner, uint32_t id)
 {
 	for (uint32_t i = 0; i < planner->peer_count; i++)
@@ -34,19 +36,22 @@ static bool has_news(const struct planner *planner, const struct chunkmap *map)
 	return false;
 }
 
-static void pause_peer(struct planner_peer *peer, uint64_t now_ms)
+/* How long to leave a peer alone after one more failure. */
+static uint64_t count_failure(struct planner_peer *peer)
 {
 	uint64_t pause_ms = PLANNER_PAUSE_MIN_MS;
 
 	for (uint32_t i = 0; i < peer->failure_count && pause_ms < PLANNER_PAUSE_MAX_MS; i++)
 		pause_ms *= 2;
-	if (pause_ms > PLANNER_PAUSE_MAX_MS)
-		pause_ms = PLANNER_PAUSE_MAX_MS;
-	/* Several requests that fail together are one failure. */
-	if (peer->pause_until_ms > now_ms)
-		return;
-	peer->pause_until_ms = now_ms + pause_ms;
 	peer->failure_count++;
+	return pause_ms < PLANNER_PAUSE_MAX_MS ? pause_ms : PLANNER_PAUSE_MAX_MS;
+}
+
+static void pause_peer(struct planner_peer *peer, uint64_t now_ms)
+{
+	/* Several requests that fail together are one failure. */
+	if (peer->pause_until_ms <= now_ms)
+		peer->pause_until_ms = now_ms + count_failure(peer);
 }
 
 static void land_flight(struct planner *planner, uint32_t index)
@@ -102,87 +107,162 @@ static struct planner_peer *next_map(struct planner *planner, uint64_t now_ms)
 	return NULL;
 }
 
-/* A neighbour that is awake and has not told its map yet may hold anything. */
-static bool awaits_neighbour_map(const struct planner *planner, uint64_t now_ms)
+/* The link must not idle until the next request is there, and no more than that. */
+static uint32_t in_flight_max(const struct planner_peer *peer)
 {
+	uint32_t count = PLANNER_IN_FLIGHT_FIRST;
+
+	if (peer->chunk_ms > 0)
+		count = 1 + (PLANNER_AHEAD_MS + peer->chunk_ms - 1) / peer->chunk_ms;
+	return count < PLANNER_IN_FLIGHT_MAX ? count : PLANNER_IN_FLIGHT_MAX;
+}
+
+static uint64_t begun_ms(const struct planner_flight *flight)
+{
+	return flight->deadline_ms - PLANNER_CHUNK_DEADLINE_MS;
+}
+
+/* Replies come one after the other: each takes from the last one on. */
+static void measure(struct planner_peer *peer, const struct planner_flight *flight, uint64_t now_ms)
+{
+	uint64_t since_ms = begun_ms(flight);
+	uint32_t took_ms;
+
+	if (since_ms < peer->came_ms)
+		since_ms = peer->came_ms;
+	took_ms = (uint32_t)(now_ms - since_ms) + 1;
+	peer->chunk_ms = peer->chunk_ms == 0 ? took_ms : (3 * peer->chunk_ms + took_ms) / 4;
+	peer->came_ms = now_ms;
+}
+
+/* Will all come through this neighbour, be it slowly? Who does not know anybody nearer begins with
+ * what is far; from then on others wait for him, and he for nobody of that kind. */
+static bool is_nearer(
+	const struct planner *planner, const struct planner_peer *peer, uint64_t now_ms)
+{
+	uint32_t level = PLANNER_LEVEL_FAR + (planner->far_begun ? 0 : 2);
+
+	return peer->level < level && now_ms < peer->gained_ms + PLANNER_STUCK_MS;
+}
+
+/* How many neighbours can give each chunk now or as soon as they are less busy. True if one of them
+ * will give more: it is nearer to a source, or it has not told its map yet and may hold anything.
+ */
+static bool count_neighbours(
+	const struct planner *planner, uint64_t now_ms, uint8_t counts[static LIMITS_CHUNKS_MAX])
+{
+	uint32_t chunk_count = planner->held.chunk_count;
+	bool awaits = false;
+
+	memset(counts, 0, chunk_count);
 	for (uint32_t i = 0; i < planner->peer_count; i++) {
 		const struct planner_peer *peer = &planner->peers[i];
 
-		if (peer->rank == PLANNER_NEIGHBOUR && is_awake(peer, now_ms) && !peer->map_known)
-			return true;
-	}
-	return false;
-}
-
-/* How many neighbours can give `chunk` now or as soon as they are less busy. */
-static uint32_t count_neighbours(const struct planner *planner, uint32_t chunk, uint64_t now_ms)
-{
-	uint32_t count = 0;
-
-	for (uint32_t i = 0; i < planner->peer_count; i++) {
-		const struct planner_peer *peer = &planner->peers[i];
-
-		if (peer->rank == PLANNER_NEIGHBOUR && is_awake(peer, now_ms) && holds(peer, chunk))
-			count++;
-	}
-	return count;
-}
-
-/* The least busy peer of the nearest rank that holds `chunk`; NULL if all of that rank are busy. */
-static struct planner_peer *pick_peer(struct planner *planner, uint32_t chunk, uint64_t now_ms)
-{
-	struct planner_peer *best = NULL;
-	uint32_t start = prng_below(&planner->prng, planner->peer_count);
-
-	for (uint32_t i = 0; i < planner->peer_count; i++) {
-		struct planner_peer *peer = &planner->peers[(start + i) % planner->peer_count];
-
-		if (!is_awake(peer, now_ms) || !holds(peer, chunk))
+		if (peer->rank != PLANNER_NEIGHBOUR || !is_awake(peer, now_ms))
 			continue;
-		if (best == NULL || peer->rank < best->rank ||
-			(peer->rank == best->rank && peer->in_flight < best->in_flight))
-			best = peer;
+		awaits |= peer->map_known ? is_nearer(planner, peer, now_ms)
+					  : peer->failure_count == 0;
+		for (uint32_t chunk = 0; chunk < chunk_count; chunk++)
+			counts[chunk] += holds(peer, chunk);
 	}
-	return best != NULL && best->in_flight < PLANNER_IN_FLIGHT_MAX ? best : NULL;
+	return awaits;
+}
+
+/* The rarest chunk of those that are wanted and that the peer holds, any of them with the same
+ * chance: two who ask the same source, unseen by each other, shall not ask for the same. */
+static uint32_t choose_chunk(struct planner *planner, const struct planner_peer *peer,
+	const struct chunkmap *taken, const uint8_t counts[static LIMITS_CHUNKS_MAX])
+{
+	uint32_t chunk_count = planner->held.chunk_count, equals = 0, best, skip;
+	uint8_t best_count = UINT8_MAX;
+
+	for (uint32_t chunk = 0; chunk < chunk_count; chunk++) {
+		if (chunkmap_has(taken, chunk) || !holds(peer, chunk) ||
+			counts[chunk] > best_count ||
+			(peer->rank != PLANNER_NEIGHBOUR && counts[chunk] > 0))
+			continue;
+		if (counts[chunk] < best_count)
+			equals = 0;
+		best_count = counts[chunk];
+		equals++;
+	}
+	if (equals == 0)
+		return NO_CHUNK;
+	skip = prng_below(&planner->prng, equals);
+	for (best = 0; counts[best] != best_count || chunkmap_has(taken, best) ||
+		       !holds(peer, best) || skip-- > 0;
+		best++)
+		;
+	return best;
 }
 
 /*
- * The rarest chunk that is neither held nor under way and that somebody can give at once. Chunks
- * that no neighbour has come last: they cost more than one hop.
+ * The rarest chunk that is neither held nor under way and that somebody can give at once, from the
+ * least busy. Chunks that no neighbour has come last: they cost more than one hop.
  */
 static struct planner_peer *next_chunk(struct planner *planner, uint64_t now_ms, uint32_t *chunk)
 {
 	struct chunkmap taken = planner->held;
+	uint8_t counts[LIMITS_CHUNKS_MAX];
 	struct planner_peer *best = NULL;
-	uint32_t best_count = UINT32_MAX;
-	uint32_t chunk_count = planner->held.chunk_count;
-	uint32_t start = prng_below(&planner->prng, chunk_count);
-	bool far_may = planner->far_from_ms <= now_ms && !awaits_neighbour_map(planner, now_ms);
+	bool far_may = !count_neighbours(planner, now_ms, counts) && planner->far_from_ms <= now_ms;
+	uint32_t start = prng_below(&planner->prng, planner->peer_count);
 
 	for (uint32_t i = 0; i < planner->flight_count; i++)
 		chunkmap_add(&taken, planner->flights[i].chunk);
-	for (uint32_t i = 0; i < chunk_count && best_count > 1; i++) {
-		uint32_t candidate = (start + i) % chunk_count;
-		uint32_t count;
-		struct planner_peer *peer;
+	for (uint32_t i = 0; i < planner->peer_count; i++) {
+		struct planner_peer *peer = &planner->peers[(start + i) % planner->peer_count];
+		uint32_t candidate;
 
-		if (chunkmap_has(&taken, candidate))
+		if (!is_awake(peer, now_ms) || peer->in_flight >= in_flight_max(peer) ||
+			(peer->rank != PLANNER_NEIGHBOUR && !far_may))
 			continue;
-		count = count_neighbours(planner, candidate, now_ms);
-		if (count == 0 && !far_may)
+		candidate = choose_chunk(planner, peer, &taken, counts);
+		if (candidate == NO_CHUNK)
 			continue;
-		if (count == 0)
-			count = UINT32_MAX - 1;
-		if (count >= best_count)
-			continue;
-		peer = pick_peer(planner, candidate, now_ms);
-		if (peer == NULL)
-			continue;
-		best = peer;
-		best_count = count;
-		*chunk = candidate;
+		if (best == NULL || peer->rank < best->rank ||
+			(peer->rank == best->rank &&
+				(counts[candidate] < counts[*chunk] ||
+					(counts[candidate] == counts[*chunk] &&
+						peer->in_flight < best->in_flight)))) {
+			best = peer;
+			*chunk = candidate;
+		}
 	}
 	return best;
+}
+
+/* Would the peer, which has nothing else to do, have had this chunk long ago? */
+static bool is_much_faster(
+	const struct planner_peer *peer, const struct planner_flight *flight, uint64_t now_ms)
+{
+	uint64_t age_ms = now_ms - begun_ms(flight);
+
+	return peer->in_flight == 0 && is_awake(peer, now_ms) && holds(peer, flight->chunk) &&
+	       peer->chunk_ms > 0 && age_ms >= PLANNER_SLOW_MS &&
+	       age_ms >= (uint64_t)PLANNER_SLOW_TIMES * peer->chunk_ms;
+}
+
+/* Somebody who gets a chunk that is under way elsewhere; what comes from there all the same is
+ * welcome. NULL if all goes well. */
+static struct planner_peer *take_over(struct planner *planner, uint64_t now_ms, uint32_t *chunk)
+{
+	for (uint32_t i = 0; i < planner->flight_count; i++) {
+		const struct planner_flight *flight = &planner->flights[i];
+
+		for (uint32_t j = 0; j < planner->peer_count; j++) {
+			struct planner_peer *peer = &planner->peers[j];
+
+			if (!is_much_faster(peer, flight, now_ms))
+				continue;
+			*chunk = flight->chunk;
+			/* Until it gives something, it is asked for one at a time. */
+			find_peer(planner, flight->peer)->chunk_ms = PLANNER_SLOW_MS;
+			land_flight(planner, i);
+			return peer;
+		}
+	}
+	return NULL;
 }
 
 void planner_init(struct planner *planner, uint32_t chunk_count, uint64_t seed)
@@ -199,18 +279,15 @@ void planner_hold(struct planner *planner, const struct chunkmap *held)
 
 bool planner_peer_up(struct planner *planner, uint32_t id, enum planner_rank rank)
 {
-	struct planner_peer *peer = find_peer(planner, id);
-	bool banned = peer != NULL && peer->banned;
+	struct planner_peer *peer = &planner->peers[planner->peer_count];
 
-	if (peer == NULL) {
-		if (planner->peer_count == PLANNER_PEERS_MAX)
-			return false;
-		peer = &planner->peers[planner->peer_count++];
-	} else {
-		land_all_flights_of(planner, id);
-	}
-	*peer = (struct planner_peer){ .id = id, .rank = rank, .banned = banned };
+	if (find_peer(planner, id) != NULL)
+		return true;
+	if (planner->peer_count == PLANNER_PEERS_MAX)
+		return false;
+	*peer = (struct planner_peer){ .id = id, .rank = rank, .level = PLANNER_LEVEL_NONE };
 	chunkmap_init(&peer->map, planner->held.chunk_count);
+	planner->peer_count++;
 	return true;
 }
 
@@ -240,18 +317,20 @@ struct planner_ask planner_next(struct planner *planner, uint64_t now_ms)
 	peer = next_map(planner, now_ms);
 	if (peer != NULL) {
 		peer->map_asked = true;
-		peer->map_next_ms = now_ms + PLANNER_CHUNK_DEADLINE_MS;
+		peer->map_next_ms = now_ms + PLANNER_MAP_DEADLINE_MS;
 		ask.kind = PLANNER_ASK_MAP;
 		ask.peer = peer->id;
 		return ask;
 	}
 
-	if (planner->flight_count == PLANNER_FLIGHTS_MAX)
-		return ask;
-	peer = next_chunk(planner, now_ms, &ask.chunk);
+	peer = planner->flight_count < PLANNER_FLIGHTS_MAX ? next_chunk(planner, now_ms, &ask.chunk)
+							   : NULL;
+	if (peer == NULL)
+		peer = take_over(planner, now_ms, &ask.chunk);
 	if (peer == NULL)
 		return ask;
 	peer->in_flight++;
+	planner->far_begun |= peer->rank != PLANNER_NEIGHBOUR;
 	planner->flights[planner->flight_count++] = (struct planner_flight){
 		.peer = peer->id,
 		.chunk = ask.chunk,
@@ -272,8 +351,12 @@ uint64_t planner_next_ms(const struct planner *planner, uint64_t now_ms)
 {
 	uint64_t next_ms = UINT64_MAX;
 
-	for (uint32_t i = 0; i < planner->flight_count; i++)
-		next_ms = sooner(next_ms, planner->flights[i].deadline_ms, now_ms);
+	for (uint32_t i = 0; i < planner->flight_count; i++) {
+		const struct planner_flight *flight = &planner->flights[i];
+
+		next_ms = sooner(next_ms, begun_ms(flight) + PLANNER_SLOW_MS, now_ms);
+		next_ms = sooner(next_ms, flight->deadline_ms, now_ms);
+	}
 	if (chunkmap_complete(&planner->held))
 		return next_ms;
 	for (uint32_t i = 0; i < planner->peer_count; i++) {
@@ -286,6 +369,8 @@ uint64_t planner_next_ms(const struct planner *planner, uint64_t now_ms)
 			next_ms = sooner(next_ms, peer->map_next_ms, now_ms);
 		if (peer->rank != PLANNER_NEIGHBOUR)
 			next_ms = sooner(next_ms, planner->far_from_ms, now_ms);
+		else if (peer->level < PLANNER_LEVEL_NONE)
+			next_ms = sooner(next_ms, peer->gained_ms + PLANNER_STUCK_MS, now_ms);
 	}
 	return next_ms;
 }
@@ -313,8 +398,11 @@ static void judge_peer(struct planner *planner, struct planner_peer *peer,
 		}
 		/* fall through */ /* a URL that has no such file is a URL that failed */
 	case PLANNER_FAILED:
-		if (was_under_way)
-			pause_peer(peer, now_ms);
+		if (!was_under_way)
+			break;
+		pause_peer(peer, now_ms);
+		/* What else is under way there need not wait for the same. */
+		land_all_flights_of(planner, peer->id);
 		break;
 	}
 }
@@ -328,6 +416,8 @@ bool planner_chunk_over(struct planner *planner, uint32_t id, uint32_t chunk,
 	for (uint32_t i = 0; i < planner->flight_count && !was_under_way; i++) {
 		if (planner->flights[i].peer != id || planner->flights[i].chunk != chunk)
 			continue;
+		if (outcome == PLANNER_GOOD)
+			measure(peer, &planner->flights[i], now_ms);
 		land_flight(planner, i);
 		was_under_way = true;
 	}
@@ -336,39 +426,83 @@ bool planner_chunk_over(struct planner *planner, uint32_t id, uint32_t chunk,
 	return outcome == PLANNER_GOOD && chunkmap_add(&planner->held, chunk);
 }
 
+/* A neighbour has news for us, or soon will: what is far away can wait for that. */
+static void put_off_far(struct planner *planner, uint64_t now_ms)
+{
+	uint64_t from_ms =
+		now_ms + PLANNER_FAR_WAIT_MS + prng_below(&planner->prng, PLANNER_FAR_SPREAD_MS);
+
+	if (planner->far_from_ms < from_ms)
+		planner->far_from_ms = from_ms;
+}
+
 void planner_map_over(
 	struct planner *planner, uint32_t id, const struct chunkmap *map, uint64_t now_ms)
 {
 	struct planner_peer *peer = find_peer(planner, id);
-	uint64_t wait_ms = 0;
+	bool is_near;
 
 	if (peer == NULL || (map == NULL && !peer->map_asked))
 		return;
+	/* Who tells by itself goes on to do so. */
+	peer->map_next_ms =
+		now_ms + (peer->map_asked ? PLANNER_MAP_INTERVAL_MS : PLANNER_MAP_TOLD_MS);
 	peer->map_asked = false;
+	is_near = peer->rank == PLANNER_NEIGHBOUR;
 	if (map == NULL) {
-		pause_peer(peer, now_ms);
-		peer->map_next_ms = now_ms;
+		/* It has not begun yet, perhaps; then it tells by itself when it has. */
+		if (is_near && !peer->map_known && peer->failure_count == 0)
+			put_off_far(planner, now_ms);
+		peer->map_next_ms = now_ms + count_failure(peer);
 		return;
 	}
 	ensure(map->chunk_count == planner->held.chunk_count);
-	if (peer->rank == PLANNER_NEIGHBOUR) {
-		if (map->held_count > peer->map.held_count && has_news(planner, map))
-			wait_ms = PLANNER_FAR_WAIT_MS;
-		if (wait_ms > 0 || !peer->map_known)
-			wait_ms += prng_below(&planner->prng, PLANNER_FAR_SPREAD_MS);
-		if (planner->far_from_ms < now_ms + wait_ms)
-			planner->far_from_ms = now_ms + wait_ms;
+	if (!peer->map_known ||
+		(map->held_count > peer->map.held_count && has_news(planner, map))) {
+		peer->gained_ms = now_ms;
+		if (is_near)
+			put_off_far(planner, now_ms);
 	}
+	if (chunkmap_complete(map))
+		peer->level = 0;
 	peer->map = *map;
 	peer->map_known = true;
-	peer->map_next_ms = now_ms + PLANNER_MAP_INTERVAL_MS;
+}
+
+void planner_level_told(struct planner *planner, uint32_t id, uint8_t level)
+{
+	struct planner_peer *peer = find_peer(planner, id);
+
+	if (peer != NULL)
+		peer->level = level;
+}
+
+uint8_t planner_level(const struct planner *planner, uint64_t now_ms)
+{
+	uint8_t least = PLANNER_LEVEL_NONE;
+
+	if (chunkmap_complete(&planner->held))
+		return 0;
+	for (uint32_t i = 0; i < planner->peer_count; i++) {
+		const struct planner_peer *peer = &planner->peers[i];
+		uint8_t level = peer->level;
+
+		if (!is_awake(peer, now_ms))
+			continue;
+		if (peer->rank != PLANNER_NEIGHBOUR)
+			level = planner->far_begun ? PLANNER_LEVEL_FAR : PLANNER_LEVEL_NONE;
+		if (level < least)
+			least = level;
+	}
+	return least < PLANNER_LEVEL_NONE ? least + 1 : least;
 }
 
 void planner_map_stale(struct planner *planner, uint32_t id, uint64_t now_ms)
 {
 	struct planner_peer *peer = find_peer(planner, id);
 
-	if (peer != NULL && !peer->map_asked && peer->map_next_ms > now_ms)
+	if (peer != NULL && !peer->map_asked && peer->map_next_ms > now_ms &&
+		peer->map_next_ms <= now_ms + PLANNER_MAP_INTERVAL_MS)
 		peer->map_next_ms = now_ms;
 }
 
