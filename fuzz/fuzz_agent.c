@@ -327,6 +327,7 @@ static bool perform(struct world *world, const struct action *action)
 		return true;
 	case ACTION_ANSWER:
 	case ACTION_CHANGED:
+	case ACTION_HELLO:
 	case ACTION_LOG:
 		return true;
 	case ACTION_FETCH_STOP:

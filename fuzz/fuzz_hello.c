@@ -8,7 +8,8 @@
  * line says what happens:
  *
  *   d…  the discover program prints this, ';' for a new line; D… and fails
- *   h…  a hello; magic, mesh and the name's size are filled in. g… the same as it is
+ *   h…  a hello; magic, mesh and the name's size are filled in: the name ends before the first byte
+ *       below '-', the offer follows. g… the same as it is
  *   gX  the first byte, like that of h, is the last of the address it comes from; 255 is of another
  *       interface, 254 of no link, 253 of no network
  *   wN  N tenths of a second pass, and the clock is looked at
@@ -90,15 +91,18 @@ static struct command *begin_command(const struct command_request *request)
 
 static bool up[LIMITS_NEIGHBOURS_MAX];
 
-static void on_up(
-	void *context, uint32_t number, const char *name, bool has_digest, uint64_t digest)
+static void on_up(void *context, uint32_t number, const struct neighbours_hello *hello)
 {
 	(void)context;
-	(void)digest;
 	assert(number < LIMITS_NEIGHBOURS_MAX);
 	/* The agent takes it for a name. */
-	assert(has_digest ? text_is_name(name) : name[0] == '\0');
 	up[number] = true;
+	if (hello == NULL)
+		return;
+	assert(text_is_name(hello->name));
+	assert(hello->offer_size <= NEIGHBOURS_OFFER_MAX + LIMITS_NAME_SIZE);
+	/* It lies within what was read. */
+	free(fuzz_copy(hello->offer, hello->offer_size));
 }
 
 static void on_down(void *context, uint32_t number)
@@ -108,10 +112,12 @@ static void on_down(void *context, uint32_t number)
 	up[number] = false;
 }
 
-static uint64_t on_digest(void *context)
+static size_t on_tell(void *context, uint64_t *digest, uint8_t offer[NEIGHBOURS_OFFER_MAX])
 {
 	(void)context;
-	return 7;
+	*digest = 7;
+	memset(offer, 7, NEIGHBOURS_OFFER_MAX);
+	return NEIGHBOURS_OFFER_MAX;
 }
 
 static void hear(struct neighbours *neighbours, const uint8_t *bytes, size_t size, bool framed)
@@ -139,8 +145,10 @@ static void hear(struct neighbours *neighbours, const uint8_t *bytes, size_t siz
 		memcpy(&hello, bytes, size);
 		memcpy(hello.magic, magic, sizeof(hello.magic));
 		memcpy(hello.mesh_hash, neighbours->mesh_hash, sizeof(hello.mesh_hash));
-		if (size > offsetof(struct hello, name))
-			hello.name_size = (uint8_t)(size - offsetof(struct hello, name));
+		/* The name ends at the first byte that can be in none; the offer follows. */
+		while (offsetof(struct hello, rest) + hello.name_size < size &&
+			hello.rest[hello.name_size] >= '-')
+			hello.name_size++;
 	}
 	world.datagram = framed ? (const uint8_t *)&hello : exact;
 	world.datagram_size = size;
@@ -186,7 +194,7 @@ static void take_line(struct neighbours *neighbours, const uint8_t *line, size_t
 
 static struct neighbours *make(struct event_base *base)
 {
-	const struct neighbours_callbacks callbacks = { on_up, on_down, on_digest, NULL };
+	const struct neighbours_callbacks callbacks = { on_up, on_down, on_tell, NULL };
 	struct neighbours_setup *setup = calloc(1, sizeof(*setup));
 	struct neighbours *neighbours;
 

@@ -271,7 +271,7 @@ void board_open_image(struct world *world, struct node *node, const struct actio
 	const struct image *image = action->image_open.image;
 	struct happening *happening = world_plan(world, SCAN_US, HAPPENS_EVENT, node->number);
 	struct disk *disk = &node->disk;
-	uint8_t wire[(WORLD_CHUNKS + 7) / 8] = { 0 };
+	uint8_t wire[(WORLD_CHUNKS_MAX + 7) / 8] = { 0 };
 
 	if (is_full(world, node)) {
 		happening->event.kind = EVENT_IMAGE_OPENED;
@@ -284,7 +284,7 @@ void board_open_image(struct world *world, struct node *node, const struct actio
 		memcpy(disk->sha256, image->sha256, BYTES_HASH_SIZE);
 		(void)releases_find_image(world, disk->sha256, &disk->release, &disk->board);
 	}
-	for (uint32_t i = 0; i < WORLD_CHUNKS; i++)
+	for (uint32_t i = 0; i < world->options.chunks; i++)
 		wire[i / 8] |= (uint8_t)(disk->held[i] << (i % 8));
 	happening->data = malloc(sizeof(wire));
 	ensure(happening->data != NULL);
@@ -292,7 +292,7 @@ void board_open_image(struct world *world, struct node *node, const struct actio
 	happening->event.kind = EVENT_IMAGE_OPENED;
 	happening->event.image_opened.local = disk->release != 0 && node->offers == disk->release;
 	happening->event.image_opened.held = (const uint8_t *)happening->data;
-	happening->event.image_opened.held_size = sizeof(wire);
+	happening->event.image_opened.held_size = (world->options.chunks + 7) / 8;
 }
 
 void board_write_chunk(struct world *world, struct node *node, const struct action *action)
@@ -301,7 +301,7 @@ void board_write_chunk(struct world *world, struct node *node, const struct acti
 	uint32_t chunk = action->image_write.chunk;
 	struct event *event;
 
-	ensure(chunk < WORLD_CHUNKS);
+	ensure(chunk < world->options.chunks);
 	event = answer(world, node, DISK_US, EVENT_CHUNK_WRITTEN);
 	event->chunk_written.chunk = chunk;
 	if (is_full(world, node)) {
@@ -321,7 +321,7 @@ void board_hash_image(struct world *world, struct node *node)
 	struct event *event = answer(world, node, SCAN_US, EVENT_IMAGE_HASHED);
 	bool whole = disk->open && disk->release != 0 && !disk->bad;
 
-	for (uint32_t i = 0; i < WORLD_CHUNKS; i++)
+	for (uint32_t i = 0; i < world->options.chunks; i++)
 		whole = whole && disk->held[i];
 	if (whole)
 		memcpy(event->image_hashed.sha256, disk->sha256, BYTES_HASH_SIZE);

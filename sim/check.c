@@ -122,7 +122,7 @@ static void check_image(struct world *world, struct node *node)
 {
 	const struct disk *disk = &node->disk;
 
-	for (uint32_t i = 0; i < WORLD_CHUNKS; i++) {
+	for (uint32_t i = 0; i < world->options.chunks; i++) {
 		if (!disk->held[i])
 			check_breach(world, "I1",
 				"%s flashes an image of which chunk %" PRIu32 " is missing",

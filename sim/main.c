@@ -156,7 +156,8 @@ static void make_options(const struct run *run, uint64_t seed, struct options *o
 		options->shape >= SHAPE_COUNT || options->operators > WORLD_OPERATORS_MAX ||
 		(options->shape == SHAPE_FILE && options->mesh == NULL) ||
 		options->nodes > meshes_size(options) || options->waves < 1 ||
-		options->drift_ppm > 100000)
+		options->drift_ppm > 100000 || options->chunks < 1 ||
+		options->chunks > WORLD_CHUNKS_MAX)
 		wrong("one of the options is out of range for seed", "");
 }
 
@@ -230,6 +231,10 @@ static bool run_seed(const struct run *run, uint64_t seed)
 		       " events; the last flash within %.1f ms\n",
 			seed, (double)world_now_us(world) / 1000000.0, world_events(world),
 			(double)world_flash_spread_us(world) / 1000.0);
+		if (options.rate_kbit > 0)
+			printf("the image everywhere after %.3f s, %" PRIu64
+			       " bytes over all links\n",
+				(double)world->spread.us / 1000000.0, world->spread.bytes);
 		trace_print(world, stdout);
 	}
 	world_close(world);

@@ -14,8 +14,8 @@
 #include "sim/graph.h"
 
 enum {
-	MESHES_NODES_MAX = 256,
-	MESHES_LINKS_MAX = 1024,
+	MESHES_NODES_MAX = 1024,
+	MESHES_LINKS_MAX = 4096,
 };
 
 struct mesh {

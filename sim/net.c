@@ -16,7 +16,13 @@ enum {
 	STRAGGLE_MS_MAX = 15000,
 	RETRANSMIT_MS = 200, /* TCP's first timeout; it doubles */
 	RETRANSMITS_MAX = 6,
-	CHUNK_MS = 20,
+	CHUNK_MS = 20, /* where links have no rate */
+	/* What goes over a link that has one, beside the data themselves */
+	HELLO_SIZE = 150,
+	EXCHANGE_SIZE = 500,
+	QUESTION_SIZE = 150,
+	ANSWER_SIZE = 150,
+	CHUNK_WIRE_SIZE = LIMITS_CHUNK_SIZE,
 	FETCH_DEADLINE_MS = 10000,
 	FAR_HOPS_MAX = 64,
 	LOCAL_US = 1000,
@@ -133,12 +139,16 @@ bool net_transfer_us(struct world *world, uint32_t packets, uint64_t *us)
 static void deliver_hello(struct world *world, struct node *node, struct peer *peer)
 {
 	uint32_t copies = 1 + world_strikes(world, world->options.duplicate);
+	uint8_t offer[AGENT_OFFER_MAX];
+	size_t size = agent_offer(node->agent, offer);
+	uint64_t sent_us;
 
 	if (!net_can_talk(world, node, peer) || world_strikes(world, world->options.loss))
 		return;
+	sent_us = rate_send_us(world, node, peer, HELLO_SIZE + size);
 	while (copies-- > 0) {
 		struct happening *hello =
-			world_plan(world, one_way_us(world), HAPPENS_EVENT, peer->node);
+			world_plan(world, sent_us + one_way_us(world), HAPPENS_EVENT, peer->node);
 
 		hello->event.kind = EVENT_NEIGHBOUR_UP;
 		hello->event.neighbour_up.neighbour = peer->number;
@@ -146,7 +156,20 @@ static void deliver_hello(struct world *world, struct node *node, struct peer *p
 			node->name);
 		hello->event.neighbour_up.has_digest = true;
 		hello->event.neighbour_up.digest = agent_digest(node->agent);
+		if (size == 0)
+			continue;
+		hello->data = malloc(size);
+		ensure(hello->data != NULL);
+		memcpy(hello->data, offer, size);
+		hello->event.neighbour_up.offer = (const uint8_t *)hello->data;
+		hello->event.neighbour_up.offer_size = size;
 	}
+}
+
+void net_say_hello(struct world *world, struct node *node)
+{
+	for (uint32_t i = 0; i < node->peer_count; i++)
+		deliver_hello(world, node, &node->peers[i]);
 }
 
 static void miss_hellos(struct world *world, struct node *node)
@@ -171,8 +194,7 @@ void net_hello(struct world *world, struct node *node)
 
 	(void)world_plan(world, (pause_ms - 50 + prng_below(world_prng(world), 100)) * WORLD_US,
 		HAPPENS_HELLO, node->number);
-	for (uint32_t i = 0; i < node->peer_count; i++)
-		deliver_hello(world, node, &node->peers[i]);
+	net_say_hello(world, node);
 	miss_hellos(world, node);
 }
 
@@ -257,16 +279,22 @@ void net_write(struct world *world, struct node *node, const struct happening *w
 {
 	struct peer *peer = &node->peers[write->peer];
 	struct happening *push;
+	uint64_t sent_us;
+	size_t size;
+	char *data;
 
 	if (!node_runs(node))
 		return;
-	push = world_plan(world, write->way_us, HAPPENS_PUSH, peer->node);
+	data = slice_of(world, node, write->peer, write->type, NULL, &size);
+	sent_us = rate_send_us(world, node, peer, EXCHANGE_SIZE + size);
+	push = world_plan(world, sent_us + write->way_us, HAPPENS_PUSH, peer->node);
 	push->boot = 0;
 	push->peer = peer->number;
 	push->peer_boot = node->boot;
 	push->rtt_ms = write->rtt_ms;
 	push->type = write->type;
-	push->data = slice_of(world, node, write->peer, push->type, NULL, &push->data_size);
+	push->data = data;
+	push->data_size = size;
 }
 
 static void merge(
@@ -337,6 +365,7 @@ void net_pushed(struct world *world, const struct happening *push)
 		return;
 	}
 	data = slice_of(world, node, WORLD_NONE, push->type, push, &size);
+	back_us += rate_send_us(world, node, peer, EXCHANGE_SIZE + size);
 	if (asker->plain != NULL) {
 		answer = world_plan(world, back_us, HAPPENS_PUSH, asker->number);
 		answer->peer = peer->number;
@@ -454,6 +483,21 @@ static void answer_failed(struct world *world, const struct fetch *fetch)
 		(void)answer_chunk(world, after_us, fetch, EVENT_CHUNK_FAILED);
 }
 
+/* To whom the asker asks, or back. */
+static uint64_t send_us(struct world *world, const struct fetch *fetch, struct node *from,
+	uint32_t to, uint64_t bytes)
+{
+	struct node *asker = &world->nodes[fetch->asker];
+	const struct peer *peer;
+
+	if (fetch->source >= LIMITS_NEIGHBOURS_MAX)
+		return rate_send_far_us(world, from, to, bytes);
+	peer = &asker->peers[fetch->source];
+	if (from != asker)
+		peer = &from->peers[peer->number];
+	return rate_send_us(world, from, peer, bytes);
+}
+
 /* Half of the way there and back, the source looks what it has. */
 static void ask(struct world *world, struct node *node, const struct agent_source *source,
 	struct fetch *fetch)
@@ -470,7 +514,9 @@ static void ask(struct world *world, struct node *node, const struct agent_sourc
 	if (peer == NULL) {
 		answer_failed(world, fetch);
 	} else {
-		struct happening *question = world_plan(world, us / 2, HAPPENS_SERVE, peer->number);
+		uint64_t sent_us = send_us(world, fetch, node, peer->number, QUESTION_SIZE);
+		struct happening *question =
+			world_plan(world, sent_us + us / 2, HAPPENS_SERVE, peer->number);
 
 		question->boot = 0;
 		question->fetch = *fetch;
@@ -524,20 +570,23 @@ static void serve_release(struct world *world, struct node *node, const struct f
 {
 	uint32_t number = releases_find(world, fetch->id);
 	bool has = number != 0 && (node->offers == number || node->has_release[number]);
+	uint64_t sent_us = send_us(world, fetch, node, fetch->asker,
+		ANSWER_SIZE + (has ? world->releases[number].manifest_size : 0));
 
-	answer_release(world, fetch->back_us, fetch, has ? number : 0);
+	answer_release(world, sent_us + fetch->back_us, fetch, has ? number : 0);
 }
 
 static void serve_chunkmap(struct world *world, struct node *node, const struct fetch *fetch)
 {
-	struct happening *answer = answer_chunkmap(world, fetch->back_us, fetch);
-	size_t size = (WORLD_CHUNKS + 7) / 8;
+	size_t size = (world->options.chunks + 7) / 8;
+	uint64_t sent_us = send_us(world, fetch, node, fetch->asker, ANSWER_SIZE + size);
+	struct happening *answer = answer_chunkmap(world, sent_us + fetch->back_us, fetch);
 	uint32_t release, board;
 
 	(void)releases_find_image(world, fetch->id, &release, &board);
 	answer->data = calloc(size, 1);
 	ensure(answer->data != NULL);
-	for (uint32_t i = 0; i < WORLD_CHUNKS; i++)
+	for (uint32_t i = 0; i < world->options.chunks; i++)
 		answer->data[i / 8] |= (char)(holds(node, fetch->id, release, i) << (i % 8));
 	answer->event.chunkmap.wire = (const uint8_t *)answer->data;
 	answer->event.chunkmap.wire_size = size;
@@ -545,15 +594,20 @@ static void serve_chunkmap(struct world *world, struct node *node, const struct 
 
 static void serve_chunk(struct world *world, struct node *node, const struct fetch *fetch)
 {
-	uint64_t back_us = fetch->back_us + CHUNK_MS * WORLD_US;
+	uint64_t back_us = fetch->back_us;
 	struct happening *answer;
 	uint32_t release, board;
 
 	if (!releases_find_image(world, fetch->id, &release, &board) ||
 		!holds(node, fetch->id, release, fetch->chunk)) {
-		(void)answer_chunk(world, back_us, fetch, EVENT_CHUNK_NOT_HELD);
+		back_us += send_us(world, fetch, node, fetch->asker, ANSWER_SIZE);
+		(void)answer_chunk(
+			world, back_us + CHUNK_MS * WORLD_US, fetch, EVENT_CHUNK_NOT_HELD);
 		return;
 	}
+	back_us += world->options.rate_kbit == 0 ? CHUNK_MS * WORLD_US
+						 : send_us(world, fetch, node, fetch->asker,
+							   ANSWER_SIZE + CHUNK_WIRE_SIZE);
 	answer = answer_chunk(world, back_us, fetch, EVENT_CHUNK_CAME);
 	answer->data = malloc(fetch->size);
 	ensure(answer->data != NULL);

@@ -205,6 +205,8 @@ static bool note_state(struct world *world, struct node *node)
 	if (state == node->state)
 		return false;
 	node->state = state;
+	if (state == STATE_UPGRADE_READY)
+		rate_note_ready(world, node);
 	trace_symbol(node, symbols[state]);
 	check_state(world, node);
 	if (state == STATE_REVERTED && world->options.rehearse)
@@ -237,6 +239,9 @@ static bool perform(struct world *world, struct node *node, const struct action 
 	switch (action->kind) {
 	case ACTION_JOURNAL:
 		return board_write_journal(world, node, action);
+	case ACTION_HELLO:
+		net_say_hello(world, node);
+		break;
 	case ACTION_EXCHANGE:
 		net_exchange(world, node, action);
 		break;

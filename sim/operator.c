@@ -204,6 +204,7 @@ static bool start(struct world *world, struct operator_state *state, struct json
 	order_start.start.allow_single_slot = true;
 	order_start.start.participants = participants;
 	order_start.start.participant_count = list_participants(world, view, participants);
+	rate_begin(world);
 	/* As the command line: first where it lies, then the order. */
 	world->nodes[state->node].offers = state->release;
 	memcpy(event.local_release.release_id, release->id, BYTES_HASH_SIZE);

@@ -51,6 +51,7 @@ void options_quiet(struct options *options, uint64_t seed, uint32_t nodes)
 	options->hold_s = 10;
 	options->latency_ms = 2;
 	options->operators = 1;
+	options->chunks = OPTIONS_CHUNKS;
 }
 
 void options_from_seed(struct options *options, uint64_t seed)

@@ -83,10 +83,12 @@ enum options_shape {
 	X(plain, 0, "nodes that run shared-state alone") \
 	X(plain_inflates, 100, "exchanges in which such a node adds to TTLs") \
 	X(meddler, 60, "old, wrong and garbage entries from a stranger, each second") \
-	X(rehearse, 0, "1: call it a breach when a node goes back, to try --shrink")
+	X(rehearse, 0, "1: call it a breach when a node goes back, to try --shrink") \
+	X(chunks, 0, "of an image, each so long on its way as 64 KiB") \
+	X(rate_kbit, 0, "of each link and direction; 0: no limit")
 /* clang-format on */
 
-enum { OPTIONS_QUIET_NODES = 9 };
+enum { OPTIONS_QUIET_NODES = 9, OPTIONS_CHUNKS = 6 };
 
 struct options {
 	uint64_t seed;

@@ -8,32 +8,38 @@
 #include "sim/world.h"
 
 enum {
-	MANIFEST_CAPACITY = 8192,
+	MANIFEST_CAPACITY = 32768,
 };
+
+static uint32_t image_size(const struct world *world)
+{
+	return world->options.chunks * WORLD_CHUNK_SIZE - WORLD_CHUNK_LACK;
+}
 
 static void write_image(
 	struct world *world, struct text *text, struct world_release *release, uint32_t board)
 {
-	uint8_t hashes[WORLD_CHUNKS * BYTES_HASH_SIZE];
+	uint32_t size = image_size(world), chunks = world->options.chunks;
+	uint8_t hashes[WORLD_CHUNKS_MAX * BYTES_HASH_SIZE];
 	char encoded[sizeof(hashes) * 2], hex[BYTES_HASH_TEXT_SIZE + 1];
 
-	for (uint32_t i = 0; i < WORLD_IMAGE_SIZE; i++)
+	for (uint32_t i = 0; i < size; i++)
 		release->images[board][i] = (uint8_t)prng_next(world_prng(world));
-	bytes_sha256(release->sha256[board], release->images[board], WORLD_IMAGE_SIZE);
-	for (uint32_t i = 0; i < WORLD_CHUNKS; i++) {
-		size_t offset = (size_t)i * WORLD_CHUNK_SIZE, rest = WORLD_IMAGE_SIZE - offset;
+	bytes_sha256(release->sha256[board], release->images[board], size);
+	for (uint32_t i = 0; i < chunks; i++) {
+		size_t offset = (size_t)i * WORLD_CHUNK_SIZE, rest = size - offset;
 
 		bytes_sha256(hashes + i * BYTES_HASH_SIZE, release->images[board] + offset,
 			rest < WORLD_CHUNK_SIZE ? rest : WORLD_CHUNK_SIZE);
 	}
-	bytes_to_base64(encoded, hashes, sizeof(hashes));
+	bytes_to_base64(encoded, hashes, (size_t)chunks * BYTES_HASH_SIZE);
 	bytes_to_hex(hex, release->sha256[board], BYTES_HASH_SIZE);
 	text_add_format(text,
 		"%s{\"boards\":[\"board,%" PRIu32 "\"],\"file\":\"images/%" PRIu32
-		".bin\",\"kind\":\"sysupgrade\",\"size\":%d,\"sha256\":\"%s\",\"chunk_size\":%d,"
+		".bin\",\"kind\":\"sysupgrade\",\"size\":%" PRIu32
+		",\"sha256\":\"%s\",\"chunk_size\":%d,"
 		"\"chunks\":\"%s\",\"compat_version\":\"1.0\",\"urls\":[]}",
-		board > 0 ? "," : "", board, board, WORLD_IMAGE_SIZE, hex, WORLD_CHUNK_SIZE,
-		encoded);
+		board > 0 ? "," : "", board, board, size, hex, WORLD_CHUNK_SIZE, encoded);
 }
 
 uint32_t releases_make(struct world *world, bool trusted)

@@ -330,13 +330,15 @@ static void add_lane(struct world *world)
 }
 
 /* Power that is lost in the middle of a step, and a radio that comes back in one, are seen by
- * others at once; and what is told must be told in order. */
+ * others at once; what is told must be told in order; and an acknowledgement takes its time of a
+ * link that is its receiver's. */
 static bool is_shareable(const struct world *world)
 {
 	const struct options *options = &world->options;
 
-	return options->power_cut == 0 && options->journal_cut == 0 && options->flash_cut == 0 &&
-	       options->cut_before_flash == 0 && options->no_mesh == 0 && world->log == NULL;
+	return options->rate_kbit == 0 && options->power_cut == 0 && options->journal_cut == 0 &&
+	       options->flash_cut == 0 && options->cut_before_flash == 0 && options->no_mesh == 0 &&
+	       world->log == NULL;
 }
 
 void time_share(struct world *world, uint32_t lanes)

@@ -12,6 +12,7 @@
  *   node.c       a daemon's life: start, steps, actions
  *   board.c      power, boots, slots, the flasher, the disk
  *   net.c        hellos, exchanges, fetches
+ *   rate.c       how long these keep the links busy
  *   chaos.c      what breaks, and when
  *   operator.c   what operators do
  *   check.c      what must hold at every moment
@@ -46,9 +47,9 @@ struct json_object;
 enum {
 	WORLD_BOARDS_MAX = 3,
 	WORLD_RELEASES_MAX = 16, /* number 0 is none, 1 is what runs at first */
-	WORLD_CHUNKS = 6,
+	WORLD_CHUNKS_MAX = 128,
 	WORLD_CHUNK_SIZE = 1024,
-	WORLD_IMAGE_SIZE = WORLD_CHUNKS * WORLD_CHUNK_SIZE - 100,
+	WORLD_CHUNK_LACK = 100, /* the last one is shorter */
 	WORLD_OPERATORS_MAX = 2,
 	WORLD_ORDERS_MAX = 512,
 	WORLD_OVERHEARD_MAX = 8,
@@ -72,7 +73,7 @@ struct world_release {
 	uint32_t signature_count;
 	struct usign_signature signatures[2];
 	uint8_t sha256[WORLD_BOARDS_MAX][BYTES_HASH_SIZE];
-	uint8_t images[WORLD_BOARDS_MAX][WORLD_IMAGE_SIZE];
+	uint8_t images[WORLD_BOARDS_MAX][WORLD_CHUNKS_MAX * WORLD_CHUNK_SIZE];
 };
 
 /* ---- nodes ---- */
@@ -86,7 +87,7 @@ struct disk {
 	bool open;
 	uint8_t sha256[BYTES_HASH_SIZE];
 	uint32_t release, board; /* whose image that is; release 0: nobody's */
-	bool held[WORLD_CHUNKS];
+	bool held[WORLD_CHUNKS_MAX];
 	bool bad; /* something that was written is not what the release names */
 };
 
@@ -166,6 +167,9 @@ struct node {
 	uint32_t flashes;
 	uint64_t flashed_us;
 	enum node_state state;
+	uint64_t sent_bytes,
+		sent_before; /* over its links, where they have a rate; until the order */
+	bool has_been_ready;
 	char *symbols; /* owned; the trace's line */
 	size_t symbol_count, symbol_capacity;
 };
@@ -205,7 +209,8 @@ struct operator_state {
 
 struct link {
 	uint32_t a, b;
-	bool up[2]; /* from a to b, from b to a */
+	bool up[2];          /* from a to b, from b to a */
+	uint64_t free_us[2]; /* what was sent before is through by then */
 };
 
 /* Where one thread is. While several are at work, each is at a moment of its own, and what it plans
@@ -223,6 +228,12 @@ struct world_lane {
 	char breach[WORLD_BREACH_SIZE];
 	uint64_t breach_us;
 	uint32_t breach_node;
+};
+
+/* From the order until the last node had its image: how long it took, and what all links carried.
+ * Where they have a rate only. */
+struct world_spread {
+	uint64_t us, bytes;
 };
 
 struct world {
@@ -261,6 +272,7 @@ struct world {
 	uint64_t scheduled_us; /* when the last wave was */
 	FILE *log;             /* NULL: nobody reads along */
 	bool json;
+	struct world_spread spread;     /* of the first release that was ordered */
 	char breach[WORLD_BREACH_SIZE]; /* what was broken first; "" while all is well */
 };
 
@@ -393,6 +405,7 @@ bool net_can_connect(const struct world *world, const struct node *node, const s
 /* How long so many packets take one after the other; false if TCP gives up. */
 bool net_transfer_us(struct world *world, uint32_t packets, uint64_t *us);
 void net_hello(struct world *world, struct node *node);
+void net_say_hello(struct world *world, struct node *node);
 void net_exchange(struct world *world, struct node *node, const struct action *action);
 void net_write(struct world *world, struct node *node, const struct happening *write);
 void net_pushed(struct world *world, const struct happening *push);
@@ -405,6 +418,18 @@ void net_served(struct world *world, const struct happening *question);
 bool net_arrived(struct world *world, struct node *node, const struct happening *happening);
 /* The shortest time in which one node can learn anything of another. */
 uint64_t net_soonest_us(const struct world *world);
+
+/* ---- rate.c ---- */
+
+/* So many bytes leave for a peer, after all that was sent there before: how long it is until they
+ * are through. 0 where links have no rate. */
+uint64_t rate_send_us(
+	struct world *world, struct node *node, const struct peer *peer, uint64_t bytes);
+/* The same over all links to a node further away. */
+uint64_t rate_send_far_us(struct world *world, struct node *node, uint32_t to, uint64_t bytes);
+/* The first order is about to be posted; a node has its image. */
+void rate_begin(struct world *world);
+void rate_note_ready(struct world *world, struct node *node);
 
 /* ---- chaos.c ---- */
 

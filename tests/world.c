@@ -30,6 +30,7 @@ enum item_kind {
 	ITEM_REBOOT, /* what the flasher asked for */
 	ITEM_WINDOW, /* the board's own confirm window ends */
 	ITEM_HELLO,
+	ITEM_NEWS, /* a hello that tells of new chunks */
 	ITEM_GONE, /* a neighbour was silent for too long */
 };
 
@@ -714,6 +715,9 @@ static bool perform_one(struct world *world, uint32_t number, const struct actio
 	switch (action->kind) {
 	case ACTION_JOURNAL:
 		return write_journal(world, number, action);
+	case ACTION_HELLO:
+		add_item(world, WORLD_LATENCY_MS, ITEM_NEWS, number);
+		break;
 	case ACTION_EXCHANGE:
 		start_exchange(world, number, action);
 		break;
@@ -787,8 +791,9 @@ static void perform(struct world *world, uint32_t number, const struct actions *
 static void say_hello(struct world *world, uint32_t number)
 {
 	struct wnode *node = &world->nodes[number];
+	uint8_t offer[AGENT_OFFER_MAX];
+	size_t size = agent_offer(node->agent, offer);
 
-	add_item(world, HELLO_MS, ITEM_HELLO, number);
 	for (uint32_t peer = 0; peer < world->node_count; peer++) {
 		struct wnode *other = &world->nodes[peer];
 		struct event event = { .kind = EVENT_NEIGHBOUR_UP };
@@ -801,6 +806,8 @@ static void say_hello(struct world *world, uint32_t number)
 		text_set(event.neighbour_up.name, sizeof(event.neighbour_up.name), node->name);
 		event.neighbour_up.has_digest = true;
 		event.neighbour_up.digest = agent_digest(node->agent);
+		event.neighbour_up.offer = offer;
+		event.neighbour_up.offer_size = size;
 		step(world, peer, &event);
 	}
 	for (uint32_t peer = 0; peer < world->node_count; peer++) {
@@ -846,6 +853,10 @@ static void run_item(struct world *world, const struct item *item)
 		reboot(world, item->node, WORLD_BOOT_MS);
 		break;
 	case ITEM_HELLO:
+		if (node->agent != NULL)
+			add_item(world, HELLO_MS, ITEM_HELLO, item->node);
+		/* fall through */
+	case ITEM_NEWS:
 		if (node->agent != NULL)
 			say_hello(world, item->node);
 		break;

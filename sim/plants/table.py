@@ -97,7 +97,7 @@ PLANTS = [
           "			book_start(&agent->book) == NULL &&\n"
           "			strcmp(order->start.version, agent->setup.version) == 0;\n",
           "			book_start(&agent->book) == NULL;\n",
-          ("I4",), ("--journal_lost", "500", "--power_cut", "12", "--boot_cut", "300", "--operators", "2")),
+          ("I4",), ("--journal_lost", "500", "--power_cut", "12", "--boot_cut", "300", "--operators", "2"), 120),
     Plant("sticky-revert",
           "a node that went back takes no start any more",
           "src/core/machine.c",
@@ -111,7 +111,7 @@ PLANTS = [
           "			       ? REASON_NONE\n"
           "			       : REASON_WRONG_STATE;\n",
           "		return REASON_WRONG_STATE;\n",
-          ("I4",), ("--partition", "12", "--partition_countdown", "500", "--quorum", "1", "--catch_up", "1"), 180),
+          ("I4",), ("--partition", "12", "--partition_countdown", "500", "--quorum", "1", "--catch_up", "1"), 280),
     Plant("old-incarnation-counts",
           "the records of a node are compared by their sequence only, which begins anew at a boot",
           "src/core/record.c",
@@ -333,10 +333,12 @@ PLANTS = [
           "src/swarm/planner.c",
           "	for (uint32_t i = 0; i < peer->failure_count && pause_ms < PLANNER_PAUSE_MAX_MS; i++)\n"
           "		pause_ms *= 2;\n"
-          "	if (pause_ms > PLANNER_PAUSE_MAX_MS)\n"
-          "		pause_ms = PLANNER_PAUSE_MAX_MS;\n",
+          "	peer->failure_count++;\n"
+          "	return pause_ms < PLANNER_PAUSE_MAX_MS ? pause_ms : PLANNER_PAUSE_MAX_MS;\n",
           "	for (uint32_t i = 0; i < peer->failure_count; i++)\n"
-          "		pause_ms *= 2;\n",
+          "		pause_ms *= 2;\n"
+          "	peer->failure_count++;\n"
+          "	return pause_ms;\n",
           (), test="test_planner"),
 ]
 

@@ -278,6 +278,11 @@ uint64_t agent_step(
 	links_think(agent);
 	spread_publish(agent);
 	spread_think(agent);
+	if (agent->hello_due && agent_is_due(agent, agent->hello_next_ms)) {
+		agent->hello_due = false;
+		agent->hello_next_ms = agent->now_ms + AGENT_HELLO_GAP_MS;
+		(void)agent_act(agent, ACTION_HELLO);
+	}
 	if (agent->journal_due)
 		write_journal(agent);
 	if (agent->changed) {

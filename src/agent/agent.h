@@ -25,6 +25,7 @@
 #include "release/keyring.h"
 #include "release/manifest.h"
 #include "release/usign.h"
+#include "swarm/chunkmap.h"
 
 /* ---- Who this node is, handed in once ------------------------------------------------------ */
 
@@ -125,6 +126,8 @@ struct event {
 			uint32_t neighbour; /* 0..LIMITS_NEIGHBOURS_MAX-1, chosen by the daemon */
 			bool has_digest;    /* it told its agent_digest() with its hello */
 			uint64_t digest;
+			const uint8_t *offer; /* its agent_offer(), if it told that */
+			size_t offer_size;
 			/* what it calls itself, unsigned; "" if unknown */
 			char name[LIMITS_NAME_SIZE + 1];
 		} neighbour_up;
@@ -218,6 +221,7 @@ struct event {
 
 enum action_kind {
 	ACTION_JOURNAL = 0, /* make these bytes the journal, durably */
+	ACTION_HELLO,       /* say hello to all neighbours now: there is news in agent_offer() */
 	ACTION_EXCHANGE, /* one gossip exchange with a neighbour, with agent_slice_for() as data */
 	ACTION_ANSWER,   /* answer a posted order */
 	ACTION_FETCH_RELEASE, /* release.json and its signatures */
@@ -344,6 +348,12 @@ void agent_answer(const struct agent *agent, uint64_t now_ms, const char *type, 
 /* Two nodes with the same records and orders have the same digest: nothing to exchange. Goes out
  * with every hello. */
 uint64_t agent_digest(const struct agent *agent);
+
+/* Which chunks of its image are here, for its neighbours: the first eight bytes of the image's
+ * hash, the level (swarm/planner.h) in one, and a chunk map. Returns its size: 0 while there is no
+ * image. */
+enum { AGENT_OFFER_MAX = 8 + 1 + CHUNKMAP_BYTES_MAX };
+size_t agent_offer(const struct agent *agent, uint8_t offer[static AGENT_OFFER_MAX]);
 
 /* GET /v1/status and GET /v1/mesh (docs/api.md). */
 void agent_view_status(const struct agent *agent, uint64_t now_ms, struct text *text);

@@ -79,7 +79,11 @@ static void end_round(struct agent *agent)
 	struct download *download = &agent->download;
 
 	download->ask_cursor = 0;
-	download->ask_next_ms = agent->now_ms + prng_roughly(&agent->prng, download->ask_pause_ms);
+	download->ask_next_ms =
+		agent->now_ms +
+		(download->ask_again ? AGENT_RELEASE_OFFER_MS
+				     : prng_roughly(&agent->prng, download->ask_pause_ms));
+	download->ask_again = false;
 	download->ask_pause_ms += download->ask_pause_ms / 2;
 	if (download->ask_pause_ms > AGENT_RELEASE_PAUSE_MAX_MS)
 		download->ask_pause_ms = AGENT_RELEASE_PAUSE_MAX_MS;
@@ -93,6 +97,7 @@ static void end_round(struct agent *agent)
 static void ask_for_release(struct agent *agent)
 {
 	struct download *download = &agent->download;
+	uint32_t end = RELEASE_SOURCES_MAX;
 	struct agent_source source;
 	struct action *action;
 
@@ -101,10 +106,12 @@ static void ask_for_release(struct agent *agent)
 	download->asking = false;
 	if (!agent_is_due(agent, download->ask_next_ms))
 		return;
-	while (download->ask_cursor < RELEASE_SOURCES_MAX &&
-		!sources_release(agent, download->ask_cursor, &source))
+	/* At first neighbours alone: they will have it in a moment. */
+	if (download->ask_pause_ms == AGENT_RELEASE_PAUSE_MS)
+		end = 1 + LIMITS_NEIGHBOURS_MAX;
+	while (download->ask_cursor < end && !sources_release(agent, download->ask_cursor, &source))
 		download->ask_cursor++;
-	if (download->ask_cursor == RELEASE_SOURCES_MAX) {
+	if (download->ask_cursor == end) {
 		end_round(agent);
 		if (agent->download_phase == DOWNLOAD_RELEASE)
 			agent_wake_at(agent, download->ask_next_ms);
@@ -236,6 +243,15 @@ static void add_peers(struct agent *agent, bool local)
 		add_peer(agent, AGENT_PEER_FAR + i, PLANNER_FAR);
 }
 
+static void log_image(struct agent *agent)
+{
+	const struct download *download = &agent->download;
+
+	agent_log(agent, LOG_INFO, "image", "%s: %" PRIu32 " of %" PRIu32 " chunks are here",
+		download->image.file, download->planner.held.held_count,
+		download->image.chunk_count);
+}
+
 static void image_opened(struct agent *agent, const struct event *event)
 {
 	struct download *download = &agent->download;
@@ -259,10 +275,9 @@ static void image_opened(struct agent *agent, const struct event *event)
 		planner_hold(&download->planner, &held);
 	agent->download_phase = DOWNLOAD_CHUNKS;
 	made_progress(agent);
+	agent->hello_due = true;
 	add_peers(agent, event->image_opened.local);
-	agent_log(agent, LOG_INFO, "image", "%s: %" PRIu32 " of %" PRIu32 " chunks are here",
-		download->image.file, download->planner.held.held_count,
-		download->image.chunk_count);
+	log_image(agent);
 }
 
 static void write_chunk(struct agent *agent, const struct event *event)
@@ -319,7 +334,71 @@ static void chunk_written(struct agent *agent, const struct event *event)
 	else if (event->chunk_written.error != EVENT_IMAGE_OK)
 		image_file_failed(agent, reason_sentence(REASON_IMAGE_FILE_FAILED));
 	else
-		agent->changed = true;
+		agent->changed = agent->hello_due = true;
+}
+
+/* ---- what neighbours tell without being asked ---- */
+
+enum { OFFER_ID_SIZE = 8, OFFER_HEAD_SIZE = OFFER_ID_SIZE + 1 };
+
+size_t agent_offer(const struct agent *agent, uint8_t offer[static AGENT_OFFER_MAX])
+{
+	const struct download *download = &agent->download;
+	const struct chunkmap *held = &download->planner.held;
+	size_t size = chunkmap_wire_size(held->chunk_count);
+
+	if (agent->download_phase < DOWNLOAD_CHUNKS)
+		return 0;
+	memcpy(offer, download->image.sha256, OFFER_ID_SIZE);
+	offer[OFFER_ID_SIZE] = download->level;
+	memcpy(offer + OFFER_HEAD_SIZE, held->bits, size);
+	return OFFER_HEAD_SIZE + size;
+}
+
+/* Who is behind us learns at once if it is no good to wait for us; else with our next chunk. */
+static void tell_level(struct agent *agent)
+{
+	struct download *download = &agent->download;
+	uint8_t level = planner_level(&download->planner, agent->now_ms);
+
+	agent->hello_due |= level > download->level;
+	download->level = level;
+}
+
+/* Whoever has an image has its release: he is asked for it at once, for each image once. */
+static void note_offer(struct agent *agent, uint32_t neighbour, uint32_t image)
+{
+	struct download *download = &agent->download;
+	uint64_t soon_ms = agent->now_ms + AGENT_RELEASE_OFFER_MS;
+
+	if (download->offered[neighbour] == image)
+		return;
+	download->offered[neighbour] = image;
+	if (download->asking)
+		download->ask_again = true;
+	else if (download->ask_next_ms > soon_ms)
+		download->ask_next_ms = soon_ms;
+}
+
+void download_offer(struct agent *agent, const struct event *event)
+{
+	const uint8_t *offer = event->neighbour_up.offer;
+	size_t size = event->neighbour_up.offer_size;
+	uint32_t neighbour = event->neighbour_up.neighbour;
+	struct download *download = &agent->download;
+	struct chunkmap map;
+
+	if (size <= OFFER_HEAD_SIZE)
+		return;
+	if (agent->download_phase == DOWNLOAD_RELEASE)
+		note_offer(agent, neighbour, bytes_get_u32be(offer));
+	if (agent->download_phase != DOWNLOAD_CHUNKS ||
+		memcmp(offer, download->image.sha256, OFFER_ID_SIZE) != 0 ||
+		chunkmap_decode(&map, download->image.chunk_count, offer + OFFER_HEAD_SIZE,
+			size - OFFER_HEAD_SIZE) != CHUNKMAP_OK)
+		return;
+	planner_level_told(&download->planner, neighbour, offer[OFFER_ID_SIZE]);
+	planner_map_over(&download->planner, neighbour, &map, agent->now_ms);
 }
 
 static void map_came(struct agent *agent, const struct event *event)
@@ -368,6 +447,7 @@ static void ask_for_chunks(struct agent *agent)
 		action->fetch_chunk.offset = (uint64_t)ask.chunk * download->image.chunk_size;
 		action->fetch_chunk.size = image_chunk_bytes(&download->image, ask.chunk);
 	}
+	tell_level(agent);
 	agent_wake_at(agent, planner_next_ms(&download->planner, agent->now_ms));
 }
 
@@ -378,7 +458,9 @@ static void hash_image(struct agent *agent)
 	if (agent_act(agent, ACTION_IMAGE_HASH) == NULL)
 		return;
 	agent->download_phase = DOWNLOAD_HASHING;
+	agent->download.level = 0;
 	agent->download.outstanding.hash++;
+	log_image(agent);
 }
 
 static void image_hashed(struct agent *agent, const struct event *event)

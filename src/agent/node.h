@@ -32,17 +32,20 @@ enum agent_type { TYPE_NODES = 0, TYPE_ORDERS, TYPE_PROJECTION, TYPE_COUNT };
 enum {
 	AGENT_PUSH_GAP_MS = 30, /* between two exchanges with one neighbour, while active; and … */
 	AGENT_PUSH_GAP_NODES = 4, /* … a millisecond for so many nodes: more news in one exchange */
+	AGENT_PUSH_GAP_CALM_MS = 300, /* before the schedule, when nothing hangs on a moment */
 	AGENT_PUSH_GAP_IDLE_MS = 500,
+	AGENT_PUSH_GAP_PROJECTION_MS = 10000, /* each is the whole of it */
 	AGENT_SYNC_ACTIVE_MS = 2000, /* periodic exchange with a neighbour without a digest */
 	AGENT_SYNC_IDLE_MS = 30000,
 	AGENT_SYNC_COUNTDOWN_MS = 5000, /* refreshes the countdown against drifting clocks */
+	AGENT_HELLO_GAP_MS = 15,        /* between two hellos that tell of new chunks */
 	AGENT_QUIET_MS = 300,  /* no news for so long and a push gap: now digests should agree */
 	AGENT_REFINE_MS = 150, /* a countdown that came with a push is asked for again */
 	AGENT_RETRY_MS = 1000, /* after a failed exchange; doubles up to … */
 	AGENT_RETRY_MAX_MS = 30000,
 	AGENT_HEARTBEAT_ACTIVE_MS = 10000, /* or four times what progress is told at */
 	AGENT_HEARTBEAT_IDLE_MS = 300000,
-	AGENT_PROGRESS_MS = 1000, /* between two records that differ in progress only; at least */
+	AGENT_PROGRESS_MS = 1000,       /* between two records that can wait; at least */
 	AGENT_PROGRESS_NODE_MS = 25,    /* … so much for each node: 40 such records a second */
 	AGENT_ACTIVE_ORDER_MS = 600000, /* after an order: others may need long */
 	AGENT_ACTIVE_STATE_MS = 60000,
@@ -54,6 +57,8 @@ enum {
 	AGENT_STALL_MS = 20000,           /* no progress for so long is DOWNLOAD_ERROR */
 	AGENT_RELEASE_PAUSE_MS = 300, /* between two rounds of asking for the release; grows to … */
 	AGENT_RELEASE_PAUSE_MAX_MS = 10000,
+	AGENT_RELEASE_OFFER_MS =
+		10, /* somebody tells that he has an image: then he has the release */
 	AGENT_RELEASE_DEADLINE_MS = 30000,
 	AGENT_MEASURE_FIRST_MS = 10000, /* a new neighbour's link is measured after about so long */
 	AGENT_MEASURE_MS = 3600000,     /* … and again: 64 KiB an hour disturb nobody */
@@ -122,7 +127,10 @@ struct download {
 	uint64_t ask_next_ms;
 	uint64_t ask_deadline_ms;
 	uint32_t ask_pause_ms;
-	uint64_t progress_ms;      /* when something last came */
+	bool ask_again; /* somebody has it now who may have been asked in this round already */
+	uint64_t progress_ms;                    /* when something last came */
+	uint8_t level;                           /* as neighbours are told */
+	uint32_t offered[LIMITS_NEIGHBOURS_MAX]; /* before our release is here: which images */
 	enum reason round_verdict; /* what was wrong with the releases of this round */
 	uint32_t rounds;
 	struct outstanding outstanding;
@@ -156,6 +164,7 @@ struct agent {
 	/* What is due at the end of the step */
 	bool journal_due;
 	bool changed;         /* the view */
+	bool hello_due;       /* there are new chunks to tell of */
 	bool journal_foreign; /* the journal at the start could not be read */
 
 	/* The upgrade, as the book has it */
@@ -196,6 +205,7 @@ struct agent {
 	uint64_t expire_ms;
 	uint64_t projection_aged_ms;
 	uint64_t links_next_ms;
+	uint64_t hello_next_ms; /* not before */
 
 	bool measuring;   /* one neighbour at a time */
 	bool links_stale; /* not what the neighbours have by now */
@@ -307,6 +317,7 @@ void download_event(struct agent *agent, const struct event *event);
 void download_flasher_checked(struct agent *agent, const struct event *event);
 void download_neighbour_up(struct agent *agent, uint32_t neighbour);
 void download_neighbour_down(struct agent *agent, uint32_t neighbour);
+void download_offer(struct agent *agent, const struct event *event);
 /* roster_newest() is news: so may be its chunks. */
 void download_record_news(struct agent *agent);
 uint64_t download_held_bytes(const struct agent *agent);

@@ -10,6 +10,21 @@ static uint64_t roughly_in(struct agent *agent, uint32_t ms)
 	return agent->now_ms + prng_roughly(&agent->prng, ms);
 }
 
+static uint32_t push_gap_ms(const struct agent *agent, enum agent_type type)
+{
+	uint32_t gap_ms = AGENT_PUSH_GAP_CALM_MS;
+
+	if (type == TYPE_ORDERS)
+		return AGENT_PUSH_GAP_MS;
+	if (type == TYPE_PROJECTION)
+		return AGENT_PUSH_GAP_PROJECTION_MS;
+	if (!agent_active(agent))
+		return AGENT_PUSH_GAP_IDLE_MS;
+	if (book_schedule(&agent->book, agent->wave) != NULL)
+		gap_ms = AGENT_PUSH_GAP_MS;
+	return gap_ms + agent->roster.count / AGENT_PUSH_GAP_NODES;
+}
+
 /* ---- neighbours ---- */
 
 static void note_digest(struct agent *agent, struct neighbour *neighbour)
@@ -20,10 +35,13 @@ static void note_digest(struct agent *agent, struct neighbour *neighbour)
 	uint64_t soon_ms = agent->now_ms + prng_below(&agent->prng, 200);
 
 	if (!neighbour->has_digest || neighbour->digest == own) {
-		neighbour->differs_since_ms = agent->now_ms;
+		neighbour->differs_since_ms = 0;
 		neighbour->mend_ms = UINT64_MAX;
 		return;
 	}
+	/* Not since they were last seen to agree: hellos are rare in an idle mesh. */
+	if (neighbour->differs_since_ms == 0)
+		neighbour->differs_since_ms = agent->now_ms;
 	/* A difference that an exchange did not mend (one refuses what the other holds) can wait.
 	 */
 	if (same_as_before)
@@ -36,8 +54,7 @@ static void note_digest(struct agent *agent, struct neighbour *neighbour)
 static void mend_difference(struct agent *agent, struct neighbour *neighbour)
 {
 	uint64_t own = agent_digest(agent);
-	uint64_t quiet_ms =
-		agent->news_ms + AGENT_QUIET_MS + agent->roster.count / AGENT_PUSH_GAP_NODES;
+	uint64_t quiet_ms = agent->news_ms + AGENT_QUIET_MS + push_gap_ms(agent, TYPE_NODES);
 
 	if (!agent_is_due(agent, neighbour->mend_ms))
 		return;
@@ -73,7 +90,6 @@ static void neighbour_up(struct agent *agent, const struct event *event)
 		if (agent->neighbours_end <= event->neighbour_up.neighbour)
 			agent->neighbours_end = event->neighbour_up.neighbour + 1;
 		neighbour->kbit = kbit;
-		neighbour->differs_since_ms = agent->now_ms;
 		neighbour->mend_ms = UINT64_MAX;
 		/* Who tells digests is asked for what differs, and asks: nothing is sent blindly.
 		 */
@@ -96,6 +112,7 @@ static void neighbour_up(struct agent *agent, const struct event *event)
 		links_neighbour_up(agent, event->neighbour_up.neighbour);
 		download_neighbour_up(agent, event->neighbour_up.neighbour);
 	}
+	download_offer(agent, event);
 }
 
 static void neighbour_down(struct agent *agent, const struct event *event)
@@ -114,22 +131,15 @@ static void neighbour_down(struct agent *agent, const struct event *event)
 	download_neighbour_down(agent, event->neighbour_down.neighbour);
 }
 
-static uint32_t push_gap_ms(const struct agent *agent, enum agent_type type)
-{
-	if (type == TYPE_ORDERS)
-		return AGENT_PUSH_GAP_MS;
-	return agent_active(agent) ? AGENT_PUSH_GAP_MS + agent->roster.count / AGENT_PUSH_GAP_NODES
-				   : AGENT_PUSH_GAP_IDLE_MS;
-}
-
-/* What is not urgent goes to all neighbours at the same moments: it is looked through once. */
+/* What is not urgent goes to all neighbours at the same moments: it is looked through once. But
+ * these are no neighbour's moments: two would send each other the same. */
 static uint64_t next_push_ms(const struct agent *agent, enum agent_type type)
 {
 	uint32_t gap_ms = push_gap_ms(agent, type);
 	uint64_t next_ms = agent->now_ms + gap_ms;
+	uint64_t phase_ms = next_ms + gap_ms / 2 + (uint32_t)agent->setup.seed;
 
-	return type == TYPE_NODES ? next_ms + gap_ms / 2 - (next_ms + gap_ms / 2) % gap_ms
-				  : next_ms;
+	return type == TYPE_NODES ? next_ms + gap_ms / 2 - phase_ms % gap_ms : next_ms;
 }
 
 static void schedule_periodic(struct agent *agent, struct neighbour *neighbour, unsigned type)
@@ -175,9 +185,9 @@ static void take_slice(struct agent *agent, const struct event *event)
 	if (type == TYPE_COUNT)
 		return;
 	slices_take(agent, type, event);
-	/* A plain neighbour that came to us gets our whole state in the answer. */
+	/* Who came to us gets our whole state in the answer, if he is a plain neighbour. */
 	if (!event->slice.answer && number < LIMITS_NEIGHBOURS_MAX &&
-		!agent->neighbours[number].has_digest &&
+		(type == TYPE_PROJECTION || !agent->neighbours[number].has_digest) &&
 		!agent->neighbours[number].types[type].under_way)
 		agent->neighbours[number].types[type].sent_change = slices_change(agent, type);
 }
@@ -296,7 +306,7 @@ void spread_publish(struct agent *agent)
 		difference = compare_published(agent, &record);
 	}
 	if (difference == DIFFERENCE_PROGRESS &&
-		!agent_is_due(agent, agent->published_ms + agent_progress_ms(agent))) {
+		!agent_is_due(agent, agent->published_ms + 4 * agent_progress_ms(agent))) {
 		difference = DIFFERENCE_NONE;
 	}
 	/* After each record; and where the mesh turns out to be larger, after a boot. */
@@ -382,6 +392,15 @@ static void consider(struct agent *agent, uint32_t number, unsigned type)
 	/* What has come since the last exchange is looked through when it can go out. */
 	if (slices_change(agent, (enum agent_type)type) != exchange->sent_change &&
 		agent_is_due(agent, exchange->next_ms)) {
+		/* All of it goes both ways: whoever is the first spares the other the same. */
+		if (type == TYPE_PROJECTION &&
+			agent->now_ms > exchange->next_ms + AGENT_PUSH_GAP_PROJECTION_MS / 8) {
+			exchange->next_ms =
+				agent->now_ms +
+				prng_below(&agent->prng, AGENT_PUSH_GAP_PROJECTION_MS / 2);
+			agent_wake_at(agent, exchange->next_ms);
+			return;
+		}
 		if (has_news_for(agent, number, type))
 			due_ms = agent->now_ms;
 		else

@@ -188,6 +188,9 @@ static bool perform(struct node *node, const struct action *action)
 	switch (action->kind) {
 	case ACTION_JOURNAL:
 		return write_journal(node, action);
+	case ACTION_HELLO:
+		neighbours_say_hello(node->neighbours);
+		break;
 	case ACTION_EXCHANGE:
 		exchange(node, action);
 		break;
@@ -316,15 +319,18 @@ static void on_changed_timer(evutil_socket_t fd, short what, void *context)
 
 /* ---- neighbours ---- */
 
-static void on_neighbour_up(
-	void *context, uint32_t number, const char *name, bool has_digest, uint64_t digest)
+static void on_neighbour_up(void *context, uint32_t number, const struct neighbours_hello *hello)
 {
 	struct event event = { .kind = EVENT_NEIGHBOUR_UP };
 
 	event.neighbour_up.neighbour = number;
-	text_set(event.neighbour_up.name, sizeof(event.neighbour_up.name), name);
-	event.neighbour_up.has_digest = has_digest;
-	event.neighbour_up.digest = digest;
+	if (hello != NULL) {
+		text_set(event.neighbour_up.name, sizeof(event.neighbour_up.name), hello->name);
+		event.neighbour_up.has_digest = true;
+		event.neighbour_up.digest = hello->digest;
+		event.neighbour_up.offer = hello->offer;
+		event.neighbour_up.offer_size = hello->offer_size;
+	}
 	node_step(context, &event);
 }
 
@@ -336,9 +342,14 @@ static void on_neighbour_down(void *context, uint32_t number)
 	node_step(context, &event);
 }
 
-static uint64_t on_digest(void *context)
+static_assert((int)NEIGHBOURS_OFFER_MAX == (int)AGENT_OFFER_MAX, "a hello carries any offer");
+
+static size_t on_tell(void *context, uint64_t *digest, uint8_t offer[NEIGHBOURS_OFFER_MAX])
 {
-	return agent_digest(((struct node *)context)->agent);
+	const struct node *node = context;
+
+	*digest = agent_digest(node->agent);
+	return agent_offer(node->agent, offer);
 }
 
 /* ---- gossip ---- */
@@ -589,7 +600,7 @@ static bool make_neighbours(struct node *node)
 	const struct neighbours_callbacks callbacks = {
 		.up = on_neighbour_up,
 		.down = on_neighbour_down,
-		.digest = on_digest,
+		.tell = on_tell,
 		.context = node,
 	};
 	struct neighbours_setup *setup = calloc(1, sizeof(*setup));
@@ -630,8 +641,7 @@ static bool make_parts(struct node *node)
 	if (node->timer == NULL || node->changed_timer == NULL || node->server == NULL ||
 		node->client == NULL || node->gossip == NULL)
 		return fail(node, "event loop", -ENOMEM);
-	if (!http_server_limit_rate(node->server, node->config->rate_limit_kbit * RATE_UNIT))
-		return fail(node, "rate limit", -ENOMEM);
+	http_server_limit_rate(node->server, node->config->rate_limit_kbit * RATE_UNIT);
 	node->images = images_new(
 		node->base, node->config->work_directory, node->client, &images_callbacks);
 	releases.client = node->client;

@@ -41,7 +41,7 @@ struct hello {
 	uint8_t digest[8];
 	uint8_t mesh_hash[4];
 	uint8_t name_size;
-	char name[LIMITS_NAME_SIZE + 1]; /* the terminator is ours */
+	uint8_t rest[LIMITS_NAME_SIZE + NEIGHBOURS_OFFER_MAX]; /* name and offer */
 };
 
 enum origin {
@@ -141,9 +141,12 @@ static uint16_t get_u16be(const uint8_t bytes[static 2])
 static size_t write_hello(const struct neighbours *neighbours, struct hello *hello)
 {
 	const struct neighbours_setup *setup = &neighbours->setup;
-	uint64_t digest = neighbours->callbacks.digest(neighbours->callbacks.context);
-	size_t name_size = strlen(setup->name);
+	size_t name_size = strlen(setup->name), offer_size;
+	uint64_t digest;
 
+	memcpy(hello->rest, setup->name, name_size);
+	offer_size = neighbours->callbacks.tell(
+		neighbours->callbacks.context, &digest, hello->rest + name_size);
 	memcpy(hello->magic, magic, sizeof(hello->magic));
 	put_u16be(hello->http_port, setup->http_port);
 	put_u16be(hello->gossip_port, setup->gossip_port);
@@ -151,8 +154,7 @@ static size_t write_hello(const struct neighbours *neighbours, struct hello *hel
 	bytes_put_u32be(hello->digest + 4, (uint32_t)digest);
 	memcpy(hello->mesh_hash, neighbours->mesh_hash, sizeof(hello->mesh_hash));
 	hello->name_size = (uint8_t)name_size;
-	memcpy(hello->name, setup->name, name_size);
-	return offsetof(struct hello, name) + name_size;
+	return offsetof(struct hello, rest) + name_size + offer_size;
 }
 
 /* Interfaces of routers come and go (a radio that restarts): join again when the index changes. */
@@ -172,7 +174,7 @@ static void follow_interface(struct neighbours *neighbours, uint32_t i)
 				errno == EADDRINUSE;
 }
 
-static void say_hello(struct neighbours *neighbours)
+void neighbours_say_hello(struct neighbours *neighbours)
 {
 	struct hello hello;
 	size_t size = write_hello(neighbours, &hello);
@@ -202,23 +204,24 @@ static bool is_our_interface(const struct neighbours *neighbours, unsigned index
 	return false;
 }
 
-static void hear_hello(struct neighbours *neighbours, struct hello *hello, size_t size,
+static void hear_hello(struct neighbours *neighbours, const struct hello *hello, size_t size,
 	const struct sockaddr_in6 *from)
 {
-	char host[LIMITS_ADDRESS_SIZE + 1];
-	uint64_t digest, at_ms = clock_now_ms();
+	char host[LIMITS_ADDRESS_SIZE + 1], name[LIMITS_NAME_SIZE + 1] = "";
+	size_t before_offer = offsetof(struct hello, rest) + hello->name_size;
+	struct neighbours_hello news = { .name = name };
+	uint64_t at_ms = clock_now_ms();
 	struct place *place;
 	uint32_t number;
 
-	if (size < offsetof(struct hello, name) ||
+	if (size < offsetof(struct hello, rest) ||
 		memcmp(hello->magic, magic, sizeof(hello->magic)) != 0 ||
 		memcmp(hello->mesh_hash, neighbours->mesh_hash, sizeof(hello->mesh_hash)) != 0 ||
-		hello->name_size > LIMITS_NAME_SIZE ||
-		size != offsetof(struct hello, name) + hello->name_size)
+		hello->name_size > LIMITS_NAME_SIZE || size < before_offer)
 		return;
-	hello->name[hello->name_size] = '\0';
-	if (strlen(hello->name) != hello->name_size || !text_is_name(hello->name) ||
-		strcmp(hello->name, neighbours->setup.name) == 0 ||
+	memcpy(name, hello->rest, hello->name_size);
+	if (strlen(name) != hello->name_size || !text_is_name(name) ||
+		strcmp(name, neighbours->setup.name) == 0 ||
 		!is_our_interface(neighbours, from->sin6_scope_id) ||
 		getnameinfo((const struct sockaddr *)from, sizeof(*from), host, sizeof(host), NULL,
 			0, NI_NUMERICHOST) != 0)
@@ -229,7 +232,7 @@ static void hear_hello(struct neighbours *neighbours, struct hello *hello, size_
 	place = &neighbours->places[number];
 	/* Who is new has perhaps not heard us: he need not wait for our next hello. */
 	if (place->heard_ms == 0 && at_ms >= neighbours->said_ms + ANSWER_PAUSE_MS)
-		say_hello(neighbours);
+		neighbours_say_hello(neighbours);
 	/* It tells by its hellos which interval it keeps now; a short one only once it was kept. */
 	place->interval_ms =
 		place->heard_ms != 0 && at_ms - place->heard_ms < 2 * NEIGHBOURS_HELLO_ACTIVE_MS
@@ -238,9 +241,11 @@ static void hear_hello(struct neighbours *neighbours, struct hello *hello, size_
 	place->heard_ms = at_ms;
 	place->address.http_port = get_u16be(hello->http_port);
 	place->address.gossip_port = get_u16be(hello->gossip_port);
-	digest =
+	news.digest =
 		(uint64_t)bytes_get_u32be(hello->digest) << 32 | bytes_get_u32be(hello->digest + 4);
-	neighbours->callbacks.up(neighbours->callbacks.context, number, hello->name, true, digest);
+	news.offer = (const uint8_t *)hello + before_offer;
+	news.offer_size = size - before_offer;
+	neighbours->callbacks.up(neighbours->callbacks.context, number, &news);
 }
 
 static void on_readable(evutil_socket_t fd, short what, void *context)
@@ -318,8 +323,7 @@ static void on_discovered(void *context, int status, const char *output, size_t 
 		neighbours->places[number].marked = true;
 		/* One that also says hello is heard of by its hellos. */
 		if (neighbours->places[number].origin == ORIGIN_DISCOVER)
-			neighbours->callbacks.up(
-				neighbours->callbacks.context, number, "", false, 0);
+			neighbours->callbacks.up(neighbours->callbacks.context, number, NULL);
 	}
 	for (uint32_t i = 0; i < LIMITS_NEIGHBOURS_MAX; i++) {
 		if (neighbours->places[i].used && neighbours->places[i].origin == ORIGIN_DISCOVER &&
@@ -378,8 +382,7 @@ static void announce_list(struct neighbours *neighbours)
 		uint32_t number = take_place(neighbours, setup->addresses[i], ORIGIN_LIST);
 
 		if (number != UINT32_MAX)
-			neighbours->callbacks.up(
-				neighbours->callbacks.context, number, "", false, 0);
+			neighbours->callbacks.up(neighbours->callbacks.context, number, NULL);
 	}
 }
 
@@ -393,8 +396,7 @@ static void on_timer(evutil_socket_t fd, short what, void *context)
 	announce_list(neighbours);
 	if (neighbours->greetings < GREETINGS)
 		neighbours->greetings++;
-	if (neighbours->fd >= 0)
-		say_hello(neighbours);
+	neighbours_say_hello(neighbours);
 	drop_silent(neighbours);
 	run_discover(neighbours);
 	timer_start(neighbours->timer, next_ms);

@@ -10,11 +10,14 @@
  * A hello is one UDP datagram to ff02::4c:6f63:6b on the HTTP port's number:
  *
  *   "LOCKSTEP" version[1]=1 http_port[2] gossip_port[2] digest[8] mesh_hash[4] name_length[1] name
+ *   offer
  *
- * numbers big-endian; mesh_hash is the first four bytes of SHA-256 of the mesh's name, so that two
- * meshes on one link do not mistake each other. Nothing in it is trusted: it only says whom to ask.
+ * numbers big-endian; the offer is what is left (agent_offer() in agent/agent.h, or nothing);
+ * mesh_hash is the first four bytes of SHA-256 of the mesh's name, so that two meshes on one link
+ * do not mistake each other. Nothing in it is trusted: it only says whom to ask.
  */
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/limits.h"
@@ -28,6 +31,14 @@ enum {
 	NEIGHBOURS_HELLO_IDLE_MS = 5000,
 	NEIGHBOURS_MISSED_MAX = 4, /* silent for so many hellos: gone */
 	NEIGHBOURS_DISCOVER_MS = 30000,
+	NEIGHBOURS_OFFER_MAX = 9 + LIMITS_CHUNKS_MAX / 8,
+};
+
+struct neighbours_hello {
+	const char *name;
+	uint64_t digest;
+	const uint8_t *offer;
+	size_t offer_size;
 };
 
 struct neighbour_address {
@@ -37,12 +48,11 @@ struct neighbour_address {
 };
 
 struct neighbours_callbacks {
-	/* Found, or heard again. `name` is "" and has_digest false if it did not say hello. */
-	void (*up)(
-		void *context, uint32_t number, const char *name, bool has_digest, uint64_t digest);
+	/* Found, or heard again; NULL if it did not say hello. */
+	void (*up)(void *context, uint32_t number, const struct neighbours_hello *hello);
 	void (*down)(void *context, uint32_t number);
-	/* What goes into our next hello. */
-	uint64_t (*digest)(void *context);
+	/* What goes into our next hello. Returns the offer's size. */
+	size_t (*tell)(void *context, uint64_t *digest, uint8_t offer[NEIGHBOURS_OFFER_MAX]);
 	void *context;
 };
 
@@ -65,6 +75,9 @@ void neighbours_free(struct neighbours *neighbours);
 
 /* More hellos while an upgrade is active. */
 void neighbours_set_active(struct neighbours *neighbours, bool active);
+
+/* One hello now, beside those of the clock. */
+void neighbours_say_hello(struct neighbours *neighbours);
 
 /* NULL if there is none of this number. */
 const struct neighbour_address *neighbours_address(
