@@ -25,6 +25,7 @@ import time
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 FLASHER = ROOT / "flashers" / "simulated"
 MESH = "lab"
+TOPOLOGIES = "chain:N, grid:CxR, tree:N, clusters:CxL or file:PATH"
 POLL_S = 0.03
 CRASH_PAUSE_S = 0.2
 
@@ -37,7 +38,7 @@ class LabError(Exception):
 
 
 def parse_topology(text):
-    """'chain:8', 'grid:4x3', 'tree:15' or 'file:PATH' as (names, links, settings by name)."""
+    """'chain:8', 'grid:4x3', 'tree:15', 'clusters:4x4' or 'file:PATH' as (names, links, settings by name)."""
     kind, _, argument = text.partition(":")
     if kind == "file":
         return parse_file(pathlib.Path(argument))
@@ -53,8 +54,14 @@ def parse_topology(text):
     elif kind == "tree":
         count = int(argument)
         links = [((i - 1) // 2, i) for i in range(1, count)]
+    elif kind == "clusters":
+        backbone, _, leaves = argument.partition("x")
+        backbone, leaves = int(backbone), int(leaves)
+        count = backbone * (1 + leaves)
+        links = [(i, i + 1) for i in range(backbone - 1)]
+        links += [(i, backbone + i * leaves + leaf) for i in range(backbone) for leaf in range(leaves)]
     else:
-        raise LabError(f"{text}: a topology is chain:N, grid:CxR, tree:N or file:PATH")
+        raise LabError(f"{text}: a topology is {TOPOLOGIES}")
     names = [f"node{i + 1}" for i in range(count)]
     return names, [(names[a], names[b]) for a, b in links], {}
 
@@ -132,6 +139,18 @@ def run(*command, **options):
     return subprocess.run(command, check=True, capture_output=True, text=True, **options)
 
 
+def execute(command):
+    """Runs it to its end: what it said, and what processor time it took with its children."""
+    with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:
+        process = subprocess.Popen(command, stdout=out, stderr=err, stdin=subprocess.DEVNULL)
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        out.seek(0)
+        err.seek(0)
+        return {"status": process.returncode, "stdout": out.read(), "stderr": err.read(),
+                "cpu_s": usage.ru_utime + usage.ru_stime}
+
+
 class Node:
     """One router: its namespaces, its simulated board, and whoever runs on it."""
 
@@ -206,15 +225,36 @@ class Node:
 
     # -- power
 
-    def kill_all(self):
-        """Ends everything in this node's namespace but its holder."""
+    def processes(self):
+        """All in this node's namespace but its holder."""
         for entry in os.listdir("/proc"):
             if not entry.isdigit() or int(entry) in (1, self.pid):
                 continue
             try:
                 if os.readlink(f"/proc/{entry}/ns/net") == self.netns:
-                    os.kill(int(entry), signal.SIGKILL)
+                    yield int(entry)
             except (FileNotFoundError, ProcessLookupError, PermissionError):
+                pass
+
+    def usage(self):
+        """What the processes in here have taken so far: name, peak of memory, processor time."""
+        found = []
+        for pid in self.processes():
+            try:
+                status = pathlib.Path(f"/proc/{pid}/status").read_text()
+                times = pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+            except (FileNotFoundError, ProcessLookupError):
+                continue
+            facts = dict(line.split(":", 1) for line in status.splitlines())
+            found.append({"name": facts["Name"].strip(), "rss_kib": int(facts.get("VmHWM", "0 kB").split()[0]),
+                          "cpu_s": (int(times[11]) + int(times[12])) / os.sysconf("SC_CLK_TCK")})
+        return found
+
+    def kill_all(self):
+        for pid in self.processes():
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
                 pass
         if self.daemon:
             self.daemon.wait()
@@ -259,7 +299,7 @@ class Node:
         trial = (self.device / "trial_booted").exists()
         self.note("boot", slot=(self.device / "active").read_text().strip(), trial=trial)
         self.set_radio(not (trial and self.fault("no_mesh")))
-        if not (trial and self.fault("no_daemon")):
+        if not (self.server.bare or trial and self.fault("no_daemon")):
             self.start_daemon()
 
     def start_daemon(self):
@@ -318,11 +358,13 @@ class Server:
         self.slots = arguments.slots
         self.boot_s = arguments.boot
         self.rate = arguments.rate
+        self.air = arguments.air
         self.keys = pathlib.Path(arguments.keys).resolve() if arguments.keys else None
         self.images = dict(item.split("=", 1) for item in arguments.image)
         self.extra_config = json.loads(arguments.config)
         self.daemon_options = ["--debug"] if arguments.debug else []
         self.leashed = arguments.leashed
+        self.bare = arguments.bare
         self.lock = threading.RLock()
         names, links, settings = parse_topology(arguments.topology)
         self.links_down = set()
@@ -344,19 +386,50 @@ class Server:
         for a, b in links:
             one, other = self.nodes[a], self.nodes[b]
             one.interfaces[b], other.interfaces[a] = f"to-{b}"[:15], f"to-{a}"[:15]
-            temporary = f"x{len(self.links)}"
-            batch.append(f"link add {temporary}a type veth peer name {temporary}b")
-            batch.append(f"link set {temporary}a netns {one.pid} name {one.interfaces[b]}")
-            batch.append(f"link set {temporary}b netns {other.pid} name {other.interfaces[a]}")
+            ends = [f"x{len(self.links)}{end}" for end in "ab"]
+            if self.air:
+                batch += self.over_the_air(ends)
+            else:
+                batch.append(f"link add {ends[0]} type veth peer name {ends[1]}")
+            batch.append(f"link set {ends[0]} netns {one.pid} name {one.interfaces[b]}")
+            batch.append(f"link set {ends[1]} netns {other.pid} name {other.interfaces[a]}")
             self.links.append((a, b))
         run("ip", "-batch", "-", input="\n".join(batch) + "\n")
+        if self.air:
+            self.share_the_air()
         for a, b in self.links:
             rate = settings.get((a, b), {}).get("rate", self.rate)
             if not rate:
                 continue
             for node, peer in ((self.nodes[a], b), (self.nodes[b], a)):
+                # Frame by frame, as over the air: else several count as one and come as one.
+                run(*node.inside("ip", "link", "set", node.interfaces[peer], "gso_max_segs", "1"))
                 run(*node.inside("tc", "qdisc", "add", "dev", node.interfaces[peer], "root", "tbf",
                                  "rate", rate, "burst", "16kb", "latency", "400ms"))
+
+    @staticmethod
+    def over_the_air(ends):
+        """A link of two halves with a bridge between them, where all that passes can be caught."""
+        bridge = f"{ends[0]}b"
+        yield f"link add {bridge} type bridge mcast_snooping 0"
+        yield f"link set {bridge} up"
+        for end in ends:
+            yield f"link add {end} type veth peer name {end}h"
+            yield f"link set {end}h master {bridge} up"
+
+    def share_the_air(self):
+        """All links are one radio channel: whoever sends, the others wait."""
+        run("ip", "link", "add", "air", "type", "ifb")
+        run("ip", "link", "set", "air", "up")
+        run("tc", "qdisc", "add", "dev", "air", "root", "tbf", "rate", self.air, "burst", "16kb",
+            "latency", "400ms")
+        batch = []
+        for number in range(len(self.links)):
+            for end in "ab":
+                batch.append(f"qdisc add dev x{number}{end}h ingress")
+                batch.append(f"filter add dev x{number}{end}h parent ffff: protocol all u32 match u32 0 0 "
+                             "action mirred egress redirect dev air")
+        run("tc", "-batch", "-", input="\n".join(batch) + "\n")
 
     def works(self, a, b):
         return (self.nodes[a].radio and self.nodes[b].radio and
@@ -441,9 +514,9 @@ class Server:
                 if node.daemon:
                     node.daemon.send_signal(request.get("signal", signal.SIGKILL))
         elif what == "exec":
-            result = subprocess.run(self.node(request["node"]).inside(*request["command"]),
-                                    capture_output=True, text=True)
-            return {"status": result.returncode, "stdout": result.stdout, "stderr": result.stderr}
+            return execute(self.node(request["node"]).inside(*request["command"]))
+        elif what == "usage":
+            return self.node(request["node"]).usage()
         elif what == "stop":
             self.end()
         else:
@@ -575,8 +648,8 @@ class LabNode:
     def kill_daemon(self, number=signal.SIGKILL):
         self.lab.ask(do="kill_daemon", node=self.name, signal=int(number))
 
-    def run(self, *command):
-        return self.lab.ask(do="exec", node=self.name, command=list(command))
+    def run(self, *command, timeout_s=60):
+        return self.lab.ask(do="exec", node=self.name, command=list(command), timeout_s=timeout_s)
 
     def log(self):
         try:
@@ -596,14 +669,14 @@ class Lab:
     """Starts a lab and ends it with the block: with Lab(topology="grid:3x3", …) as lab: …"""
 
     def __init__(self, topology, binary=None, directory=None, boards=("demo,alpha",), rate="",
-                 slots=2, boot_s=2.0, keys=None, images=None, config=None, debug=False):
+                 slots=2, boot_s=2.0, keys=None, images=None, config=None, debug=False, bare=False, air=""):
         self.topology = topology
         self.binary = pathlib.Path(binary or os.environ.get("LOCKSTEP", ROOT / "build/lockstep"))
         self.own_directory = directory is None
         self.directory = pathlib.Path(directory or tempfile.mkdtemp(prefix="lockstep-lab-"))
         self.arguments = [
             "--topology", topology, "--binary", str(self.binary), "--dir", str(self.directory),
-            "--boards", " ".join(board.replace(",", "/") for board in boards), "--rate", rate,
+            "--boards", " ".join(board.replace(",", "/") for board in boards), "--rate", rate, "--air", air,
             "--slots", str(slots), "--boot", str(boot_s), "--config", json.dumps(config or {})]
         if keys:
             self.arguments += ["--keys", str(keys)]
@@ -611,6 +684,8 @@ class Lab:
             self.arguments += ["--image", f"{board}={image}"]
         if debug:
             self.arguments += ["--debug"]
+        if bare:
+            self.arguments += ["--bare"]
         self.process = None
         self.nodes = {}
 
@@ -654,7 +729,7 @@ class Lab:
 
     def ask(self, **request):
         with socket.socket(socket.AF_UNIX) as connection:
-            connection.settimeout(60)
+            connection.settimeout(request.pop("timeout_s", 60))
             connection.connect(str(self.directory / "lab.sock"))
             with connection.makefile("rw") as stream:
                 stream.write(json.dumps(request) + "\n")
@@ -664,6 +739,16 @@ class Lab:
         if "error" in answer:
             raise LabError(answer["error"])
         return answer["ok"]
+
+    def sent_bytes(self):
+        """By (node, neighbour): what has left over this link so far, Ethernet headers included."""
+        sent = {}
+        for name, node in self.nodes.items():
+            for line in node.run("cat", "/proc/net/dev")["stdout"].splitlines():
+                interface, _, counters = line.strip().partition(":")
+                if interface.startswith("to-"):
+                    sent[name, interface[3:]] = int(counters.split()[8])
+        return sent
 
     def link_down(self, a, b):
         self.ask(do="link", a=a, b=b, up=False)
@@ -721,12 +806,13 @@ def unshare_command():
 
 def add_setup(parser):
     parser.add_argument("--topology", default="grid:3x3",
-                        help="chain:N, grid:CxR, tree:N or file:PATH")
+                        help=TOPOLOGIES)
     parser.add_argument("--binary", default=str(ROOT / "build/lockstep"))
     parser.add_argument("--dir", default="/tmp/lockstep-lab", help="where everything of it lies")
     parser.add_argument("--boards", default="demo/alpha",
                         help="board names, '/' for ',', given out in turn")
     parser.add_argument("--rate", default="", help="of each link and direction, such as 20mbit")
+    parser.add_argument("--air", default="", help="all links share this rate, as radios on one channel")
     parser.add_argument("--slots", type=int, default=2)
     parser.add_argument("--boot", type=float, default=2.0, help="seconds that a boot takes")
     parser.add_argument("--keys", default="", help="directory with release/*.pub and operator/*.pub")
@@ -734,6 +820,7 @@ def add_setup(parser):
                         help="what is flashed at first")
     parser.add_argument("--config", default="{}", help="more members for every lockstep.json")
     parser.add_argument("--debug", action="store_true")
+    parser.add_argument("--bare", action="store_true", help="no daemons: only the network")
     parser.add_argument("--leashed", action="store_true", help="end when standard input ends")
 
 
