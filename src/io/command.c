@@ -32,8 +32,6 @@ struct command {
 	char line[COMMAND_LINE_SIZE + 1];
 };
 
-extern char **environ;
-
 static void close_fd(int fd)
 {
 	if (fd >= 0)
@@ -59,9 +57,8 @@ static void end_group(struct command *command)
 	(void)kill(-command->pid, SIGKILL);
 }
 
-/* The child, between fork and exec: only what is safe there. */
-static void become(
-	const struct command_request *request, char **environment, int out_fd, int line_fd)
+/* The child, between fork and exec: only what is safe there in a process of one thread. */
+static void become(const struct command_request *request, int out_fd, int line_fd)
 {
 	int null_fd = open("/dev/null", O_RDONLY);
 	const sigset_t none = { 0 }; /* on Linux a set is bits */
@@ -76,42 +73,11 @@ static void become(
 	/* Everything of ours is close-on-exec; what we inherited may not be. */
 	for (int fd = STDERR_FILENO + 1; fd < 256; fd++)
 		close(fd);
-	execve(request->arguments[0], (char **)(uintptr_t)request->arguments, environment);
+	/* In place of ours of that name: of one that is there twice some shells take the first. */
+	for (size_t i = 0; request->environment[i] != NULL; i++)
+		(void)putenv((char *)(uintptr_t)request->environment[i]);
+	execv(request->arguments[0], (char **)(uintptr_t)request->arguments);
 	_exit(STATUS_NOT_RUN);
-}
-
-static bool is_set_by(const struct command_request *request, const char *variable)
-{
-	size_t size = strcspn(variable, "=") + 1;
-
-	for (size_t i = 0; request->environment[i] != NULL; i++) {
-		if (strncmp(request->environment[i], variable, size) == 0)
-			return true;
-	}
-	return false;
-}
-
-/* The request's environment, and of ours what it does not set: of a name that is there twice some
- * shells take the first, some the last. */
-static char **make_environment(const struct command_request *request)
-{
-	size_t ours = 0, more = 0;
-	char **environment;
-
-	while (environ[ours] != NULL)
-		ours++;
-	while (request->environment[more] != NULL)
-		more++;
-	environment = calloc(ours + more + 1, sizeof(*environment));
-	if (environment == NULL)
-		return NULL;
-	for (size_t i = 0; i < more; i++)
-		environment[i] = (char *)(uintptr_t)request->environment[i];
-	for (size_t i = 0; i < ours; i++) {
-		if (!is_set_by(request, environ[i]))
-			environment[more++] = environ[i];
-	}
-	return environment;
 }
 
 static void end_line(struct command *command)
@@ -240,22 +206,18 @@ static bool open_pipe(int *our_fd, int *its_fd)
 struct command *command_run(struct event_base *base, const struct command_request *request)
 {
 	struct command *command = calloc(1, sizeof(*command));
-	char **environment = make_environment(request);
 	int out_fd = -1, line_fd = -1;
 
-	if (command == NULL) {
-		free(environment);
+	if (command == NULL)
 		return NULL;
-	}
 	command->request = *request;
 	command->base = base;
 	command->out_fd = command->line_fd = command->pid = -1;
-	if (environment != NULL && open_pipe(&command->out_fd, &out_fd) &&
-		open_pipe(&command->line_fd, &line_fd) && watch(command))
+	if (open_pipe(&command->out_fd, &out_fd) && open_pipe(&command->line_fd, &line_fd) &&
+		watch(command))
 		command->pid = fork();
 	if (command->pid == 0)
-		become(request, environment, out_fd, line_fd);
-	free(environment);
+		become(request, out_fd, line_fd);
 	close_fd(out_fd);
 	close_fd(line_fd);
 	if (command->pid < 0) {
