@@ -9,6 +9,7 @@
 #include <time.h>
 
 #include "base/text.h"
+#include "io/clock.h"
 #include "io/files.h"
 
 enum {
@@ -113,7 +114,7 @@ static bool read_digits(const char **text, char end, int most, int *value)
 bool options_time_of_day(const char *text, uint64_t *ms)
 {
 	int hours, minutes, seconds;
-	time_t now = time(NULL);
+	time_t now = clock_unix_s();
 	struct tm then;
 
 	if (!read_digits(&text, ':', 23, &hours) || !read_digits(&text, '\0', 59, &minutes) ||

@@ -85,7 +85,7 @@ void plan_begin(struct order *order, enum order_kind kind, struct json_object *m
 	memset(order, 0, sizeof(*order));
 	order->kind = kind;
 	text_set(order->mesh, sizeof(order->mesh), client_string(mesh, "mesh"));
-	clock_stamp(order->issued, time(NULL));
+	clock_stamp(order->issued, clock_unix_s());
 }
 
 void plan_follow(struct order *order, enum order_kind kind, struct json_object *mesh)

@@ -152,7 +152,7 @@ static void create(const struct options *options)
 	text_set(manifest.version, sizeof(manifest.version), options->version);
 	if (options->info_url != NULL)
 		text_set(manifest.info_url, sizeof(manifest.info_url), options->info_url);
-	clock_stamp(manifest.created, time(NULL));
+	clock_stamp(manifest.created, clock_unix_s());
 	text_init(&text, buffer, DOCUMENT_SIZE);
 	manifest_write_begin(&text, &manifest);
 	for (uint32_t i = 0; i < options->list.count; i++)

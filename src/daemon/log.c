@@ -31,7 +31,7 @@ void log_write(struct log *log, enum log_level level, const char *code, const ch
 	if (level < log->least)
 		return;
 	entry->ms = clock_now_ms();
-	entry->unix_s = (int64_t)time(NULL);
+	entry->unix_s = (int64_t)clock_unix_s();
 	entry->level = level;
 	text_set(entry->code, sizeof(entry->code), code);
 	va_start(arguments, format);

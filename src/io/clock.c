@@ -16,6 +16,14 @@ uint64_t clock_now_ms(void)
 	return clock_now_us() / 1000;
 }
 
+time_t clock_unix_s(void)
+{
+	struct timespec now;
+
+	(void)clock_gettime(CLOCK_REALTIME, &now);
+	return now.tv_sec;
+}
+
 void clock_stamp(char stamp[static CLOCK_STAMP_SIZE + 1], time_t unix_s)
 {
 	struct tm broken_down;

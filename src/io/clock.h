@@ -13,6 +13,8 @@ enum {
 /* CLOCK_MONOTONIC. */
 uint64_t clock_now_us(void);
 uint64_t clock_now_ms(void);
+/* CLOCK_REALTIME: seconds since 1970, as far as this machine knows. */
+time_t clock_unix_s(void);
 
 /* A wall clock's time for people, in UTC; "" for one that no calendar knows. */
 void clock_stamp(char stamp[static CLOCK_STAMP_SIZE + 1], time_t unix_s);
