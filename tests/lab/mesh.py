@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """What the scenarios of tests/lab share: keys, releases, a mesh, and the words to talk about it."""
+import contextlib
 import fcntl
 import os
 import pathlib
@@ -39,11 +40,18 @@ def make_release(name, number, boards, key):
     lockstep("release", "sign", "--key", f"{key}.sec", name)
 
 
-def prepare():
-    """Makes keys and releases once for all processes that test this binary."""
+@contextlib.contextmanager
+def alone():
+    """Nobody else makes keys or releases meanwhile."""
     DATA.mkdir(parents=True, exist_ok=True)
     with open(DATA / "lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def prepare():
+    """Makes keys and releases once for all processes that test this binary."""
+    with alone():
         if (DATA / "made").exists() and (DATA / "made").stat().st_mtime > BINARY.stat().st_mtime:
             return
         for entry in DATA.iterdir():
