@@ -58,6 +58,7 @@ static void test_defaults(void **state)
 	assert_string_equal(config.work_directory, "/tmp/lockstep");
 	assert_int_equal(config.threshold, 1);
 	assert_int_equal(config.rate_limit_kbit, 0);
+	assert_false(config.polite);
 	assert_true(config.limeapp_projection);
 }
 
@@ -76,7 +77,8 @@ static void test_everything_set(void **state)
 		"\"flasher\":\"/opt/flasher\",\"flasher_environment\":{\"A\":\"1\",\"B_2\":\"\"},"
 		"\"board\":\"demo,alpha\",\"version\":\"Demo 1.0\",\"compat_version\":\"1.1\","
 		"\"directories\":{\"config\":\"/a\",\"state\":\"/b\",\"work\":\"/c\"},"
-		"\"threshold\":32,\"rate_limit_kbit\":2000,\"limeapp_projection\":false,"
+		"\"threshold\":32,\"rate_limit_kbit\":2000,\"polite\":true,\"limeapp_projection\":"
+		"false,"
 		"\"a member of tomorrow\":{}}",
 		problem));
 	assert_string_equal(config.name, "alpha");
@@ -103,6 +105,7 @@ static void test_everything_set(void **state)
 	assert_string_equal(config.work_directory, "/c");
 	assert_int_equal(config.threshold, 32);
 	assert_int_equal(config.rate_limit_kbit, 2000);
+	assert_true(config.polite);
 	assert_false(config.limeapp_projection);
 }
 

@@ -1068,13 +1068,30 @@ static void test_rate_limit(void **state)
 	struct http_fetch fetch;
 
 	(void)state;
-	http_server_limit_rate(limited, 100000000);
+	http_server_limit_rate(limited, 100000000, false);
 	assert_int_equal(http_server_listen(limited, "127.0.0.1", 0), 0);
 	fetch = fetch_of(url_of(http_server_port(limited), "/file"), FILE_SIZE);
 	run(&fetch);
 	assert_int_equal(t.outcome, HTTP_CAME);
 	assert_memory_equal(t.body, t.bytes, FILE_SIZE);
 	http_server_free(limited);
+}
+
+static void test_polite(void **state)
+{
+	struct http_server *polite = http_server_new(t.base, routes, &t);
+	struct http_fetch fetch;
+
+	(void)state;
+	http_server_limit_rate(polite, 0, true);
+	assert_int_equal(http_server_listen(polite, "127.0.0.1", 0), 0);
+	fetch = fetch_of(url_of(http_server_port(polite), "/file"), FILE_SIZE);
+	for (int i = 0; i < 3; i++) {
+		run(&fetch);
+		assert_int_equal(t.outcome, HTTP_CAME);
+		assert_memory_equal(t.body, t.bytes, FILE_SIZE);
+	}
+	http_server_free(polite);
 }
 
 int main(void)
@@ -1114,6 +1131,7 @@ int main(void)
 		TEST(test_slow_reader_is_dropped),
 		TEST(test_connections_are_bounded),
 		TEST(test_rate_limit),
+		TEST(test_polite),
 	};
 	enum { PLAIN = sizeof(plain) / sizeof(plain[0]) };
 	struct CMUnitTest tests[PLAIN + REPLY_CASES + REQUEST_CASES] = { 0 };

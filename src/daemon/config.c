@@ -187,6 +187,7 @@ bool config_parse(
 		&reader, object, "threshold", 1, LIMITS_KEYS_MAX, parsed.threshold);
 	parsed.rate_limit_kbit = (uint32_t)json_get_optional_u64(
 		&reader, object, "rate_limit_kbit", 0, 10000000, parsed.rate_limit_kbit);
+	parsed.polite = json_get_optional_bool(&reader, object, "polite", parsed.polite);
 	parsed.limeapp_projection = json_get_optional_bool(
 		&reader, object, "limeapp_projection", parsed.limeapp_projection);
 	json_free(object);

@@ -21,7 +21,8 @@ struct config {
 	uint16_t http_port;
 	uint16_t gossip_port;
 	uint32_t threshold;
-	uint32_t rate_limit_kbit; /* of what goes out over HTTP; 0: none */
+	uint32_t rate_limit_kbit; /* of the files that go out over HTTP; 0: none */
+	bool polite;              /* so that it gives way to other traffic */
 	bool limeapp_projection;
 	uint32_t interface_count;
 	uint32_t neighbour_count;

@@ -641,7 +641,8 @@ static bool make_parts(struct node *node)
 	if (node->timer == NULL || node->changed_timer == NULL || node->server == NULL ||
 		node->client == NULL || node->gossip == NULL)
 		return fail(node, "event loop", -ENOMEM);
-	http_server_limit_rate(node->server, node->config->rate_limit_kbit * RATE_UNIT);
+	http_server_limit_rate(
+		node->server, node->config->rate_limit_kbit * RATE_UNIT, node->config->polite);
 	node->images = images_new(
 		node->base, node->config->work_directory, node->client, &images_callbacks);
 	releases.client = node->client;

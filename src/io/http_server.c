@@ -18,6 +18,7 @@
 
 #include "base/ensure.h"
 #include "base/text.h"
+#include "io/pace.h"
 #include "io/socket.h"
 #include "io/stream.h"
 #include "io/timer.h"
@@ -46,6 +47,7 @@ struct http_request {
 	bool control;
 	bool advancing; /* advance() is on the stack and goes on by itself */
 	uint64_t id;    /* of the request, and the order in which connections came to idle */
+	struct pace pace;
 	struct http_request_head head;
 	char parameters[HTTP_PARAMETERS_MAX][HTTP_PARAMETER_SIZE + 1];
 	char extra_headers[HTTP_EXTRA_HEADERS_SIZE + 1];
@@ -58,6 +60,7 @@ struct http_server {
 	struct stream_listener *listener, *control_listener;
 	struct event *keepalive;
 	uint32_t rate; /* bytes in a second, all connections together; 0: no limit */
+	bool polite;
 	uint64_t last_id;
 	struct http_request *connections[CONNECTIONS_MAX];
 	char control_path[sizeof(((struct sockaddr_un *)0)->sun_path)];
@@ -189,16 +192,19 @@ void http_reply_error(
 
 /* Those who have something to send share the rate, each from its next reply on; the kernel paces
  * it. */
-static void share_rate(const struct http_request *request)
+static void limit_rate(struct http_request *request)
 {
 	const struct http_server *server = request->server;
+	int fd = bufferevent_getfd(request->stream);
+	uint32_t rate = server->polite ? pace_find(&request->pace, fd) : INT32_MAX;
 	uint32_t busy = 0;
 
 	for (uint32_t i = 0; i < CONNECTIONS_MAX; i++)
 		busy += server->connections[i] != NULL && unsent(server->connections[i]) > 0;
-	if (server->rate > 0)
-		socket_set(bufferevent_getfd(request->stream), SOL_SOCKET, SO_MAX_PACING_RATE,
-			(int)(server->rate / busy));
+	if (server->rate > 0 && server->rate / busy < rate)
+		rate = server->rate / busy;
+	if (rate < INT32_MAX)
+		socket_set(fd, SOL_SOCKET, SO_MAX_PACING_RATE, (int)rate);
 }
 
 void http_reply_file(struct http_request *request, uint32_t status, const char *content_type,
@@ -213,7 +219,7 @@ void http_reply_file(struct http_request *request, uint32_t status, const char *
 		close(fd);
 		request->head.keep_alive = false;
 	}
-	share_rate(request);
+	limit_rate(request);
 	end_reply(request);
 }
 
@@ -557,6 +563,7 @@ static void accept_connection(struct http_server *server, int fd, bool control)
 		socket_set(fd, IPPROTO_TCP, TCP_NODELAY, 1);
 		/* What waits, waits here: the kernel's memory is no place for it. */
 		socket_set(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, UNSENT_IN_KERNEL);
+		socket_set(fd, IPPROTO_IPV6, IPV6_TCLASS, server->polite ? PACE_CLASS : 0);
 	}
 	bufferevent_setcb(request->stream, advance, flushed, on_event, request);
 	bufferevent_setwatermark(
@@ -610,9 +617,10 @@ uint16_t http_server_port(const struct http_server *server)
 	return server->listener != NULL ? stream_listener_port(server->listener) : 0;
 }
 
-void http_server_limit_rate(struct http_server *server, uint32_t bytes_per_s)
+void http_server_limit_rate(struct http_server *server, uint32_t bytes_per_s, bool polite)
 {
 	server->rate = bytes_per_s;
+	server->polite = polite;
 }
 
 struct http_server *http_server_new(

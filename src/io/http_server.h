@@ -60,8 +60,9 @@ __attribute__((warn_unused_result)) int http_server_listen_control(
 /* The TCP port in use; 0 if there is none. */
 uint16_t http_server_port(const struct http_server *server);
 
-/* Bounds the files that go out, all connections together; 0: no bound. */
-void http_server_limit_rate(struct http_server *server, uint32_t bytes_per_s);
+/* Bounds the files that go out, all connections together; 0: no bound. Polite: they give way to
+ * other traffic (io/pace.h). */
+void http_server_limit_rate(struct http_server *server, uint32_t bytes_per_s, bool polite);
 
 /* ---- A request; the pointers live until the handler returns ---- */
 
