@@ -195,6 +195,8 @@ class Node:
             "for f in default all; do echo 0 >/proc/sys/net/ipv6/conf/$f/accept_dad;"
             " echo 0 >/proc/sys/net/ipv6/conf/$f/dad_transmits; done;"
             " echo 1 >/proc/sys/net/ipv4/ip_forward; ip link set lo up;"
+            # As routers do; not every machine lets a namespace choose.
+            " { echo cubic >/proc/sys/net/ipv4/tcp_congestion_control; } 2>/dev/null || true;"
             f" ip address add {self.address}/32 dev lo"))
 
     def config(self):
