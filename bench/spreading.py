@@ -3,9 +3,11 @@
 
 Each method gets a lab whose nodes are up and returns after the last node has verified the image. What is
 measured around it is the same for all."""
+import collections
 import dataclasses
 import functools
 import hashlib
+import json
 import queue
 import shutil
 import subprocess
@@ -57,8 +59,11 @@ SHAPES = {"chain": Shape("chain:8", 1), "grid": Shape("grid:4x4", 2), "tree": Sh
           "clusters": Shape("clusters:4x4", 1)}
 
 
-def bound_s(shape, size, rate_bit):
-    """No method can be faster: the last node's links must carry the image, and the hops before it a chunk."""
+def bound_s(shape, size, rate_bit, air=False):
+    """No method can be faster: the last node's links must carry the image, and the hops before it a chunk; over the air,
+    all of them share one rate."""
+    if air:
+        return size * (len(SHAPES[shape].names) - 1) * 8 / rate_bit
     return (size / SHAPES[shape].min_cut + SHAPES[shape].hops * CHUNK) * 8 / rate_bit
 
 
@@ -86,6 +91,7 @@ class Run:
         self.sha256 = hashlib.sha256(image.read_bytes()).hexdigest()
         self.cpu_s = 0.0
         self.ready_s = None  # with all other checks, where there are any
+        self.begin_s = None  # when it began, by the clock of the daemons' logs
 
     def on(self, node, command, *more):
         """Runs a line of shell on a node; it must succeed."""
@@ -167,6 +173,7 @@ class Lockstep:
                 raise RuntimeError(f"the image does not come everywhere\n{run.lab.describe()}")
             time.sleep(0.5)
         begin = moment_of(run.first, ("order_accepted", "start"))
+        run.begin_s = begin
         run.ready_s = max(moment_of(node, ("state:", "UPGRADE_READY")) for node in run.nodes) - begin
         return max(moment_of(node, ("image:", "chunks are here")) for node in run.nodes) - begin
 
@@ -253,17 +260,48 @@ class BitTorrent:
             time.sleep(0.02)
 
 
+def listen(run):
+    """Writes down on every node what its neighbours tell of their chunks."""
+    for node in run.nodes:
+        run.on(node, 'to="$1"; shift; "$@" >"$to" 2>&1 </dev/null &', node.directory / "progress", sys.executable,
+               ROOT / "bench/listener.py", *(f"to-{peer}"[:15] for peer in node_peers(run, node)))
+
+
+def node_peers(run, node):
+    return [b if a == node.name else a for a, b in parse_topology(run.shape.topology)[1] if node.name in (a, b)]
+
+
+def heard_progress(run):
+    """By node: when it had told first of so many chunks, as (seconds, chunks); and the bytes by what they were for."""
+    time.sleep(1)  # the last are told of twice a second
+    first, purposes = {}, collections.Counter()
+    for node in run.nodes:
+        counted = {}
+        for line in (node.directory / "progress").read_text().splitlines():
+            seconds, name, count = line.split()
+            if seconds == "bytes":
+                counted = json.loads(name)
+                continue
+            key = name, int(count)
+            first[key] = min(first.get(key, float("inf")), float(seconds) - run.begin_s)
+        purposes.update(counted)
+    return {node.name: sorted((seconds, count) for (name, count), seconds in first.items() if name == node.name)
+            for node in run.others}, purposes
+
+
 METHODS = {"lockstep": Lockstep, "star": Star, "hops": Hops, "aria2": BitTorrent}
 
 
-def spread(shape_name, method_name, image, rate):
+def spread(shape_name, method_name, image, rate, air="", trace=False):
     shape, method = SHAPES[shape_name], METHODS[method_name]
     with Lab(shape.topology, binary=BINARY, boards=(ALPHA,), keys=DATA / "keys", boot_s=0.1,
-             rate=f"{rate}mbit", images={ALPHA: DATA / "demo_alpha-1.bin"},
+             rate="" if air else f"{rate}mbit", air=air, images={ALPHA: DATA / "demo_alpha-1.bin"},
              bare=method is not Lockstep) as lab:
         lab.wait(lambda: all(facts["radio"] for facts in lab.ask(do="status").values()), 60, "links")
         run = Run(lab, shape, image)
         method.prepare(run)
+        if trace:
+            listen(run)
         before, begin = lab.sent_bytes(), time.monotonic()
         cpu_s = sum(use["cpu_s"] for node in run.nodes for use in lab.ask(do="usage", node=node.name))
         took_s = method.work(run) or time.monotonic() - begin
@@ -273,6 +311,7 @@ def spread(shape_name, method_name, image, rate):
                 raise RuntimeError(f"{node.name} has a wrong image")
         usage = {node.name: lab.ask(do="usage", node=node.name) for node in run.nodes}
         moved = [sent[link] - before[link] for link in sent]
-        return {"s": took_s, "ready_s": run.ready_s or took_s, "bytes": sum(moved), "busiest": max(moved),
+        progress, purposes = heard_progress(run) if trace else ({}, {})
+        return {"progress": progress, "purposes": purposes, "s": took_s, "ready_s": run.ready_s or took_s, "bytes": sum(moved), "busiest": max(moved),
                 "rss_kib": max(sum(use["rss_kib"] for use in uses) for uses in usage.values()),
                 "cpu_s": run.cpu_s + sum(use["cpu_s"] for uses in usage.values() for use in uses) - cpu_s}

@@ -239,18 +239,32 @@ class Node:
                 pass
 
     def usage(self):
-        """What the processes in here have taken so far: name, peak of memory, processor time."""
+        """What the processes in here have taken so far: name, peak of memory, processor time; and what they hold now, of
+        it what is mapped of files that they work on."""
         found = []
         for pid in self.processes():
             try:
                 status = pathlib.Path(f"/proc/{pid}/status").read_text()
                 times = pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+                maps = pathlib.Path(f"/proc/{pid}/smaps").read_text()
             except (FileNotFoundError, ProcessLookupError):
                 continue
             facts = dict(line.split(":", 1) for line in status.splitlines())
             found.append({"name": facts["Name"].strip(), "rss_kib": int(facts.get("VmHWM", "0 kB").split()[0]),
+                          "rss_now_kib": int(facts.get("VmRSS", "0 kB").split()[0]),
+                          "mapped_kib": self.mapped_kib(maps),
                           "cpu_s": (int(times[11]) + int(times[12])) / os.sysconf("SC_CLK_TCK")})
         return found
+
+    def mapped_kib(self, maps):
+        """Of what /proc/PID/smaps tells: files in this node's tmp."""
+        kib, ours = 0, False
+        for line in maps.splitlines():
+            if not line.split(None, 1)[0].endswith(":"):
+                ours = f"{self.directory}/tmp/" in line
+            elif ours and line.startswith("Rss:"):
+                kib += int(line.split()[1])
+        return kib
 
     def kill_all(self):
         for pid in self.processes():
