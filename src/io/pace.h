@@ -25,8 +25,8 @@ enum {
 
 /* All zero at first. */
 struct pace {
-	uint64_t acked, busy_us;   /* of the connection at the last sample */
-	uint32_t rate, best; /* bytes in a second: what may leave; what once came through */
+	uint64_t acked, busy_us; /* of the connection at the last sample */
+	uint32_t rate, best;     /* bytes in a second: what may leave; what once came through */
 };
 
 /* What the kernel tells of the connection -> bytes in a second; INT32_MAX while nothing is known.
