@@ -13,6 +13,7 @@
  *   l           a local release                     f failed, n not held, w wrong; W is what was
  *   b           the daemon starts again             asked, r release, c chunk, m map, i image,
  *   p           the board loses its power           f flasher, else the oldest
+ *   kN…         neighbour N offers an image: its first hash bytes ('=': of ours), a level, a map
  *   m           as r, of node3, a stranger      x     the daemon starts again on a board with one
  *   q           whoever asks gets our state           slot, and without LimeApp's data
  *
@@ -646,6 +647,30 @@ static void meet(struct world *world, char digit, bool up, const char *name)
 	step(world, &event);
 }
 
+static void offer(struct world *world, char digit, const char *text, size_t size)
+{
+	struct event event = { .kind = EVENT_NEIGHBOUR_UP };
+	bool ours = size > 0 && *text == '=';
+	size_t id_size = ours ? 8 : 0;
+	uint8_t *bytes;
+
+	text += ours;
+	size -= ours;
+	/* Exactly so much memory: nothing is read beyond it. */
+	bytes = malloc(id_size + size + 1);
+	assert(bytes != NULL);
+	memcpy(bytes, fuzz_release()->sha256, id_size);
+	memcpy(bytes + id_size, text, size);
+	event.neighbour_up.neighbour = (uint32_t)digit % LIMITS_NEIGHBOURS_MAX;
+	event.neighbour_up.has_digest = true;
+	event.neighbour_up.digest = world->now_ms;
+	event.neighbour_up.offer = fuzz_copy(bytes, id_size + size);
+	event.neighbour_up.offer_size = id_size + size;
+	step(world, &event);
+	free((void *)(uintptr_t)event.neighbour_up.offer);
+	free(bytes);
+}
+
 static void pass_time(struct world *world, const char *text, size_t size)
 {
 	struct event tick = { .kind = EVENT_TICK };
@@ -701,6 +726,10 @@ static void take_line(struct world *world, const char *line, size_t size)
 		world->single_slot = true;
 		stop(world);
 		start(world);
+		break;
+	case 'k':
+		if (size > 0)
+			offer(world, *rest, rest + 1, size - 1);
 		break;
 	case 'u':
 	case 'U':

@@ -10,6 +10,7 @@
  *   i  the same under many other names       t  let some turns of the loop pass
  *   l  from localhost, a name to look up     m  more fetches than there may be
  *   n  from 127.0.0.1, which is none         b  from what is no URL, or no way leads to
+ *   p  as u, some at once, pipelined         s  what is asked for from now on may not stall
  *
  * Without it there are one or two fetches over the unix socket. The rest is replies (peer.h).
  */
@@ -33,6 +34,7 @@ enum {
 	PATIENCE = 20, /* turns */
 	SOME_TURNS = 5,
 	GROUP = 3,
+	PIPELINED = 3,
 };
 
 /* What one input is about. */
@@ -91,6 +93,15 @@ static void do_one(struct scene *scene, char what)
 	char too_long[sizeof(((struct sockaddr_un *)0)->sun_path) + 1];
 
 	switch (what) {
+	case 's':
+		scene->fetch.stall_ms = 1;
+		break;
+	case 'p':
+		scene->fetch.pipelined = true;
+		for (int i = 0; i < PIPELINED; i++)
+			ask(scene, "http://node2/v1/images/x", peer_path(-1));
+		scene->fetch.pipelined = false;
+		break;
 	case 'u':
 		ask(scene, "http://node2/v1/images/x", peer_path(-1));
 		break;
