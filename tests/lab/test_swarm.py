@@ -158,6 +158,15 @@ class Nodes(SwarmCase):
         self.begin()
         self.end()
 
+    def test_rate_limit_and_polite(self):
+        """Nobody is in the way, so it comes, and not faster than it may."""
+        self.start("chain:2", rate="", config={"rate_limit_kbit": 4000, "polite": True})
+        begin = time.monotonic()
+        self.begin()
+        self.wait_ready()
+        self.assertGreater(time.monotonic() - begin, MIB * 8 * 1.048576 / 4 * 0.8)
+        self.end()
+
     def test_restart_in_the_middle(self):
         """What is on disk is not fetched again."""
         self.start("chain:3")
