@@ -1,20 +1,15 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """flashers/sysupgrade, with each shell that a router or a Debian has, beside a stand-in of OpenWrt's program that
 answers as that does: what it says, and with which status it ends."""
-import json
 import os
-import pathlib
 import shutil
 import signal
-import subprocess
 import tarfile
 import tempfile
 import time
 import unittest
 
-FLASHER = pathlib.Path(__file__).resolve().parents[2] / "flashers" / "sysupgrade"
-PATIENCE_S = 20
-ENOUGH_KIB = 20000
+from openwrt import ENOUGH_KIB, PATIENCE_S, Router
 
 # Validates, and tells that it failed when it works: procd ends all services before it answers.
 STAND_IN = r"""#!/bin/sh
@@ -42,67 +37,11 @@ exit 10
 """
 
 
-class Verbs:
+class Verbs(Router):
     """The tests; below they are run with every shell that there is."""
 
-    shell = ("sh",)
-
-    def setUp(self):
-        temporary = tempfile.TemporaryDirectory(prefix="lockstep-flasher-", dir="/tmp")
-        self.addCleanup(temporary.cleanup)
-        self.directory = pathlib.Path(temporary.name)
-        self.root = self.directory / "root"
-        self.stand_in = self.directory / "stand in"
-        self.stand_in.mkdir()
-        self.tools = self.directory / "tools"
-        self.tools.mkdir()
-        self.add_tools()
-        program = self.tools / "sysupgrade"
-        program.write_text(STAND_IN)
-        program.chmod(0o755)
-        self.set_memory(ENOUGH_KIB)
-        self.image = self.directory / "new image; $(id) .bin"
-        self.image.write_bytes(b"firmware " * 1000)
-
-    def add_tools(self):
-        pass
-
-    def write(self, name, content=""):
-        path = self.root / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(content)
-
-    def set_memory(self, kib):
-        self.write("proc/meminfo", f"MemTotal: 60000 kB\nMemFree: 1000 kB\nMemAvailable: {kib} kB\n")
-
-    def begin(self, *arguments, **environment):
-        path = str(self.tools) if self.shell[0] == "busybox" else f"{self.tools}:{os.environ['PATH']}"
-        return subprocess.Popen(
-            [shutil.which(self.shell[0]), *self.shell[1:], str(FLASHER), *map(str, arguments)],
-            env={"PATH": path, "LOCKSTEP_ROOT": str(self.root), "STAND_IN": str(self.stand_in),
-                 "LOCKSTEP_WAIT_S": "1", **environment},
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-            start_new_session=True)
-
-    def call(self, *arguments, **environment):
-        output, _ = (process := self.begin(*arguments, **environment)).communicate(timeout=PATIENCE_S)
-        return process.returncode, json.loads(output) if output else None
-
-    def refuses(self, *arguments, **environment):
-        status, output = self.call(*arguments, **environment)
-        self.assertEqual(status, 1)
-        return output["message"]
-
-    def called(self):
-        """The arguments of each call of sysupgrade."""
-        try:
-            lines = (self.stand_in / "called").read_text().splitlines()
-        except FileNotFoundError:
-            return []
-        calls = [[]]
-        for line in lines:
-            calls.append([]) if line == "end" else calls[-1].append(line)
-        return calls[:-1]
+    flasher = "sysupgrade"
+    stand_ins = {"sysupgrade": STAND_IN}
 
     def test_one_slot(self):
         self.assertEqual(self.call("probe"), (0, {"slots": 1, "trial": False, "fell_back": False}))
@@ -217,14 +156,7 @@ class SystemShell(Verbs, unittest.TestCase):
 
 @unittest.skipUnless(shutil.which("busybox"), "busybox is not installed")
 class Busybox(Verbs, unittest.TestCase):
-    """As on a router: busybox's shell, and its tools only."""
-
     shell = ("busybox", "sh")
-
-    def add_tools(self):
-        busybox = shutil.which("busybox")
-        for name in {"busybox", *subprocess.check_output([busybox, "--list"], text=True).split()}:
-            (self.tools / name).symlink_to(busybox)
 
 
 if __name__ == "__main__":
