@@ -108,7 +108,7 @@ class Walk:
             say(self.entry.cli(*command).stdout.rstrip())
 
     def follow(self, states, timeout_s):
-        """Shows how many are where, until all are in one of the states."""
+        """Shows how many are where, until all are in one of the states and the entry knows that."""
         end, last = time.monotonic() + timeout_s, None
         while True:
             counts = {}
@@ -122,7 +122,8 @@ class Walk:
             if line != last:
                 say("  " + line)
                 last = line
-            if set(counts) <= set(states):
+            # The node that is asked must know of it, too, before the next order.
+            if set(counts) <= set(states) and mesh and {row.get("state") for row in mesh["nodes"]} <= set(states):
                 return
             if time.monotonic() > end:
                 raise LabError(f"this took more than {timeout_s} s:\n{self.lab.describe()}")
