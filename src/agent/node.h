@@ -43,10 +43,11 @@ enum {
 	AGENT_REFINE_MS = 150, /* a countdown that came with a push is asked for again */
 	AGENT_RETRY_MS = 1000, /* after a failed exchange; doubles up to … */
 	AGENT_RETRY_MAX_MS = 30000,
-	AGENT_HEARTBEAT_ACTIVE_MS = 10000, /* or four times what progress is told at */
+	AGENT_HEARTBEAT_ACTIVE_MS = 10000, /* or AGENT_SELDOM times agent_progress_ms() */
 	AGENT_HEARTBEAT_IDLE_MS = 300000,
-	AGENT_PROGRESS_MS = 1000,       /* between two records that can wait; at least */
-	AGENT_PROGRESS_NODE_MS = 25,    /* … so much for each node: 40 such records a second */
+	AGENT_SELDOM = 4,            /* so many times that, records that tell of progress alone */
+	AGENT_PROGRESS_MS = 1000,    /* between two records that can wait; at least */
+	AGENT_PROGRESS_NODE_MS = 25, /* … so much for each node: 40 such records a second */
 	AGENT_ACTIVE_ORDER_MS = 600000, /* after an order: others may need long */
 	AGENT_ACTIVE_STATE_MS = 60000,
 	AGENT_HEALTH_MS = 3000,

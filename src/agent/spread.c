@@ -287,7 +287,7 @@ static void publish_projection(struct agent *agent)
 
 static uint32_t heartbeat_in_ms(const struct agent *agent)
 {
-	uint32_t fair_ms = 4 * agent_progress_ms(agent);
+	uint32_t fair_ms = AGENT_SELDOM * agent_progress_ms(agent);
 	uint32_t active_ms =
 		fair_ms > AGENT_HEARTBEAT_ACTIVE_MS ? fair_ms : AGENT_HEARTBEAT_ACTIVE_MS;
 
@@ -306,7 +306,8 @@ void spread_publish(struct agent *agent)
 		difference = compare_published(agent, &record);
 	}
 	if (difference == DIFFERENCE_PROGRESS &&
-		!agent_is_due(agent, agent->published_ms + 4 * agent_progress_ms(agent))) {
+		!agent_is_due(
+			agent, agent->published_ms + AGENT_SELDOM * agent_progress_ms(agent))) {
 		difference = DIFFERENCE_NONE;
 	}
 	/* After each record; and where the mesh turns out to be larger, after a boot. */

@@ -6,6 +6,7 @@ import pathlib
 import shutil
 import subprocess
 import tempfile
+import unittest
 
 FLASHERS = pathlib.Path(__file__).resolve().parents[2] / "flashers"
 PATIENCE_S = 20
@@ -85,3 +86,10 @@ class Router:
         for line in lines:
             calls.append([]) if line == "end" else calls[-1].append(line)
         return calls[:-1]
+
+
+def with_each_shell(verbs):
+    """The tests of `verbs`, a Router, with Debian's shell and with a router's."""
+    system = type("SystemShell", (verbs, unittest.TestCase), {"shell": ("sh",), "__module__": verbs.__module__})
+    router = type("Busybox", (verbs, unittest.TestCase), {"shell": ("busybox", "sh"), "__module__": verbs.__module__})
+    return system, unittest.skipUnless(shutil.which("busybox"), "busybox is not installed")(router)

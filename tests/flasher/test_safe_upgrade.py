@@ -2,13 +2,12 @@
 """flashers/safe-upgrade, with each shell that a router or a Debian has, beside stand-ins of LibreMesh's program, of the
 boot loader's variables and of the flash, which answer and fail as those do."""
 import os
-import shutil
 import signal
 import tarfile
 import time
 import unittest
 
-from openwrt import ENOUGH_KIB, PATIENCE_S, Router
+from openwrt import ENOUGH_KIB, PATIENCE_S, Router, with_each_shell
 
 SLOT_SIZE = 1024 * 1024
 
@@ -259,14 +258,7 @@ class Verbs(Router):
         self.assertEqual(self.called(), [["sysupgrade"]])
 
 
-class SystemShell(Verbs, unittest.TestCase):
-    shell = ("sh",)
-
-
-@unittest.skipUnless(shutil.which("busybox"), "busybox is not installed")
-class Busybox(Verbs, unittest.TestCase):
-    shell = ("busybox", "sh")
-
+SystemShell, Busybox = with_each_shell(Verbs)
 
 if __name__ == "__main__":
     unittest.main()

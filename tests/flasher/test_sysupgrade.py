@@ -2,14 +2,13 @@
 """flashers/sysupgrade, with each shell that a router or a Debian has, beside a stand-in of OpenWrt's program that
 answers as that does: what it says, and with which status it ends."""
 import os
-import shutil
 import signal
 import tarfile
 import tempfile
 import time
 import unittest
 
-from openwrt import ENOUGH_KIB, PATIENCE_S, Router
+from openwrt import ENOUGH_KIB, PATIENCE_S, Router, with_each_shell
 
 # Validates, and tells that it failed when it works: procd ends all services before it answers.
 STAND_IN = r"""#!/bin/sh
@@ -150,14 +149,7 @@ class Verbs(Router):
         self.assertEqual(self.called(), [])
 
 
-class SystemShell(Verbs, unittest.TestCase):
-    shell = ("sh",)
-
-
-@unittest.skipUnless(shutil.which("busybox"), "busybox is not installed")
-class Busybox(Verbs, unittest.TestCase):
-    shell = ("busybox", "sh")
-
+SystemShell, Busybox = with_each_shell(Verbs)
 
 if __name__ == "__main__":
     unittest.main()
