@@ -1062,36 +1062,32 @@ static void test_connections_are_bounded(void **state)
 		bufferevent_free(streams[i]);
 }
 
-static void test_rate_limit(void **state)
+static void fetch_with_limit(uint32_t bytes_per_s, bool polite)
 {
 	struct http_server *limited = http_server_new(t.base, routes, &t);
 	struct http_fetch fetch;
 
-	(void)state;
-	http_server_limit_rate(limited, 100000000, false);
+	http_server_limit_rate(limited, bytes_per_s, polite);
 	assert_int_equal(http_server_listen(limited, "127.0.0.1", 0), 0);
 	fetch = fetch_of(url_of(http_server_port(limited), "/file"), FILE_SIZE);
-	run(&fetch);
-	assert_int_equal(t.outcome, HTTP_CAME);
-	assert_memory_equal(t.body, t.bytes, FILE_SIZE);
-	http_server_free(limited);
-}
-
-static void test_polite(void **state)
-{
-	struct http_server *polite = http_server_new(t.base, routes, &t);
-	struct http_fetch fetch;
-
-	(void)state;
-	http_server_limit_rate(polite, 0, true);
-	assert_int_equal(http_server_listen(polite, "127.0.0.1", 0), 0);
-	fetch = fetch_of(url_of(http_server_port(polite), "/file"), FILE_SIZE);
 	for (int i = 0; i < 3; i++) {
 		run(&fetch);
 		assert_int_equal(t.outcome, HTTP_CAME);
 		assert_memory_equal(t.body, t.bytes, FILE_SIZE);
 	}
-	http_server_free(polite);
+	http_server_free(limited);
+}
+
+static void test_rate_limit(void **state)
+{
+	(void)state;
+	fetch_with_limit(100000000, false);
+}
+
+static void test_polite(void **state)
+{
+	(void)state;
+	fetch_with_limit(0, true);
 }
 
 int main(void)
