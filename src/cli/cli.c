@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 #include "cli/cli.h"
 
+#include <limits.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <sodium.h>
 
@@ -24,6 +27,28 @@ const struct command command_daemon = {
 	run_daemon,
 };
 
+/* A program of its own, for it is of use where images are made: routers do without. */
+static const struct command command_elsewhere = {
+	.word = "release",
+	.help = "create, sign, verify and show releases",
+};
+
+/* Returns only if it is not installed. */
+static int run_elsewhere(char **argv)
+{
+	char program[PATH_MAX + sizeof("-release")] = "";
+
+	if (realpath("/proc/self/exe", program) != NULL) {
+		strcat(program, "-release");
+		(void)execv(program, argv);
+	}
+	fputs("lockstep: releases are made by the program lockstep-release, which is not here. "
+	      "Please "
+	      "install it, best on a computer.\n",
+		stderr);
+	return CLI_FAILED;
+}
+
 static const struct command *const commands[] = {
 	&command_status,
 	&command_check,
@@ -32,7 +57,7 @@ static const struct command *const commands[] = {
 	&command_confirm,
 	&command_abort,
 	&command_log,
-	&command_release,
+	&command_elsewhere,
 	&command_key,
 	&command_daemon,
 };
@@ -107,6 +132,12 @@ int cli_main(int argc, char **argv)
 			fprintf(stderr, "; did you mean %s?", command->word);
 		fputs(" See lockstep --help.\n", stderr);
 		return CLI_USAGE;
+	}
+	if (command == &command_elsewhere) {
+		static char to_help[] = "--help";
+
+		argv[2] = help ? to_help : argv[2];
+		return run_elsewhere(argv + 1);
 	}
 	if (help) {
 		options_help(command);
