@@ -205,7 +205,9 @@ class Node:
             "name": self.name,
             "address": self.address,
             "http": {"control": str(self.directory / "run.sock")},
-            "neighbours": {"interfaces": list(self.interfaces.values())},
+            "gossip": {"host_file": str(self.directory / "shared-state/shared-state-async.conf"),
+                       "attach": str(self.directory / "attach")},
+            "neighbours": {"interfaces": list(self.interfaces.values()), **self.discover()},
             "flasher": str(FLASHER),
             "flasher_environment": {"LOCKSTEP_DEVICE": str(self.device)},
             "directories": {
@@ -216,6 +218,19 @@ class Node:
             },
             **self.server.extra_config,
         }
+
+    # Programs of the router that a test may lay into its folder: `discover`, `attach`, and `host`, which runs from the
+    # boot on, as a shared-state daemon does. With `alone` there it is all that runs.
+
+    def discover(self):
+        program = self.directory / "discover"
+        return {"discover": str(program)} if program.exists() else {}
+
+    def start_host(self):
+        if (self.directory / "host").exists():
+            with open(self.directory / "log/host.log", "ab") as log:
+                subprocess.Popen(self.inside(str(self.directory / "host")), stdout=log, stderr=log,
+                                 stdin=subprocess.DEVNULL, start_new_session=True)
 
     def note(self, what, **more):
         entry = {"ms": int(time.monotonic() * 1000), "node": self.name, "what": what, **more}
@@ -315,7 +330,8 @@ class Node:
         trial = (self.device / "trial_booted").exists()
         self.note("boot", slot=(self.device / "active").read_text().strip(), trial=trial)
         self.set_radio(not (trial and self.fault("no_mesh")))
-        if not (self.server.bare or trial and self.fault("no_daemon")):
+        self.start_host()
+        if not (self.server.bare or (self.directory / "alone").exists() or trial and self.fault("no_daemon")):
             self.start_daemon()
 
     def start_daemon(self):
@@ -327,6 +343,7 @@ class Node:
                         str(self.directory / "lockstep.json"), *self.server.daemon_options),
             stdout=log, stderr=log, stdin=subprocess.DEVNULL, env=environment)
         log.close()
+        (self.directory / "daemon.pid").write_text(f"{self.daemon.pid}\n")
         self.note("daemon_start", pid=self.daemon.pid)
 
     # -- the supervisor's look, many times a second

@@ -60,6 +60,9 @@ static void test_defaults(void **state)
 	assert_int_equal(config.rate_limit_kbit, 0);
 	assert_false(config.polite);
 	assert_true(config.limeapp_projection);
+	assert_string_equal(config.attach, "/usr/lib/lockstep/attach");
+	assert_string_equal(config.host_file, "/tmp/shared-state/shared-state-async.conf");
+	assert_int_equal(config.type_count, 0);
 }
 
 static void test_everything_set(void **state)
@@ -71,7 +74,8 @@ static void test_everything_set(void **state)
 	assert_true(parse(&config,
 		"{\"mesh\":\"demo\",\"name\":\"alpha\",\"address\":\"10.1.2.3:80\","
 		"\"http\":{\"listen\":\"127.0.0.1\",\"port\":81,\"control\":\"\"},"
-		"\"gossip\":{\"listen\":\"::1\",\"port\":0},"
+		"\"gossip\":{\"listen\":\"::1\",\"port\":0,\"attach\":\"/d\",\"host_file\":\"/e\","
+		"\"types\":[\"bat-hosts\",\"node_info\"]},"
 		"\"neighbours\":{\"discover\":\"/bin/true\",\"list\":[\"10.1.2.4\",\"fd00::2\"],"
 		"\"interfaces\":[\"wlan0-mesh\",\"eth0\"]},"
 		"\"flasher\":\"/opt/flasher\",\"flasher_environment\":{\"A\":\"1\",\"B_2\":\"\"},"
@@ -107,6 +111,11 @@ static void test_everything_set(void **state)
 	assert_int_equal(config.rate_limit_kbit, 2000);
 	assert_true(config.polite);
 	assert_false(config.limeapp_projection);
+	assert_string_equal(config.attach, "/d");
+	assert_string_equal(config.host_file, "/e");
+	assert_int_equal(config.type_count, 2);
+	assert_string_equal(config.types[0], "bat-hosts");
+	assert_string_equal(config.types[1], "node_info");
 }
 
 /* Beside the mesh there is this; `problem` begins with the member that is wrong. */
@@ -147,6 +156,13 @@ static struct refusal_case {
 		"\"neighbours\":{\"interfaces\":[" TEN("\"a\",") "\"a\",\"a\",\"a\",\"a\",\"a\","
 								 "\"a\",\"a\"]}",
 		"interfaces " },
+	{ "refused: attach too long", "\"gossip\":{\"attach\":\"" LONG "\"}", "attach " },
+	{ "refused: types are text", "\"gossip\":{\"types\":\"node_info\"}", "types " },
+	{ "refused: a type without a name", "\"gossip\":{\"types\":[\"\"]}", "types " },
+	{ "refused: a type's name too long", "\"gossip\":{\"types\":[\"" LONG "\"]}", "types" },
+	{ "refused: too many types",
+		"\"gossip\":{\"types\":[\"a\",\"b\",\"c\",\"d\",\"e\",\"f\",\"g\",\"h\",\"i\"]}",
+		"types " },
 	{ "refused: flasher too long", "\"flasher\":\"" LONG "\"", "flasher " },
 	{ "refused: environment is a list", "\"flasher_environment\":[]", "flasher_environment " },
 	{ "refused: environment holds a number", "\"flasher_environment\":{\"A\":1}",

@@ -112,8 +112,7 @@ void agent_init(struct agent *agent, const struct agent_setup *setup, uint64_t n
 	prng_init(&agent->prng, setup->seed);
 	book_init(&agent->book);
 	roster_init(&agent->roster);
-	store_init(&agent->projection);
-	agent->projection_aged_ms = now_ms;
+	agent->stores_aged_ms = now_ms; /* stores are empty when they are zero */
 	if (setup->journal != NULL && !journal_decode(&agent->journal, &agent->book, setup->mesh,
 					      setup->journal, setup->journal_size, now_ms))
 		agent->journal_foreign = true;
@@ -124,7 +123,8 @@ void agent_close(struct agent *agent)
 {
 	book_clear(&agent->book);
 	roster_free(&agent->roster);
-	store_free(&agent->projection);
+	for (uint32_t i = 0; i <= agent->setup.type_count; i++)
+		store_free(&agent->stores[i]);
 	free(agent->journal_bytes);
 	agent->journal_bytes = NULL;
 }

@@ -63,6 +63,9 @@ struct agent_setup {
 	size_t journal_size;
 	uint64_t seed;   /* of all chance in this agent */
 	bool projection; /* publish mesh_wide_upgrade for LimeApp */
+	/* Data types that are nothing to us: carried for others, by shared-state's own rules. */
+	uint32_t type_count;
+	char types[LIMITS_CARRIED_MAX][LIMITS_TYPE_NAME_SIZE + 1];
 };
 
 /* ---- Where something can be fetched -------------------------------------------------------- */
@@ -124,7 +127,10 @@ struct event {
 	union {
 		struct {
 			uint32_t neighbour; /* 0..LIMITS_NEIGHBOURS_MAX-1, chosen by the daemon */
-			bool has_digest;    /* it told its agent_digest() with its hello */
+			/* No neighbour: the shared-state daemon of this machine. We are its guest,
+			 * and it speaks for us where no Lockstep is. Told again, it has news. */
+			bool host;
+			bool has_digest; /* it told its agent_digest() with its hello */
 			uint64_t digest;
 			const uint8_t *offer; /* its agent_offer(), if it told that */
 			size_t offer_size;
@@ -255,7 +261,7 @@ struct action {
 		} journal;
 		struct {
 			uint32_t neighbour;
-			const char *type; /* static */
+			const char *type; /* as long as the agent */
 		} exchange;
 		struct {
 			uint64_t request;

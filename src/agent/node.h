@@ -26,7 +26,8 @@
 #include "gossip/store.h"
 #include "swarm/planner.h"
 
-enum agent_type { TYPE_NODES = 0, TYPE_ORDERS, TYPE_PROJECTION, TYPE_COUNT };
+/* OTHERS: those of agent_setup.types, in turn. */
+enum agent_type { TYPE_NODES = 0, TYPE_ORDERS, TYPE_PROJECTION, TYPE_OTHERS, TYPE_COUNT };
 
 /* Milliseconds. */
 enum {
@@ -35,6 +36,7 @@ enum {
 	AGENT_PUSH_GAP_CALM_MS = 300, /* before the schedule, when nothing hangs on a moment */
 	AGENT_PUSH_GAP_IDLE_MS = 500,
 	AGENT_PUSH_GAP_PROJECTION_MS = 10000, /* each is the whole of it */
+	AGENT_PUSH_GAP_HOST_MS = 1000,        /* … but that costs nothing on this machine */
 	AGENT_SYNC_ACTIVE_MS = 2000, /* periodic exchange with a neighbour without a digest */
 	AGENT_SYNC_IDLE_MS = 30000,
 	AGENT_SYNC_COUNTDOWN_MS = 5000, /* refreshes the countdown against drifting clocks */
@@ -88,7 +90,9 @@ struct exchange {
 
 struct neighbour {
 	bool up;
+	bool host; /* the shared-state daemon of this machine */
 	bool has_digest;
+	uint8_t other; /* whose turn it is of the types that we carry for others */
 	uint64_t digest;
 	uint64_t differs_since_ms;
 	uint64_t mend_ms;      /* when an exchange is to mend that; UINT64_MAX if it need not */
@@ -204,18 +208,21 @@ struct agent {
 	uint64_t news_ms; /* when a record was last news */
 	uint64_t heartbeat_ms;
 	uint64_t expire_ms;
-	uint64_t projection_aged_ms;
+	uint64_t stores_aged_ms;
 	uint64_t links_next_ms;
+	uint64_t host_next_ms; /* while idle, not before */
+	uint32_t host_turn;
 	uint64_t hello_next_ms; /* not before */
 
 	bool measuring;   /* one neighbour at a time */
 	bool links_stale; /* not what the neighbours have by now */
+	bool attached;    /* one of the neighbours is the host */
 
 	uint64_t projection_change;
-	struct store projection;
-	struct record published;           /* what our newest record says */
-	char links[RECORD_LINKS_SIZE + 1]; /* of the next record */
-	char *journal_bytes;               /* of the last ACTION_JOURNAL */
+	struct store stores[1 + LIMITS_CARRIED_MAX]; /* the projection, and setup.types */
+	struct record published;                     /* what our newest record says */
+	char links[RECORD_LINKS_SIZE + 1];           /* of the next record */
+	char *journal_bytes;                         /* of the last ACTION_JOURNAL */
 	uint8_t local_release_id[BYTES_HASH_SIZE];
 	struct outstanding outstanding_before; /* this step: what a failed journal takes back */
 	struct download download;
@@ -343,8 +350,11 @@ void sources_describe(const struct agent *agent, uint32_t peer, char *text, size
 
 /* ---- slices.c ---- */
 
-extern const char slices_type_names[];              /* base/words.h, by enum agent_type */
-enum agent_type slices_find_type(const char *name); /* TYPE_COUNT if it is none of them */
+/* TYPE_COUNT if it is none of them. */
+enum agent_type slices_find_type(const struct agent *agent, const char *name);
+/* What is exchanged with this neighbour next; of TYPE_OTHERS the one whose turn it is. */
+const char *slices_type_name(
+	const struct agent *agent, enum agent_type type, const struct neighbour *neighbour);
 /* Grows with all news of the type. */
 uint64_t slices_change(const struct agent *agent, enum agent_type type);
 void slices_take(struct agent *agent, enum agent_type type, const struct event *event);

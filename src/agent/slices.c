@@ -10,7 +10,7 @@
 #include "base/words.h"
 #include "gossip/slice.h"
 
-const char slices_type_names[] = "lockstep_nodes\0lockstep_orders\0mesh_wide_upgrade\0";
+static const char type_names[] = "lockstep_nodes\0lockstep_orders\0mesh_wide_upgrade\0";
 
 enum {
 	/* Left free at the end of a slice, so that no entry makes it too long. */
@@ -18,18 +18,45 @@ enum {
 	ORDER_PASSES_MAX = 4, /* start, schedule, confirm: each may need the one before */
 };
 
-enum agent_type slices_find_type(const char *name)
+static uint32_t find_other(const struct agent *agent, const char *name)
 {
-	unsigned found = words_find(slices_type_names, name);
+	uint32_t i = 0;
 
-	return found < TYPE_COUNT ? (enum agent_type)found : TYPE_COUNT;
+	while (i < agent->setup.type_count && strcmp(agent->setup.types[i], name) != 0)
+		i++;
+	return i;
+}
+
+enum agent_type slices_find_type(const struct agent *agent, const char *name)
+{
+	unsigned found = words_find(type_names, name);
+
+	if (found == TYPE_PROJECTION && !agent->setup.projection)
+		return TYPE_COUNT;
+	if (found < TYPE_OTHERS)
+		return (enum agent_type)found;
+	return find_other(agent, name) < agent->setup.type_count ? TYPE_OTHERS : TYPE_COUNT;
+}
+
+const char *slices_type_name(
+	const struct agent *agent, enum agent_type type, const struct neighbour *neighbour)
+{
+	return type < TYPE_OTHERS ? words_at(type_names, type)
+				  : agent->setup.types[neighbour->other];
 }
 
 bool agent_speaks(const struct agent *agent, const char *type)
 {
-	enum agent_type found = slices_find_type(type);
+	enum agent_type found = slices_find_type(agent, type);
 
-	return found < TYPE_PROJECTION || (found == TYPE_PROJECTION && agent->setup.projection);
+	/* The host has the others' types itself. */
+	return found < TYPE_OTHERS || (found == TYPE_OTHERS && !agent->attached);
+}
+
+/* Which of the stores, for a type that is merged by shared-state's own rules. */
+static uint32_t store_of(const struct agent *agent, enum agent_type type, const char *name)
+{
+	return type == TYPE_PROJECTION ? 0 : 1 + find_other(agent, name);
 }
 
 uint64_t slices_change(const struct agent *agent, enum agent_type type)
@@ -39,8 +66,10 @@ uint64_t slices_change(const struct agent *agent, enum agent_type type)
 		return agent->roster.change;
 	case TYPE_ORDERS:
 		return agent->book.change;
-	default:
+	case TYPE_PROJECTION:
 		return agent->projection_change;
+	default:
+		return 0; /* told in their turn, as shared-state itself does */
 	}
 }
 
@@ -170,7 +199,7 @@ static void write_book_digest(const struct agent *agent, char digest[static SLIC
 void agent_slice_for(struct agent *agent, uint64_t now_ms, uint32_t neighbour, const char *type,
 	struct text *text)
 {
-	enum agent_type found = slices_find_type(type);
+	enum agent_type found = slices_find_type(agent, type);
 	struct exchange *exchange;
 	char digest[SLICE_DIGEST_SIZE + 1] = "";
 	uint8_t parts[PARTS_SIZE];
@@ -179,8 +208,8 @@ void agent_slice_for(struct agent *agent, uint64_t now_ms, uint32_t neighbour, c
 
 	exchange = &agent->neighbours[neighbour].types[found];
 	exchange->going_change = slices_change(agent, found);
-	if (found == TYPE_PROJECTION) {
-		store_write(&agent->projection, text);
+	if (found >= TYPE_PROJECTION) {
+		store_write(&agent->stores[store_of(agent, found, type)], text);
 		return;
 	}
 	slice_write_begin(text);
@@ -202,13 +231,13 @@ void agent_slice_for(struct agent *agent, uint64_t now_ms, uint32_t neighbour, c
 void agent_answer(const struct agent *agent, uint64_t now_ms, const char *type, const char *data,
 	size_t data_size, struct text *text)
 {
-	enum agent_type found = slices_find_type(type);
+	enum agent_type found = slices_find_type(agent, type);
 	struct slice_reader reader;
 	char digest[SLICE_DIGEST_SIZE + 1];
 	uint8_t parts[PARTS_SIZE];
 
-	if (found == TYPE_PROJECTION) {
-		store_write(&agent->projection, text);
+	if (found >= TYPE_PROJECTION) {
+		store_write(&agent->stores[store_of(agent, found, type)], text);
 		return;
 	}
 	slice_reader_init(&reader, data, data_size);
@@ -469,7 +498,9 @@ void slices_take(struct agent *agent, enum agent_type type, const struct event *
 		take_nodes(agent, event);
 	else if (type == TYPE_ORDERS)
 		take_orders(agent, event);
-	else if (store_merge(&agent->projection, event->slice.data, event->slice.data_size,
-			 agent->setup.name, event->slice.remote))
+	else if (store_merge(&agent->stores[store_of(agent, type, event->slice.type)],
+			 event->slice.data, event->slice.data_size, agent->setup.name,
+			 event->slice.remote) &&
+		 type == TYPE_PROJECTION)
 		agent->projection_change++;
 }

@@ -29,7 +29,7 @@ bool sources_neighbour_may_help(const struct agent *agent, uint32_t neighbour)
 {
 	const struct roster_entry *entry;
 
-	if (!agent->neighbours[neighbour].up)
+	if (!agent->neighbours[neighbour].up || agent->neighbours[neighbour].host)
 		return false;
 	entry = roster_find(&agent->roster, agent->neighbours[neighbour].name);
 	return entry == NULL || entry->notice->record.source ||
@@ -133,7 +133,8 @@ bool sources_release(struct agent *agent, uint32_t cursor, struct agent_source *
 
 	if (cursor > 0 && cursor <= LIMITS_NEIGHBOURS_MAX)
 		peer = cursor - 1;
-	if (peer < LIMITS_NEIGHBOURS_MAX && !agent->neighbours[peer].up)
+	if (peer < LIMITS_NEIGHBOURS_MAX &&
+		(!agent->neighbours[peer].up || agent->neighbours[peer].host))
 		return false;
 	if (peer == AGENT_PEER_FAR)
 		sources_choose_far(agent, agent->download.far_names);

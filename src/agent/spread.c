@@ -3,7 +3,6 @@
 
 #include "agent/node.h"
 #include "base/ensure.h"
-#include "base/words.h"
 
 static uint64_t roughly_in(struct agent *agent, uint32_t ms)
 {
@@ -16,7 +15,7 @@ static uint32_t push_gap_ms(const struct agent *agent, enum agent_type type)
 
 	if (type == TYPE_ORDERS)
 		return AGENT_PUSH_GAP_MS;
-	if (type == TYPE_PROJECTION)
+	if (type >= TYPE_PROJECTION)
 		return AGENT_PUSH_GAP_PROJECTION_MS;
 	if (!agent_active(agent))
 		return AGENT_PUSH_GAP_IDLE_MS;
@@ -71,6 +70,13 @@ static void mend_difference(struct agent *agent, struct neighbour *neighbour)
 	neighbour->types[TYPE_ORDERS].periodic_ms = agent->now_ms;
 }
 
+static const char *title_of(const struct neighbour *neighbour)
+{
+	if (neighbour->host)
+		return "the shared-state of this machine";
+	return neighbour->name[0] != '\0' ? neighbour->name : "one without a name";
+}
+
 static void neighbour_up(struct agent *agent, const struct event *event)
 {
 	struct neighbour *neighbour = &agent->neighbours[event->neighbour_up.neighbour];
@@ -87,6 +93,8 @@ static void neighbour_up(struct agent *agent, const struct event *event)
 
 		memset(neighbour, 0, sizeof(*neighbour));
 		neighbour->up = true;
+		neighbour->host = event->neighbour_up.host;
+		agent->attached |= neighbour->host;
 		if (agent->neighbours_end <= event->neighbour_up.neighbour)
 			agent->neighbours_end = event->neighbour_up.neighbour + 1;
 		neighbour->kbit = kbit;
@@ -102,8 +110,13 @@ static void neighbour_up(struct agent *agent, const struct event *event)
 			neighbour->types[type].periodic_ms =
 				agent->now_ms + prng_below(&agent->prng, 100);
 		agent->changed = true;
-		agent_log(agent, LOG_INFO, "neighbour", "%s is here",
-			neighbour->name[0] != '\0' ? neighbour->name : "one without a name");
+		agent_log(agent, LOG_INFO, "neighbour", "%s is here", title_of(neighbour));
+	}
+	if (neighbour->host) {
+		neighbour->types[TYPE_ORDERS].periodic_ms = agent->now_ms;
+		if (agent_active(agent))
+			neighbour->types[TYPE_NODES].periodic_ms = agent->now_ms;
+		return;
 	}
 	neighbour->has_digest = event->neighbour_up.has_digest;
 	neighbour->digest = event->neighbour_up.digest;
@@ -124,10 +137,10 @@ static void neighbour_down(struct agent *agent, const struct event *event)
 	if (!neighbour->up)
 		return;
 	neighbour->up = false;
+	agent->attached &= !neighbour->host;
 	agent->links_stale = true;
 	agent->changed = true;
-	agent_log(agent, LOG_INFO, "neighbour", "%s is gone",
-		neighbour->name[0] != '\0' ? neighbour->name : "one without a name");
+	agent_log(agent, LOG_INFO, "neighbour", "%s is gone", title_of(neighbour));
 	download_neighbour_down(agent, event->neighbour_down.neighbour);
 }
 
@@ -144,19 +157,23 @@ static uint64_t next_push_ms(const struct agent *agent, enum agent_type type)
 
 static void schedule_periodic(struct agent *agent, struct neighbour *neighbour, unsigned type)
 {
-	uint32_t interval_ms = agent_active(agent) && type != TYPE_PROJECTION ? AGENT_SYNC_ACTIVE_MS
-									      : AGENT_SYNC_IDLE_MS;
+	uint32_t interval_ms = agent_active(agent) && type < TYPE_PROJECTION ? AGENT_SYNC_ACTIVE_MS
+									     : AGENT_SYNC_IDLE_MS;
 
-	neighbour->types[type].periodic_ms = neighbour->has_digest && type != TYPE_PROJECTION
-						     ? UINT64_MAX
-						     : roughly_in(agent, interval_ms);
+	if (type == TYPE_OTHERS)
+		interval_ms /= agent->setup.type_count;
+	if ((neighbour->has_digest && type < TYPE_PROJECTION) ||
+		(neighbour->host && !agent_active(agent)))
+		neighbour->types[type].periodic_ms = UINT64_MAX;
+	else
+		neighbour->types[type].periodic_ms = roughly_in(agent, interval_ms);
 }
 
 static void exchange_over(struct agent *agent, const struct event *event)
 {
 	uint32_t number = event->exchange_over.neighbour;
 	struct exchange *exchange;
-	enum agent_type type = slices_find_type(event->exchange_over.type);
+	enum agent_type type = slices_find_type(agent, event->exchange_over.type);
 	uint32_t pause_ms = AGENT_RETRY_MS;
 
 	if (number >= LIMITS_NEIGHBOURS_MAX || type == TYPE_COUNT)
@@ -166,13 +183,19 @@ static void exchange_over(struct agent *agent, const struct event *event)
 	if (event->exchange_over.ok) {
 		exchange->failures = 0;
 		exchange->sent_change = exchange->going_change;
-		exchange->next_ms = next_push_ms(agent, type);
+		exchange->next_ms = type == TYPE_PROJECTION && agent->neighbours[number].host
+					    ? agent->now_ms + AGENT_PUSH_GAP_HOST_MS
+					    : next_push_ms(agent, type);
 		return;
 	}
 	for (uint32_t i = 0; i < exchange->failures && pause_ms < AGENT_RETRY_MAX_MS; i++)
 		pause_ms *= 2;
 	exchange->failures++;
 	exchange->next_ms = roughly_in(agent, pause_ms);
+	if (agent->neighbours[number].host) {
+		agent->host_next_ms = exchange->next_ms;
+		agent->host_turn--;
+	}
 	if (exchange->periodic_ms > exchange->next_ms)
 		exchange->periodic_ms = exchange->next_ms;
 }
@@ -180,14 +203,14 @@ static void exchange_over(struct agent *agent, const struct event *event)
 static void take_slice(struct agent *agent, const struct event *event)
 {
 	uint32_t number = event->slice.neighbour;
-	enum agent_type type = slices_find_type(event->slice.type);
+	enum agent_type type = slices_find_type(agent, event->slice.type);
 
 	if (type == TYPE_COUNT)
 		return;
 	slices_take(agent, type, event);
 	/* Who came to us gets our whole state in the answer, if he is a plain neighbour. */
 	if (!event->slice.answer && number < LIMITS_NEIGHBOURS_MAX &&
-		(type == TYPE_PROJECTION || !agent->neighbours[number].has_digest) &&
+		(type >= TYPE_PROJECTION || !agent->neighbours[number].has_digest) &&
 		!agent->neighbours[number].types[type].under_way)
 		agent->neighbours[number].types[type].sent_change = slices_change(agent, type);
 }
@@ -280,7 +303,7 @@ static void publish_projection(struct agent *agent)
 
 	text_init(&text, value, sizeof(value));
 	view_write_projection(agent, &text);
-	if (!text_cut(&text) && store_put(&agent->projection, agent->setup.name, agent->setup.name,
+	if (!text_cut(&text) && store_put(&agent->stores[0], agent->setup.name, agent->setup.name,
 					AGENT_PROJECTION_TTL_S, value, text.size))
 		agent->projection_change++;
 }
@@ -371,7 +394,9 @@ static void begin_exchange(struct agent *agent, uint32_t number, unsigned type, 
 	if (action == NULL)
 		return;
 	action->exchange.neighbour = number;
-	action->exchange.type = words_at(slices_type_names, type);
+	if (type == TYPE_OTHERS && ++neighbour->other >= agent->setup.type_count)
+		neighbour->other = 0;
+	action->exchange.type = slices_type_name(agent, (enum agent_type)type, neighbour);
 	exchange->under_way = true;
 	exchange->asks = asks || !neighbour->has_digest;
 	exchange->began_ms = agent->now_ms;
@@ -390,6 +415,10 @@ static void consider(struct agent *agent, uint32_t number, unsigned type)
 	if (exchange->under_way && !agent_is_due(agent, exchange->deadline_ms))
 		return;
 	exchange->under_way = false;
+	/* Now that it matters. */
+	if (agent_active(agent) && !agent->neighbours[number].has_digest &&
+		type < TYPE_PROJECTION && due_ms > agent->now_ms + AGENT_SYNC_ACTIVE_MS)
+		due_ms = exchange->periodic_ms = agent->now_ms + AGENT_SYNC_ACTIVE_MS;
 	/* What has come since the last exchange is looked through when it can go out. */
 	if (slices_change(agent, (enum agent_type)type) != exchange->sent_change &&
 		agent_is_due(agent, exchange->next_ms)) {
@@ -440,7 +469,8 @@ static bool is_participant(const void *context, const char *name)
 
 static void age(struct agent *agent)
 {
-	uint64_t seconds = (agent->now_ms - agent->projection_aged_ms) / 1000;
+	uint64_t seconds = (agent->now_ms - agent->stores_aged_ms) / 1000;
+	uint32_t aged_s = seconds < UINT32_MAX ? (uint32_t)seconds : UINT32_MAX;
 
 	if (agent->now_ms >= agent->expire_ms)
 		agent->expire_ms =
@@ -449,9 +479,53 @@ static void age(struct agent *agent)
 		agent->expire_ms = agent->now_ms + AGENT_SYNC_IDLE_MS;
 	/* A second's precision is all that a TTL has; it is not worth waking for. */
 	if (seconds > 0) {
-		store_age(
-			&agent->projection, seconds < UINT32_MAX ? (uint32_t)seconds : UINT32_MAX);
-		agent->projection_aged_ms += seconds * 1000;
+		for (uint32_t i = 0; i <= agent->setup.type_count; i++)
+			store_age(&agent->stores[i], aged_s);
+		agent->stores_aged_ms += seconds * 1000;
+	}
+}
+
+static bool speaks(const struct agent *agent, unsigned type)
+{
+	if (type == TYPE_OTHERS)
+		return agent->setup.type_count > 0 && !agent->attached;
+	return type != TYPE_PROJECTION || agent->setup.projection;
+}
+
+/* An idle node costs its host one exchange in AGENT_SYNC_IDLE_MS: records every other time. But for
+ * orders: nothing holds them back. */
+static void consider_idle_host(struct agent *agent, uint32_t number)
+{
+	const struct exchange *types = agent->neighbours[number].types;
+	unsigned next = TYPE_NODES;
+
+	consider(agent, number, TYPE_ORDERS);
+	if (!agent_is_due(agent, agent->host_next_ms))
+		return;
+	agent->host_next_ms = agent->now_ms + AGENT_SYNC_IDLE_MS;
+	agent->host_turn++;
+	if (agent->host_turn % 2 == 0)
+		next = agent->host_turn % 4 == 0 && agent->setup.projection ? TYPE_PROJECTION
+									    : TYPE_ORDERS;
+	if (!types[next].under_way || agent->now_ms >= types[next].deadline_ms)
+		begin_exchange(agent, number, next, true);
+}
+
+/* What is to be exchanged with this neighbour? */
+static void consider_all(struct agent *agent, uint32_t number)
+{
+	const struct neighbour *neighbour = &agent->neighbours[number];
+
+	if (!agent_active(agent) && neighbour->host) {
+		consider_idle_host(agent, number);
+		return;
+	}
+	/* Plain neighbours are the host's to sync with, until it matters. */
+	if (!agent_active(agent) && agent->attached && !neighbour->has_digest)
+		return;
+	for (unsigned type = 0; type < TYPE_COUNT; type++) {
+		if (speaks(agent, type))
+			consider(agent, number, type);
 	}
 }
 
@@ -463,9 +537,6 @@ void spread_think(struct agent *agent)
 		if (!agent->neighbours[number].up)
 			continue;
 		mend_difference(agent, &agent->neighbours[number]);
-		for (unsigned type = 0; type < TYPE_COUNT; type++) {
-			if (type != TYPE_PROJECTION || agent->setup.projection)
-				consider(agent, number, type);
-		}
+		consider_all(agent, number);
 	}
 }

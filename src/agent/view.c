@@ -33,6 +33,7 @@ void agent_view_status(const struct agent *agent, uint64_t now_ms, struct text *
 	text_begin_object(text);
 	text_add_member_string(text, "mesh", agent->setup.mesh);
 	write_record(text, &record, &key);
+	text_add(text, agent->attached ? ",\"attached\":true" : ",\"attached\":false");
 	text_add_member_string(text, "lockstep", LOCKSTEP_VERSION);
 	text_end_object(text);
 }

@@ -49,7 +49,8 @@ enum {
 	LIMITS_IMAGE_URLS_MAX = 4,
 
 	/* Gossip (shared-state-async's own bounds, and ours behind them) */
-	LIMITS_TYPE_NAME_SIZE = 128,                     /* wire: 1..128 */
+	LIMITS_TYPE_NAME_SIZE = 128, /* wire: 1..128 */
+	LIMITS_CARRIED_MAX = 8,      /* data types carried for others, each up to a slice */
 	LIMITS_SLICE_SIZE = 1048576 * LIMITS_MESH_SCALE, /* wire: 2..1048576 */
 	LIMITS_SLICE_DEPTH = 64, /* upstream recurses without bound and dies at ~500000 */
 	LIMITS_SLICE_ENTRIES_MAX = 2048 * LIMITS_MESH_SCALE,

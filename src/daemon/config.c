@@ -30,6 +30,8 @@ static const struct config defaults = {
 	.web_directory = "/usr/share/lockstep/web",
 	.threshold = 1,
 	.limeapp_projection = true,
+	.attach = "/usr/lib/lockstep/attach",
+	.host_file = "/tmp/shared-state/shared-state-async.conf",
 };
 
 enum part { TOP = 0, HTTP, GOSSIP, NEIGHBOURS, DIRECTORIES, PART_COUNT };
@@ -49,6 +51,8 @@ static const struct {
 	STRING(HTTP, "listen", http_listen),
 	STRING(HTTP, "control", control),
 	STRING(GOSSIP, "listen", gossip_listen),
+	STRING(GOSSIP, "attach", attach),
+	STRING(GOSSIP, "host_file", host_file),
 	STRING(NEIGHBOURS, "discover", discover),
 	STRING(TOP, "flasher", flasher),
 	STRING(TOP, "board", board),
@@ -182,6 +186,12 @@ bool config_parse(
 		parsed.neighbours[0], sizeof(parsed.neighbours[0]), LIMITS_NEIGHBOURS_MAX);
 	parsed.interface_count = maybe_list(&reader, parts[NEIGHBOURS], "interfaces",
 		parsed.interfaces[0], sizeof(parsed.interfaces[0]), NEIGHBOURS_INTERFACES_MAX);
+	parsed.type_count = maybe_list(&reader, parts[GOSSIP], "types", parsed.types[0],
+		sizeof(parsed.types[0]), LIMITS_CARRIED_MAX);
+	for (uint32_t i = 0; i < parsed.type_count; i++) {
+		if (!text_is_name(parsed.types[i]))
+			json_fail(&reader, "types", "must hold names of data types");
+	}
 	read_environment(&reader, object, &parsed);
 	parsed.threshold = (uint32_t)json_get_optional_u64(
 		&reader, object, "threshold", 1, LIMITS_KEYS_MAX, parsed.threshold);

@@ -27,12 +27,15 @@ struct config {
 	uint32_t interface_count;
 	uint32_t neighbour_count;
 	uint32_t environment_count;
+	uint32_t type_count;
 	char mesh[LIMITS_MESH_SIZE + 1];
 	char name[LIMITS_NAME_SIZE + 1];       /* "": the hostname */
 	char address[LIMITS_ADDRESS_SIZE + 1]; /* HOST:PORT; "": not known */
 	char http_listen[64];
 	char control[108]; /* what a unix socket's address holds; "": none */
 	char gossip_listen[64];
+	char attach[FILES_PATH_SIZE + 1];    /* registers our types with a shared-state daemon */
+	char host_file[FILES_PATH_SIZE + 1]; /* what such a daemon's start writes anew */
 	char discover[FILES_PATH_SIZE + 1];
 	char flasher[FILES_PATH_SIZE + 1];
 	char board[LIMITS_BOARD_SIZE + 1];     /* "": what the machine says */
@@ -41,7 +44,8 @@ struct config {
 	char config_directory[FILES_PATH_SIZE + 1];
 	char state_directory[FILES_PATH_SIZE + 1];
 	char work_directory[FILES_PATH_SIZE + 1];
-	char web_directory[FILES_PATH_SIZE + 1]; /* where the page is installed */
+	char web_directory[FILES_PATH_SIZE + 1];                   /* where the page is installed */
+	char types[LIMITS_CARRIED_MAX][LIMITS_TYPE_NAME_SIZE + 1]; /* carried for others */
 	char interfaces[NEIGHBOURS_INTERFACES_MAX][16];
 	char neighbours[LIMITS_NEIGHBOURS_MAX][LIMITS_ADDRESS_SIZE + 1];
 	char environment[COMMAND_ENVIRONMENT_MAX][CONFIG_ENVIRONMENT_SIZE + 1];

@@ -49,7 +49,9 @@ bool daemon_run(const char *config_path, bool to_syslog, bool debug)
 	(void)mallopt(M_TRIM_THRESHOLD, TRIM_BYTES);
 	(void)mallopt(M_MMAP_THRESHOLD, MMAP_BYTES);
 #endif
-	if (signal(SIGPIPE, SIG_IGN) == SIG_ERR || !read_config(&config, config_path))
+	/* SIGUSR1: a hook may be quicker than we are. */
+	if (signal(SIGPIPE, SIG_IGN) == SIG_ERR || signal(SIGUSR1, SIG_IGN) == SIG_ERR ||
+		!read_config(&config, config_path))
 		return false;
 	log_init(&daemon_log, to_syslog, debug ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO);
 	if (!node_open(&daemon_node, &config, &daemon_log))

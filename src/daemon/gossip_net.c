@@ -360,9 +360,12 @@ void gossip_net_free(struct gossip_net *net)
 
 int gossip_net_listen(struct gossip_net *net, const char *address, uint16_t port)
 {
-	ensure(net->listener == NULL);
+	struct stream_listener *before = net->listener;
+	int error = stream_listen(&net->listener, net->base, address, port, on_accepted, net);
 
-	return stream_listen(&net->listener, net->base, address, port, on_accepted, net);
+	if (error == 0)
+		stream_listener_free(before);
+	return error;
 }
 
 uint16_t gossip_net_port(const struct gossip_net *net)

@@ -57,8 +57,8 @@ struct gossip_net *gossip_net_new(
 	struct event_base *base, const struct gossip_net_callbacks *callbacks, void *context);
 void gossip_net_free(struct gossip_net *net); /* over() is not called for what is under way */
 
-/* `address` is numeric; "::" means IPv4 too. Port 0 takes any. Once. 0 or -errno (-EADDRINUSE:
- * somebody else is the peer on this machine). */
+/* `address` is numeric; "::" means IPv4 too. Port 0 takes any. In the place of the one before. 0 or
+ * -errno (-EADDRINUSE: somebody else is the peer on this machine); then all stays as it was. */
 __attribute__((warn_unused_result)) int gossip_net_listen(
 	struct gossip_net *net, const char *address, uint16_t port);
 uint16_t gossip_net_port(const struct gossip_net *net); /* 0 if it does not listen */

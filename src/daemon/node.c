@@ -31,6 +31,7 @@ static_assert((int)FLASHER_PROBE == FLASHER_VERB_PROBE &&
 
 enum {
 	RATE_UNIT = 125, /* bytes/s in a kbit/s */
+	SIGNALS = 3,
 };
 
 /* ---- events that must wait for the present step to end ---- */
@@ -384,7 +385,8 @@ static void on_merge(void *context, const char *type, const char *data, size_t d
 	event.slice.data_size = data_size;
 	event.slice.answer = neighbour != UINT32_MAX;
 	event.slice.neighbour = neighbour != UINT32_MAX ? neighbour : neighbour_at(node, from);
-	event.slice.remote = !gossip_net_is_local(from);
+	/* A host is no more to be believed than anybody else; its programs' insert is. */
+	event.slice.remote = neighbour != UINT32_MAX || !gossip_net_is_local(from);
 	event.slice.rtt_ms = rtt_ms;
 	node_step(node, &event);
 }
@@ -417,6 +419,7 @@ static void on_over(void *context, uint32_t neighbour, const char *type, bool ok
 	event.exchange_over.type = type;
 	event.exchange_over.ok = ok;
 	node_step(node, &event);
+	attach_exchanged(node, neighbour, ok);
 }
 
 static const struct gossip_net_callbacks gossip_callbacks = {
@@ -551,6 +554,8 @@ static bool make_agent(struct node *node)
 	setup->flasher.fell_back = node->probe.fell_back;
 	setup->flasher.remaining_ms = node->probe.remaining_ms;
 	setup->projection = config->limeapp_projection;
+	setup->type_count = config->type_count;
+	memcpy(setup->types, config->types, sizeof(setup->types));
 	randombytes_buf(&setup->seed, sizeof(setup->seed));
 	trust_read(&setup->operator_keys, config, "operator", node->log);
 	if (!trust_node_key(&setup->node_key, config, node->log))
@@ -571,27 +576,6 @@ done:
 		sodium_memzero(setup, sizeof(*setup));
 	free(setup);
 	return ok;
-}
-
-static bool listen_all(struct node *node)
-{
-	const struct config *config = node->config;
-	int error = http_server_listen(node->server, config->http_listen, config->http_port);
-
-	if (error != 0)
-		return fail(node, "listening for HTTP", error);
-	error = gossip_net_listen(node->gossip, config->gossip_listen, config->gossip_port);
-	/* Somebody else is the shared-state peer of this machine: we still sync with others. */
-	if (error == -EADDRINUSE)
-		log_write(node->log, LOG_LEVEL_WARNING, "gossip",
-			"port %u is taken; this node only opens exchanges", config->gossip_port);
-	else if (error != 0)
-		return fail(node, "listening for gossip", error);
-	/* Last, for it is the one that leaves something behind where no node comes of it. */
-	if (config->control[0] == '\0')
-		return true;
-	error = http_server_listen_control(node->server, config->control);
-	return error == 0 || fail(node, config->control, error);
 }
 
 static bool make_neighbours(struct node *node)
@@ -619,6 +603,25 @@ static bool make_neighbours(struct node *node)
 	node->neighbours = neighbours_new(node->base, setup, &callbacks);
 	free(setup);
 	return node->neighbours != NULL;
+}
+
+static bool listen_all(struct node *node)
+{
+	const struct config *config = node->config;
+	int error = http_server_listen(node->server, config->http_listen, config->http_port);
+
+	if (error != 0)
+		return fail(node, "listening for HTTP", error);
+	if (!make_neighbours(node))
+		return false;
+	error = attach_open(node);
+	if (error != 0)
+		return fail(node, "listening for gossip", error);
+	/* Last, for it is the one that leaves something behind where no node comes of it. */
+	if (config->control[0] == '\0')
+		return true;
+	error = http_server_listen_control(node->server, config->control);
+	return error == 0 || fail(node, config->control, error);
 }
 
 static bool make_parts(struct node *node)
@@ -669,7 +672,7 @@ bool node_open(struct node *node, const struct config *config, struct log *log)
 		return false;
 	trust_read(&node->release_keys, config, "release", log);
 	probe(node);
-	if (!make_agent(node) || !make_parts(node) || !listen_all(node) || !make_neighbours(node))
+	if (!make_agent(node) || !make_parts(node) || !listen_all(node))
 		return false;
 	log_write(log, LOG_LEVEL_INFO, "start", "lockstep %s, mesh %s", LOCKSTEP_VERSION,
 		config->mesh);
@@ -682,25 +685,28 @@ static void on_signal(evutil_socket_t number, short what, void *context)
 {
 	struct node *node = context;
 
-	(void)number;
 	(void)what;
+	if (number == SIGUSR1) {
+		attach_news(node);
+		return;
+	}
 	log_write(node->log, LOG_LEVEL_INFO, "end", "asked to end");
 	node->ending = true;
 }
 
 void node_run(struct node *node)
 {
-	static const int numbers[] = { SIGTERM, SIGINT };
-	struct event *signals[2];
+	static const int numbers[] = { SIGTERM, SIGINT, SIGUSR1 };
+	struct event *signals[SIGNALS];
 
-	for (size_t i = 0; i < 2; i++) {
+	for (size_t i = 0; i < SIGNALS; i++) {
 		signals[i] = evsignal_new(node->base, numbers[i], on_signal, node);
 		if (signals[i] == NULL || event_add(signals[i], NULL) != 0)
 			node->ending = true;
 	}
 	while (!node->ending && event_base_loop(node->base, EVLOOP_ONCE) == 0)
 		;
-	for (size_t i = 0; i < 2; i++) {
+	for (size_t i = 0; i < SIGNALS; i++) {
 		if (signals[i] != NULL)
 			event_free(signals[i]);
 	}
@@ -718,6 +724,7 @@ void node_close(struct node *node)
 	http_server_free(node->server);
 	event_free(node->timer);
 	event_free(node->changed_timer);
+	timer_free(node->attach.timer);
 	agent_close(node->agent);
 	free(node->agent);
 	event_base_free(node->base);

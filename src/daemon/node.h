@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "agent/agent.h"
+#include "daemon/attach.h"
 #include "daemon/config.h"
 #include "daemon/gossip_net.h"
 #include "daemon/images.h"
@@ -47,6 +48,7 @@ struct node {
 	struct http_client *client;
 	struct images *images;
 	struct releases *releases;
+	struct attach attach;
 	uint64_t exchanges_ok, exchanges_failed;
 	uint64_t started_ms;
 

@@ -27,7 +27,7 @@ struct store {
 	size_t bytes;     /* what all entries take when written, with a comma each */
 };
 
-void store_init(struct store *store);
+void store_init(struct store *store); /* a store of zeros is an empty one, too */
 void store_free(struct store *store);
 
 /*

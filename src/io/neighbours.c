@@ -67,8 +67,9 @@ struct neighbours {
 	int fd; /* -1: no interfaces */
 	bool active;
 	bool announced;
-	uint32_t greetings; /* said */
-	uint64_t said_ms;   /* the last hello */
+	uint16_t gossip_port; /* our own */
+	uint32_t greetings;   /* said */
+	uint64_t said_ms;     /* the last hello */
 	uint64_t discover_ms;
 	uint8_t mesh_hash[BYTES_HASH_SIZE];
 	struct neighbours_setup setup;
@@ -118,8 +119,20 @@ static uint32_t take_place(struct neighbours *neighbours, const char *host, enum
 	return UINT32_MAX;
 }
 
-static void give_up(struct neighbours *neighbours, uint32_t number)
+uint32_t neighbours_take(struct neighbours *neighbours, const char *host)
 {
+	return take_place(neighbours, host, ORIGIN_LIST);
+}
+
+void neighbours_set_gossip_port(struct neighbours *neighbours, uint16_t port)
+{
+	neighbours->gossip_port = port;
+}
+
+void neighbours_drop(struct neighbours *neighbours, uint32_t number)
+{
+	if (number >= LIMITS_NEIGHBOURS_MAX)
+		return;
 	neighbours->places[number].used = false;
 	neighbours->callbacks.down(neighbours->callbacks.context, number);
 }
@@ -149,7 +162,7 @@ static size_t write_hello(const struct neighbours *neighbours, struct hello *hel
 		neighbours->callbacks.context, &digest, hello->rest + name_size);
 	memcpy(hello->magic, magic, sizeof(hello->magic));
 	put_u16be(hello->http_port, setup->http_port);
-	put_u16be(hello->gossip_port, setup->gossip_port);
+	put_u16be(hello->gossip_port, neighbours->gossip_port);
 	bytes_put_u32be(hello->digest, (uint32_t)(digest >> 32));
 	bytes_put_u32be(hello->digest + 4, (uint32_t)digest);
 	memcpy(hello->mesh_hash, neighbours->mesh_hash, sizeof(hello->mesh_hash));
@@ -328,7 +341,7 @@ static void on_discovered(void *context, int status, const char *output, size_t 
 	for (uint32_t i = 0; i < LIMITS_NEIGHBOURS_MAX; i++) {
 		if (neighbours->places[i].used && neighbours->places[i].origin == ORIGIN_DISCOVER &&
 			!neighbours->places[i].marked)
-			give_up(neighbours, i);
+			neighbours_drop(neighbours, i);
 	}
 }
 
@@ -366,7 +379,7 @@ static void drop_silent(struct neighbours *neighbours)
 
 		if (place->used && place->origin == ORIGIN_HELLO &&
 			at_ms > place->heard_ms + NEIGHBOURS_MISSED_MAX * place->interval_ms)
-			give_up(neighbours, i);
+			neighbours_drop(neighbours, i);
 	}
 }
 
@@ -418,6 +431,7 @@ struct neighbours *neighbours_new(struct event_base *base, const struct neighbou
 	if (neighbours == NULL)
 		return NULL;
 	neighbours->setup = *setup;
+	neighbours->gossip_port = setup->gossip_port;
 	neighbours->callbacks = *callbacks;
 	neighbours->base = base;
 	neighbours->fd = -1;

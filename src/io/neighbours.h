@@ -60,7 +60,7 @@ struct neighbours_setup {
 	const char *name;
 	const char *mesh;
 	uint16_t http_port;
-	uint16_t gossip_port;
+	uint16_t gossip_port; /* of neighbours that say no hello */
 	const char *discover; /* path of the program; "" for none */
 	uint32_t interface_count;
 	char interfaces[NEIGHBOURS_INTERFACES_MAX][16];
@@ -78,6 +78,14 @@ void neighbours_set_active(struct neighbours *neighbours, bool active);
 
 /* One hello now, beside those of the clock. */
 void neighbours_say_hello(struct neighbours *neighbours);
+
+/* What our hellos tell. */
+void neighbours_set_gossip_port(struct neighbours *neighbours, uint16_t port);
+
+/* One more, for the owner's own purposes: it stays until it is dropped, and is not told by up().
+ * UINT32_MAX if there is no room. */
+uint32_t neighbours_take(struct neighbours *neighbours, const char *host);
+void neighbours_drop(struct neighbours *neighbours, uint32_t number); /* down() is called */
 
 /* NULL if there is none of this number. */
 const struct neighbour_address *neighbours_address(
