@@ -153,6 +153,9 @@ static void start(struct world *world)
 		setup->flasher.slots = 1;
 		setup->projection = false;
 	}
+	/* In every other life it carries what is nonsense to it. */
+	setup->type_count = world->boots % 2;
+	text_set(setup->types[0], sizeof(setup->types[0]), "nonsense");
 	setup->flasher.trial = world->trial;
 	setup->flasher.fell_back = world->fell_back;
 	if (world->trial)
@@ -638,6 +641,7 @@ static void meet(struct world *world, char digit, bool up, const char *name)
 	if (up) {
 		event.neighbour_up.neighbour = number;
 		event.neighbour_up.has_digest = number % 2 == 1;
+		event.neighbour_up.host = number == 4;
 		event.neighbour_up.digest = world->now_ms;
 		if (event.neighbour_up.has_digest)
 			text_set(event.neighbour_up.name, sizeof(event.neighbour_up.name), name);

@@ -236,7 +236,7 @@ void agent_answer(const struct agent *agent, uint64_t now_ms, const char *type, 
 	char digest[SLICE_DIGEST_SIZE + 1];
 	uint8_t parts[PARTS_SIZE];
 
-	if (found >= TYPE_PROJECTION) {
+	if (found == TYPE_PROJECTION || found == TYPE_OTHERS) {
 		store_write(&agent->stores[store_of(agent, found, type)], text);
 		return;
 	}
