@@ -45,7 +45,7 @@ void secret_derive(struct usign_secret *secret, char passphrase[static SECRET_PA
 
 	sodium_memzero(passphrase, strlen(passphrase));
 	if (!ok)
-		options_fail("internal", "deriving the key needs 32 MiB of memory");
+		options_fail("internal", PASSPHRASE_TROUBLE);
 }
 
 static void load(const struct options *options, struct usign_secret *secret, const char *mesh)

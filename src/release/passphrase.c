@@ -64,12 +64,16 @@ bool passphrase_derive(struct usign_secret *secret, const char *passphrase, cons
 	char salt[LIMITS_MESH_SIZE + 16];
 	uint8_t seed[USIGN_SEED_SIZE];
 	size_t size = (size_t)snprintf(salt, sizeof(salt), "lockstep:%s", mesh);
-	bool ok;
+	bool ok = size < sizeof(salt);
 
-	ok = size < sizeof(salt) &&
-	     crypto_pwhash_scryptsalsa208sha256_ll((const uint8_t *)passphrase, strlen(passphrase),
-		     (const uint8_t *)salt, size, SCRYPT_N, SCRYPT_R, SCRYPT_P, seed,
-		     sizeof(seed)) == 0;
+#ifdef LOCKSTEP_SCRYPT
+	ok = ok && crypto_pwhash_scryptsalsa208sha256_ll((const uint8_t *)passphrase,
+			   strlen(passphrase), (const uint8_t *)salt, size, SCRYPT_N, SCRYPT_R,
+			   SCRYPT_P, seed, sizeof(seed)) == 0;
+#else
+	(void)passphrase;
+	ok = false;
+#endif
 	if (ok)
 		usign_from_seed(secret, seed);
 	sodium_memzero(seed, sizeof(seed));
