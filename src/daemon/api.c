@@ -13,6 +13,7 @@
 #include "base/words.h"
 #include "daemon/measure.h"
 #include "io/clock.h"
+#include "io/packages.h"
 
 /* ---- views ---- */
 
@@ -34,6 +35,31 @@ static void view_log(const struct node *node, uint64_t now_ms, struct text *text
 	log_view(node->log, text);
 }
 
+static void add_package(void *context, const char *name, const char *version)
+{
+	text_add_member_string(context, name, version);
+}
+
+static void view_board(const struct node *node, uint64_t now_ms, struct text *text)
+{
+	const struct board *board = &node->board;
+	const char *manager;
+
+	(void)now_ms;
+	text_begin_object(text);
+	text_add_member_string(text, "name", board->name);
+	text_add_member_string(text, "version", board->version);
+	text_add_member_string(text, "release", board->release);
+	text_add_member_string(text, "target", board->target);
+	text_add_member_string(text, "architecture", board->architecture);
+	text_add_member(text, "packages");
+	text_begin_object(text);
+	manager = packages_read("", add_package, text);
+	text_end_object(text);
+	text_add_member_string(text, "package_manager", manager);
+	text_end_object(text);
+}
+
 /* In memory that the caller frees; NULL without memory. */
 static char *render(const struct node *node, view *write, size_t *size)
 {
@@ -49,6 +75,8 @@ static char *render(const struct node *node, view *write, size_t *size)
 		return NULL;
 	text_init(&text, bytes, text.size + 1);
 	write(node, now_ms, &text);
+	if (text.size < *size) /* what is read of files may change meanwhile */
+		*size = text.size;
 	return bytes;
 }
 
@@ -111,6 +139,11 @@ static void get_status(void *context, struct http_request *request)
 static void get_mesh(void *context, struct http_request *request)
 {
 	reply_view(context, request, view_mesh);
+}
+
+static void get_board(void *context, struct http_request *request)
+{
+	reply_view(context, request, view_board);
 }
 
 static void get_log(void *context, struct http_request *request)
@@ -315,6 +348,7 @@ const struct http_route api_routes[] = {
 	{ "/", get_page, HTTP_GET, false },
 	{ "/v1/status", get_status, HTTP_GET, false },
 	{ "/v1/mesh", get_mesh, HTTP_GET, false },
+	{ "/v1/board", get_board, HTTP_GET, false },
 	{ "/v1/events", get_events, HTTP_GET, false },
 	{ "/v1/log", get_log, HTTP_GET, false },
 	{ "/v1/releases/*/release.json", get_manifest, HTTP_GET, false },

@@ -69,14 +69,26 @@ static bool read_fact(
 	return known;
 }
 
+/* What a distribution says of itself; the older file of OpenWrt's first. */
+static void read_release_fact(
+	char *to, size_t capacity, const char *root, const char *name, const char *os_name)
+{
+	if (!read_fact(to, capacity, root, "/etc/openwrt_release", name))
+		(void)read_fact(to, capacity, root, "/etc/os-release", os_name);
+}
+
 void board_read(struct board *board, const char *root)
 {
 	memset(board, 0, sizeof(*board));
 	(void)read_fact(board->name, sizeof(board->name), root, "/tmp/sysinfo/board_name", NULL);
-	if (!read_fact(board->version, sizeof(board->version), root, "/etc/openwrt_release",
-		    "DISTRIB_DESCRIPTION"))
-		(void)read_fact(board->version, sizeof(board->version), root, "/etc/os-release",
-			"PRETTY_NAME");
+	read_release_fact(
+		board->version, sizeof(board->version), root, "DISTRIB_DESCRIPTION", "PRETTY_NAME");
+	read_release_fact(
+		board->release, sizeof(board->release), root, "DISTRIB_RELEASE", "VERSION_ID");
+	read_release_fact(
+		board->target, sizeof(board->target), root, "DISTRIB_TARGET", "OPENWRT_BOARD");
+	read_release_fact(board->architecture, sizeof(board->architecture), root, "DISTRIB_ARCH",
+		"OPENWRT_ARCH");
 	(void)read_fact(board->boot_id, sizeof(board->boot_id), root,
 		"/proc/sys/kernel/random/boot_id", NULL);
 	(void)read_fact(

@@ -13,6 +13,10 @@ struct board {
 	char version[LIMITS_VERSION_SIZE + 1]; /* "" if not known */
 	char hostname[LIMITS_NAME_SIZE + 1];   /* "" if it is no name that we can use */
 	char boot_id[LIMITS_NAME_SIZE + 1];    /* "" if not known */
+	/* Of an OpenWrt: its release, "ath79/generic", "mips_24kc". "" elsewhere. */
+	char release[LIMITS_VERSION_SIZE + 1];
+	char target[LIMITS_BOARD_SIZE + 1];
+	char architecture[LIMITS_BOARD_SIZE + 1];
 };
 
 /* `root` goes before every path; "" on a real machine. */
