@@ -12,7 +12,6 @@
 
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
-#include <event2/dns.h>
 #include <event2/event.h>
 #include <json-c/json.h>
 
@@ -137,8 +136,9 @@ FALLIBLE(struct bufferevent *, bufferevent_socket_new, NULL, ENOMEM,
 FALLIBLE(int, bufferevent_socket_connect, -1, ENETUNREACH,
 	(struct bufferevent * stream, const struct sockaddr *address, int size), stream, address,
 	size)
-FALLIBLE(struct evdns_base *, evdns_base_new, NULL, ENOMEM, (struct event_base * base, int flags),
-	base, flags)
+
+FALLIBLE(int, pipe2, -1, EMFILE, (int fds[2], int flags), fds, flags)
+FALLIBLE(pid_t, fork, -1, EAGAIN, (void), )
 
 FALLIBLE(int, socket, -1, EMFILE, (int family, int type, int protocol), family, type, protocol)
 FALLIBLE(int, connect, -1, ENETUNREACH, (int fd, const struct sockaddr *address, socklen_t size),

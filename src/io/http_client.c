@@ -13,7 +13,6 @@
 
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
-#include <event2/dns.h>
 #include <event2/event.h>
 
 #include "base/ensure.h"
@@ -21,6 +20,7 @@
 #include "base/text.h"
 #include "io/clock.h"
 #include "io/http_head.h"
+#include "io/lookup.h"
 #include "io/socket.h"
 #include "io/timer.h"
 #include "io/url.h"
@@ -62,16 +62,9 @@ struct job {
 	char posted[]; /* what `fetch.body` points to */
 };
 
-/* Outlives its connection when that is dropped first: the resolver calls back in any case. */
-struct lookup {
-	struct connection *connection; /* NULL: nobody waits for it any more */
-	struct evdns_getaddrinfo_request *request;
-};
-
 struct connection {
 	struct http_client *client;
 	struct lookup *lookup; /* while its host's name is looked up */
-	bool unreachable;
 	struct bufferevent *stream;
 	struct job *job; /* NULL while idle */
 	enum state state;
@@ -87,8 +80,7 @@ struct connection {
 
 struct http_client {
 	struct event_base *base;
-	struct evdns_base *dns; /* made when a name comes */
-	struct job *jobs;       /* in the order in which they came */
+	struct job *jobs; /* in the order in which they came */
 	uint32_t job_count;
 	struct connection *connections[HTTP_CLIENT_CONNECTIONS_MAX];
 };
@@ -106,10 +98,8 @@ static void drop_connection(struct connection *connection)
 	for (struct job *job = client->jobs; job != NULL; job = job->next)
 		if (job->connection == connection)
 			job->connection = NULL;
-	if (connection->lookup != NULL) {
-		connection->lookup->connection = NULL;
-		evdns_getaddrinfo_cancel(connection->lookup->request);
-	}
+	if (connection->lookup != NULL)
+		lookup_cancel(connection->lookup);
 	timer_free(connection->rest_timer);
 	bufferevent_free(connection->stream);
 	free(connection);
@@ -506,49 +496,15 @@ static void doom(struct job *job, const char *problem)
 	timer_start(job->timer, 0);
 }
 
-static void on_lookup(int error, struct evutil_addrinfo *found, void *context)
+static void on_lookup(void *context, const struct sockaddr *address, socklen_t size)
 {
-	struct lookup *lookup = context;
-	struct connection *connection = lookup->connection;
+	struct connection *connection = context;
 
-	free(lookup);
-	if (connection != NULL) {
-		connection->lookup = NULL;
-		if (found != NULL)
-			socket_set_port(found, connection->port);
-		connection->unreachable = error != 0 || found == NULL ||
-					  bufferevent_socket_connect(connection->stream,
-						  found->ai_addr, (int)found->ai_addrlen) != 0;
-		/* Without a job we are inside look_up(), whose caller looks at the outcome. */
-		if (connection->unreachable && connection->job != NULL)
-			doom(connection->job, "There is no way to this host.");
-	}
-	if (found != NULL)
-		evutil_freeaddrinfo(found);
-}
-
-/* Not by bufferevent_socket_connect_hostname(): freed while it waits for a name, a bufferevent
- * stays until the resolver answers, which may be never. */
-static int look_up(struct connection *connection, const char *host)
-{
-	struct http_client *client = connection->client;
-	const struct evutil_addrinfo hints = { .ai_flags = EVUTIL_AI_ADDRCONFIG,
-		.ai_socktype = SOCK_STREAM };
-	struct evdns_getaddrinfo_request *request;
-	struct lookup *lookup;
-
-	if (client->dns == NULL)
-		client->dns = evdns_base_new(client->base,
-			EVDNS_BASE_INITIALIZE_NAMESERVERS | EVDNS_BASE_DISABLE_WHEN_INACTIVE);
-	lookup = client->dns != NULL ? malloc(sizeof(*lookup)) : NULL;
-	if (lookup == NULL)
-		return -1;
-	*lookup = (struct lookup){ .connection = connection };
-	connection->lookup = lookup;
-	request = evdns_getaddrinfo(client->dns, host, NULL, &hints, on_lookup, lookup);
-	if (connection->lookup != NULL)
-		lookup->request = request;
-	return connection->unreachable ? -1 : 0;
+	connection->lookup = NULL;
+	if ((address == NULL ||
+		    bufferevent_socket_connect(connection->stream, address, (int)size) != 0) &&
+		connection->job != NULL)
+		doom(connection->job, "There is no way to this host.");
 }
 
 static int connect_host(struct connection *connection, const struct url *url)
@@ -564,7 +520,9 @@ static int connect_host(struct connection *connection, const struct url *url)
 	}
 	if (url->is_ipv6)
 		return -1; /* no number, or no such interface */
-	return look_up(connection, url->host);
+	connection->lookup =
+		lookup_start(connection->client->base, url->host, url->port, on_lookup, connection);
+	return connection->lookup != NULL ? 0 : -1;
 }
 
 static struct connection *connect_for(struct job *job, struct connection **room)
@@ -777,8 +735,6 @@ void http_client_free(struct http_client *client)
 	for (uint32_t i = 0; i < HTTP_CLIENT_CONNECTIONS_MAX; i++)
 		if (client->connections[i] != NULL)
 			drop_connection(client->connections[i]);
-	if (client->dns != NULL)
-		evdns_base_free(client->dns, 1);
 	free(client);
 }
 
