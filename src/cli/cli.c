@@ -27,24 +27,29 @@ const struct command command_daemon = {
 	run_daemon,
 };
 
-/* A program of its own, for it is of use where images are made: routers do without. */
-static const struct command command_elsewhere = {
+/* In a program of its own, for they are of use where images and keys are made: routers do without.
+ */
+static const struct command release_elsewhere = {
 	.word = "release",
 	.help = "create, sign, verify and show releases",
+};
+static const struct command key_elsewhere = {
+	.word = "key",
+	.help = "make and show keys",
 };
 
 /* Returns only if it is not installed. */
 static int run_elsewhere(char **argv)
 {
-	char program[PATH_MAX + sizeof("-release")] = "";
+	char program[PATH_MAX + sizeof("-tools")] = "";
 
 	if (realpath("/proc/self/exe", program) != NULL) {
-		strcat(program, "-release");
+		strcat(program, "-tools");
 		(void)execv(program, argv);
 	}
-	fputs("lockstep: releases are made by the program lockstep-release, which is not here. "
-	      "Please "
-	      "install it, best on a computer.\n",
+	fputs("lockstep: this needs the program lockstep-tools, which is not here. Please install "
+	      "it, "
+	      "best on a computer.\n",
 		stderr);
 	return CLI_FAILED;
 }
@@ -57,8 +62,8 @@ static const struct command *const commands[] = {
 	&command_confirm,
 	&command_abort,
 	&command_log,
-	&command_elsewhere,
-	&command_key,
+	&release_elsewhere,
+	&key_elsewhere,
 	&command_daemon,
 };
 enum { COMMAND_COUNT = sizeof(commands) / sizeof(commands[0]) };
@@ -133,9 +138,10 @@ int cli_main(int argc, char **argv)
 		fputs(" See lockstep --help.\n", stderr);
 		return CLI_USAGE;
 	}
-	if (command == &command_elsewhere) {
+	if (command->run == NULL) {
 		static char to_help[] = "--help";
 
+		argv[1] = argv[help ? 2 : 1];
 		argv[2] = help ? to_help : argv[2];
 		return run_elsewhere(argv + 1);
 	}

@@ -104,14 +104,14 @@ class Help(Case):
     def test_version(self):
         self.assertRegex(self.good("--version"), r"^lockstep \d+\.\d+\.\d+\n$")
 
-    def test_release_is_a_program_of_its_own(self):
+    def test_tools_are_a_program_of_their_own(self):
         alone = self.directory / "lockstep"
         shutil.copy(LOCKSTEP, alone)
-        result = subprocess.run([str(alone), "release", "show", "x"], capture_output=True, text=True,
-                                timeout=PATIENCE_S)
-        self.assertEqual((result.returncode, result.stdout), (FAILED, ""))
-        self.assertIn("lockstep-release, which is not here", result.stderr)
-        self.assertEqual(self.good("help", "release"), self.good("release", "--help"))
+        for words in (("release", "show", "x"), ("key", "generate", "x")):
+            result = subprocess.run([str(alone), *words], capture_output=True, text=True, timeout=PATIENCE_S)
+            self.assertEqual((result.returncode, result.stdout), (FAILED, ""))
+            self.assertIn("lockstep-tools, which is not here", result.stderr)
+            self.assertEqual(self.good("help", words[0]), self.good(words[0], "--help"))
 
     def test_unknown_command(self):
         for word, nearest in (("relase", "release"), ("stat", "status"), ("schedul", "schedule")):
