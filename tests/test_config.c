@@ -61,6 +61,7 @@ static void test_defaults(void **state)
 	assert_false(config.polite);
 	assert_true(config.limeapp_projection);
 	assert_string_equal(config.attach, "/usr/lib/lockstep/attach");
+	assert_string_equal(config.expected, "/usr/lib/lockstep/reference-state");
 	assert_string_equal(config.host_file, "/tmp/shared-state/shared-state-async.conf");
 	assert_int_equal(config.type_count, 0);
 }

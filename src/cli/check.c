@@ -120,6 +120,32 @@ static void read_topology(struct check *check)
 	}
 }
 
+/* Against the mesh's reference state, if there is one. */
+static void compare_expected(struct check *check)
+{
+	struct json_object *answer = client_get(check->options, "/v1/expected"), *expected, *name;
+	bool *known = options_allocate(check->topology.node_count + 1);
+
+	expected = client_member(answer, "nodes");
+	for (size_t i = 0; (name = client_at(expected, i)) != NULL; i++) {
+		uint32_t number = find_node(check, client_text(name));
+
+		if (number != UINT32_MAX)
+			known[number] = true;
+		else
+			find(check, true, "missing", client_text(name),
+				"belongs to the mesh and was not seen");
+	}
+	for (uint32_t i = 0; client_count(expected) > 0 && i < check->topology.node_count; i++) {
+		if (!known[i])
+			find(check, false, "extra", name_of(check, i),
+				"is not in the mesh's reference state: it takes part only if it is "
+				"named");
+	}
+	free(known);
+	json_free(answer);
+}
+
 static void look_at_links(struct check *check)
 {
 	struct topology *topology = &check->topology;
@@ -208,6 +234,7 @@ static int run(const struct options *options)
 	for (size_t i = 0; i < client_count(check.nodes); i++)
 		look_at(&check, client_at(check.nodes, i));
 	read_topology(&check);
+	compare_expected(&check);
 	look_at_links(&check);
 	conclude(&check);
 	return check.problems == 0 ? CLI_DONE : CLI_FAILED;

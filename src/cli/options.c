@@ -47,6 +47,7 @@ static const struct option {
 			OPTIONS_OF_RELEASE,
 		TEXT, key),
 	OPTION("participants", OPTIONS_OF_START, TEXT, participants),
+	OPTION("seen", OPTIONS_OF_START, FLAG, seen),
 	OPTION("wave", OPTIONS_OF_START, LIST, list),
 	OPTION("confirm", OPTIONS_OF_START, TEXT, confirm),
 	OPTION("policy", OPTIONS_OF_START, TEXT, policy),

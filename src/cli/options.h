@@ -66,7 +66,7 @@ struct options {
 	bool json;
 	/* some commands */
 	bool watch, force, force_board, generate, syslog, debug;
-	bool allow_single_slot, allow_downgrade, no_catch_up, dry_run;
+	bool allow_single_slot, allow_downgrade, no_catch_up, dry_run, seen;
 	const char *key, *mesh, *participants, *confirm, *policy, *without, *reason;
 	const char *version, *out, *info_url, *trust, *config;
 	uint64_t sequence, threshold, quorum, wave; /* 0: not given */

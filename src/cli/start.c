@@ -71,14 +71,39 @@ static void add_participant(const struct options *options, const struct plan_rel
 	foresee(release, node, start);
 }
 
+/* Those who belong to the mesh by its reference state; false if nobody has set one. */
+static bool add_expected(const struct options *options, const struct plan_release *release,
+	struct json_object *nodes, struct order_start *start)
+{
+	struct json_object *answer = client_get(options, "/v1/expected"), *expected, *node;
+
+	expected = client_member(answer, "nodes");
+	for (size_t i = 0; (node = client_at(expected, i)) != NULL; i++) {
+		const char *name = client_text(node);
+
+		node = find_node(nodes, name);
+		if (node == NULL)
+			options_fail("unreachable",
+				"%s belongs to the mesh and was not seen; bring it back, or leave "
+				"it out "
+				"with --participants or --seen",
+				name);
+		add_participant(options, release, node, start);
+	}
+	json_free(answer);
+	return start->participant_count > 0;
+}
+
 static void choose_participants(const struct options *options, const struct plan_release *release,
 	struct json_object *nodes, struct order_start *start)
 {
 	const char *list = options->participants;
 	char name[LIMITS_NAME_SIZE + 1];
 	struct json_object *node;
+	bool chosen =
+		list != NULL || (!options->seen && add_expected(options, release, nodes, start));
 
-	for (size_t i = 0; list == NULL && (node = client_at(nodes, i)) != NULL; i++)
+	for (size_t i = 0; !chosen && (node = client_at(nodes, i)) != NULL; i++)
 		add_participant(options, release, node, start);
 	while (list != NULL && (list = options_next_name(list, name)) != NULL) {
 		node = find_node(nodes, name);

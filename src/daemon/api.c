@@ -60,6 +60,29 @@ static void view_board(const struct node *node, uint64_t now_ms, struct text *te
 	text_end_object(text);
 }
 
+static void view_expected(const struct node *node, uint64_t now_ms, struct text *text)
+{
+	const char *list = node->expected != NULL ? node->expected : "";
+
+	(void)now_ms;
+	text_begin_object(text);
+	text_begin_list(text, "nodes");
+	while (list[0] != '\0') {
+		char name[LIMITS_NAME_SIZE + 1];
+		size_t size = strcspn(list, ",");
+
+		if (size <= LIMITS_NAME_SIZE) {
+			memcpy(name, list, size);
+			name[size] = '\0';
+			if (text_is_name(name))
+				text_add_json_string(text, name);
+		}
+		list += size + (list[size] == ',');
+	}
+	text_end_list(text);
+	text_end_object(text);
+}
+
 /* In memory that the caller frees; NULL without memory. */
 static char *render(const struct node *node, view *write, size_t *size)
 {
@@ -144,6 +167,11 @@ static void get_mesh(void *context, struct http_request *request)
 static void get_board(void *context, struct http_request *request)
 {
 	reply_view(context, request, view_board);
+}
+
+static void get_expected(void *context, struct http_request *request)
+{
+	reply_view(context, request, view_expected);
 }
 
 static void get_log(void *context, struct http_request *request)
@@ -349,6 +377,7 @@ const struct http_route api_routes[] = {
 	{ "/v1/status", get_status, HTTP_GET, false },
 	{ "/v1/mesh", get_mesh, HTTP_GET, false },
 	{ "/v1/board", get_board, HTTP_GET, false },
+	{ "/v1/expected", get_expected, HTTP_GET, false },
 	{ "/v1/events", get_events, HTTP_GET, false },
 	{ "/v1/log", get_log, HTTP_GET, false },
 	{ "/v1/releases/*/release.json", get_manifest, HTTP_GET, false },

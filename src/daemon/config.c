@@ -31,6 +31,7 @@ static const struct config defaults = {
 	.threshold = 1,
 	.limeapp_projection = true,
 	.attach = "/usr/lib/lockstep/attach",
+	.expected = "/usr/lib/lockstep/reference-state",
 	.host_file = "/tmp/shared-state/shared-state-async.conf",
 };
 
@@ -55,6 +56,7 @@ static const struct {
 	STRING(GOSSIP, "host_file", host_file),
 	STRING(NEIGHBOURS, "discover", discover),
 	STRING(TOP, "flasher", flasher),
+	STRING(TOP, "expected", expected),
 	STRING(TOP, "board", board),
 	STRING(TOP, "version", version),
 	STRING(TOP, "compat_version", compat_version),

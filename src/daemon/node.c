@@ -17,6 +17,7 @@
 #include "base/ensure.h"
 #include "base/text.h"
 #include "daemon/api.h"
+#include "daemon/expected.h"
 #include "daemon/health.h"
 #include "daemon/measure.h"
 #include "daemon/trust.h"
@@ -672,7 +673,7 @@ bool node_open(struct node *node, const struct config *config, struct log *log)
 		return false;
 	trust_read(&node->release_keys, config, "release", log);
 	probe(node);
-	if (!make_agent(node) || !make_parts(node) || !listen_all(node))
+	if (!make_agent(node) || !make_parts(node) || !listen_all(node) || !expected_begin(node))
 		return false;
 	log_write(log, LOG_LEVEL_INFO, "start", "lockstep %s, mesh %s", LOCKSTEP_VERSION,
 		config->mesh);
@@ -725,6 +726,8 @@ void node_close(struct node *node)
 	event_free(node->timer);
 	event_free(node->changed_timer);
 	timer_free(node->attach.timer);
+	timer_free(node->expected_timer);
+	free(node->expected);
 	agent_close(node->agent);
 	free(node->agent);
 	event_base_free(node->base);

@@ -49,6 +49,8 @@ struct node {
 	struct images *images;
 	struct releases *releases;
 	struct attach attach;
+	struct event *expected_timer;
+	char *expected; /* owned; names with commas between them, or NULL */
 	uint64_t exchanges_ok, exchanges_failed;
 	uint64_t started_ms;
 

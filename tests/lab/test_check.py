@@ -48,6 +48,36 @@ class Check(MeshCase):
         self.assertIn(f"in about {document['download_s']} s", text.stdout)
         self.assertIn("nothing stands in the way", text.stdout)
 
+    def test_reference_state(self):
+        prepare()
+        program = DATA / "reference-state"
+        program.write_text('#!/bin/sh\n[ "$1" = --list ] && echo node1,node3,..,node9\n')
+        program.chmod(0o755)
+        self.start_mesh("chain:3", config={"expected": str(program)})
+        self.wait(lambda: self.nodes[self.first].get("/v1/expected") == {"nodes": ["node1", "node3", "node9"]},
+                  "the reference state")
+        status, document, findings = self.check(str(DATA / "release-2"))
+        self.assertEqual(status, 1)
+        self.assertEqual(set(findings) - {("cut_node", "node2")}, {("missing", "node9"), ("extra", "node2")})
+
+        start = ("start", str(DATA / "release-2"), "--dry-run", "--json")
+        refused = json.loads(self.nodes[self.first].cli(*start, check=False).stdout)["error"]
+        self.assertEqual(refused["reason"], "unreachable")
+        self.assertIn("node9 belongs to the mesh", refused["message"])
+        for options, count in ((("--seen",), 3), (("--participants", "node1,node3"), 2)):
+            self.assertEqual(json.loads(self.nodes[self.first].cli(*start, *options).stdout)["participants"], count)
+
+    def test_takes_part_by_reference_state(self):
+        prepare()
+        program = DATA / "reference-state-of-two"
+        program.write_text("#!/bin/sh\necho node1,node2\n")
+        program.chmod(0o755)
+        self.start_mesh("chain:3", config={"expected": str(program)})
+        self.wait(lambda: len(self.nodes[self.first].get("/v1/expected")["nodes"]) == 2, "the reference state")
+        self.start_upgrade("release-2")
+        self.wait_state("UPGRADE_READY", ["node1", "node2"])
+        self.assertEqual(self.nodes["node3"].state(), "UPGRADE_AVAILABLE")
+
     def test_what_should_be_mended_first(self):
         self.start_mesh("chain:2", slots=1)
         status, document, findings = self.check(str(DATA / "alpha-only"))
