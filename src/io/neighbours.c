@@ -252,6 +252,8 @@ static void hear_hello(struct neighbours *neighbours, const struct hello *hello,
 			? NEIGHBOURS_HELLO_ACTIVE_MS
 			: NEIGHBOURS_HELLO_IDLE_MS;
 	place->heard_ms = at_ms;
+	if (place->origin == ORIGIN_DISCOVER)
+		place->origin = ORIGIN_HELLO; /* from now on its hellos tell of it */
 	place->address.http_port = get_u16be(hello->http_port);
 	place->address.gossip_port = get_u16be(hello->gossip_port);
 	news.digest =
