@@ -19,12 +19,15 @@ enum {
 
 /* ---- setting up ---- */
 
+/* Low byte first: the same seed is the same run on every machine. */
 static void key_from(struct usign_secret *key, uint8_t kind, uint64_t seed, uint32_t number)
 {
 	uint8_t bytes[USIGN_SEED_SIZE] = { kind };
 
-	memcpy(bytes + 4, &number, sizeof(number));
-	memcpy(bytes + 8, &seed, sizeof(seed));
+	for (uint32_t i = 0; i < sizeof(number); i++)
+		bytes[4 + i] = (uint8_t)(number >> 8 * i);
+	for (uint32_t i = 0; i < sizeof(seed); i++)
+		bytes[8 + i] = (uint8_t)(seed >> 8 * i);
 	usign_from_seed(key, bytes);
 }
 
