@@ -956,11 +956,13 @@ bool world_until_state(struct world *world, enum node_state state, uint64_t ms)
 
 /* ---- setting up ---- */
 
+/* Low byte first: the same keys on every machine. */
 static void key_from(struct usign_secret *key, uint8_t kind, uint64_t number)
 {
 	uint8_t seed[USIGN_SEED_SIZE] = { kind };
 
-	memcpy(seed + 8, &number, sizeof(number));
+	for (uint32_t i = 0; i < sizeof(number); i++)
+		seed[8 + i] = (uint8_t)(number >> 8 * i);
 	usign_from_seed(key, seed);
 }
 
