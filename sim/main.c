@@ -217,7 +217,9 @@ static bool run_seed(const struct run *run, uint64_t seed)
 	world->json = run->json;
 	time_share(world, lanes_of(run));
 	/* A large mesh's rosters grow all at once: each by itself they leave no holes. */
+#ifdef M_MMAP_THRESHOLD /* musl's heap has no such knob */
 	(void)mallopt(M_MMAP_THRESHOLD, ROSTER_SIZE_LARGE);
+#endif
 	good = run->once ? world_run_once(world) : world_run(world);
 	if (run->json) {
 		print_json(world, &options);
