@@ -577,7 +577,7 @@ static const struct server_case {
 	const char *says;
 	size_t says_size;
 	bool closes;
-	const char *why;
+	const char *why; /* NULL: nobody waits any longer */
 } server_cases[] = {
 	{ "server closes at once", BYTES(""), true, "the peer closed the connection too early" },
 	{ "server with another version", BYTES("\0\0\0\2"), false,
@@ -588,9 +588,8 @@ static const struct server_case {
 		"the peer acknowledged another number of bytes" },
 	{ "server that announces too much", BYTES(V "\0\0\0\x27" NAME "\0\x10\0\1"), false,
 		"the peer announced a length that cannot be" },
-	{ "server that stays silent", BYTES(""), false, "Connection timed out" },
-	{ "server that stops in its message", BYTES(V "\0\0\0\x27" NAME "\0\0\1\0{"), false,
-		"Connection timed out" },
+	{ "server that stays silent", BYTES(""), false, NULL },
+	{ "server that stops in its message", BYTES(V "\0\0\0\x27" NAME "\0\0\1\0{"), false, NULL },
 	{ "server that half-closes in its data", BYTES(V "\0\0\0\x27" NAME "\0\0\1\0{"), true,
 		"done" },
 	{ "server that answers another type", BYTES(V "\0\0\0\x27\x05weird\0\0\0\2{}"), false,
@@ -615,11 +614,12 @@ static void test_server(void **state)
 {
 	struct world *world = *state;
 	const struct server_case *c = world->row;
+	const char *why = c->why != NULL ? c->why : strerror(ETIMEDOUT);
 	uint16_t port;
 	int listener = listen_by_hand(&port), fd;
 
 	world->client.says = EMPTY;
-	if (strcmp(c->why, "Connection timed out") == 0)
+	if (c->why == NULL)
 		gossip_net_set_deadline(world->client.net, SHORT_DEADLINE_MS);
 	assert_int_equal(gossip_net_exchange(world->client.net, 3, "127.0.0.1", port, TYPE), 0);
 	fd = accept(listener, NULL, NULL);
@@ -629,9 +629,9 @@ static void test_server(void **state)
 	if (c->closes)
 		shutdown(fd, SHUT_WR);
 	RUN_UNTIL(world, world->client.over_count > 0);
-	assert_string_equal(world->client.why, c->why);
+	assert_string_equal(world->client.why, why);
 	assert_int_equal(world->client.over_count, 1);
-	assert_int_equal(world->client.ok_count, strcmp(c->why, "done") == 0);
+	assert_int_equal(world->client.ok_count, strcmp(why, "done") == 0);
 	assert_int_equal(world->client.over_neighbour, 3);
 	close(listener);
 	gossip_net_set_deadline(world->client.net, LONG_DEADLINE_MS);
