@@ -377,7 +377,8 @@ int main(void)
 				       COUNT(deadline_cases) + COUNT(others)];
 	size_t count = 0;
 
-	if (prctl(PR_SET_CHILD_SUBREAPER, 1) != 0)
+	/* qemu does not know the call; dev/world makes it for whom it starts. */
+	if (prctl(PR_SET_CHILD_SUBREAPER, 1) != 0 && errno != EINVAL)
 		return 1;
 	(void)signal(SIGPIPE, SIG_IGN); /* as the daemon does */
 	ADD(status_cases, test_status);
