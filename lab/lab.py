@@ -13,6 +13,7 @@ import http.client
 import json
 import os
 import pathlib
+import shlex
 import shutil
 import signal
 import socket
@@ -163,6 +164,7 @@ class Node:
         self.address = f"10.77.{number // 250}.{number % 250 + 1}"
         self.board = settings.get("board", server.boards[number % len(server.boards)])
         self.slots = int(settings.get("slots", server.slots))
+        self.program = server.programs.get(name, [str(server.binary)])
         self.interfaces = {}
         self.powered = False
         self.radio = False
@@ -339,7 +341,7 @@ class Node:
         # Where build/tests/lockstep-cuts finds its plan; nobody else looks at it.
         environment = {**os.environ, "LOCKSTEP_CUTS": str(self.directory)}
         self.daemon = subprocess.Popen(
-            self.inside(str(self.server.binary), "daemon", "--config",
+            self.inside(*self.program, "daemon", "--config",
                         str(self.directory / "lockstep.json"), *self.server.daemon_options),
             stdout=log, stderr=log, stdin=subprocess.DEVNULL, env=environment)
         log.close()
@@ -386,6 +388,8 @@ class Server:
     def __init__(self, arguments):
         self.directory = pathlib.Path(arguments.dir).resolve()
         self.binary = pathlib.Path(arguments.binary).resolve()
+        self.programs = {name: shlex.split(command)
+                         for name, command in (item.split("=", 1) for item in arguments.program)}
         self.boards = arguments.boards.split(",,") if ",," in arguments.boards else [
             board.replace("/", ",") for board in arguments.boards.split()]
         self.slots = arguments.slots
@@ -627,6 +631,7 @@ class LabNode:
     def __init__(self, lab, name):
         self.lab = lab
         self.name = name
+        self.program = lab.programs.get(name, [str(lab.binary)])
         self.directory = lab.directory / name
         self.device = self.directory / "device"
         self.socket = self.directory / "run.sock"
@@ -658,7 +663,7 @@ class LabNode:
 
     def cli(self, *arguments, check=True, stdin=None):
         result = subprocess.run(
-            [str(self.lab.binary), *arguments], capture_output=True, text=True, input=stdin,
+            [*self.program, *arguments], capture_output=True, text=True, input=stdin,
             env={**os.environ, "LOCKSTEP_SOCKET": str(self.socket)})
         if check and result.returncode:
             raise LabError(f"lockstep {' '.join(arguments)} on {self.name}: exit "
@@ -702,8 +707,10 @@ class Lab:
     """Starts a lab and ends it with the block: with Lab(topology="grid:3x3", …) as lab: …"""
 
     def __init__(self, topology, binary=None, directory=None, boards=("demo,alpha",), rate="",
-                 slots=2, boot_s=2.0, keys=None, images=None, config=None, debug=False, bare=False, air=""):
+                 slots=2, boot_s=2.0, keys=None, images=None, config=None, debug=False, bare=False, air="",
+                 programs=None):
         self.topology = topology
+        self.programs = programs or {}
         self.binary = pathlib.Path(binary or os.environ.get("LOCKSTEP", ROOT / "build/lockstep"))
         self.own_directory = directory is None
         self.directory = pathlib.Path(directory or tempfile.mkdtemp(prefix="lockstep-lab-"))
@@ -715,6 +722,8 @@ class Lab:
             self.arguments += ["--keys", str(keys)]
         for board, image in (images or {}).items():
             self.arguments += ["--image", f"{board}={image}"]
+        for name, command in self.programs.items():
+            self.arguments += ["--program", f"{name}={shlex.join(command)}"]
         if debug:
             self.arguments += ["--debug"]
         if bare:
@@ -841,6 +850,8 @@ def add_setup(parser):
     parser.add_argument("--topology", default="grid:3x3",
                         help=TOPOLOGIES)
     parser.add_argument("--binary", default=str(ROOT / "build/lockstep"))
+    parser.add_argument("--program", action="append", default=[], metavar="NODE=COMMAND",
+                        help="what a node runs instead; words in the place of the binary")
     parser.add_argument("--dir", default="/tmp/lockstep-lab", help="where everything of it lies")
     parser.add_argument("--boards", default="demo/alpha",
                         help="board names, '/' for ',', given out in turn")
