@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """Builds three times (plain, as small as routers get it, and with the address and undefined-behaviour
-sanitizers) and runs every test: checks of the tree, unit tests in all builds, tests in the lab, and, beside
-them, the fuzz targets. What ./test runs."""
+sanitizers), and for other worlds (docs/worlds.md), and runs every test: checks of the tree, unit tests in all
+builds, tests in the lab, and, beside them, the fuzz targets. What ./test runs."""
 import argparse
 import concurrent.futures
 import os
@@ -10,10 +10,12 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 LOGS = ROOT / "build/test-logs"
+BUILD_TIMEOUT_S = 900
 UNIT_TIMEOUT_S = 300
 FILE_TIMEOUT_S = 1200
 LAB_TIMEOUT_S = 400
@@ -21,21 +23,25 @@ LAB_TIMEOUT_S = 400
 LABS_AT_ONCE = 2 * (os.cpu_count() or 1)
 FUZZ_SEED = 1  # the same tests find the same; `fuzz/run` by itself looks elsewhere each time
 FUZZERS_AT_ONCE = 2
+WORLDS = ("s390x", "armhf", "musl")
+SIMULATED = ("--seed", "1", "--count", "2", "--trace")
 
 
 class Tally:
     def __init__(self):
         self.passed = self.failed = self.skipped = 0
         self.broken = []
+        self.lock = threading.Lock()
 
     def add(self, name, passed, failed, skipped=0, seconds=0.0):
-        self.passed += passed
-        self.failed += failed
-        self.skipped += skipped
-        if failed:
-            self.broken.append(name)
-        print(f"{'FAIL' if failed else ' ok '} {name}: {passed} passed, {failed} failed"
-              f"{f', {skipped} skipped' if skipped else ''} ({seconds:.0f} s)", flush=True)
+        with self.lock:
+            self.passed += passed
+            self.failed += failed
+            self.skipped += skipped
+            if failed:
+                self.broken.append(name)
+            print(f"{'FAIL' if failed else ' ok '} {name}: {passed} passed, {failed} failed"
+                  f"{f', {skipped} skipped' if skipped else ''} ({seconds:.0f} s)", flush=True)
 
 
 def run(command, log, timeout_s, env=None):
@@ -62,14 +68,17 @@ def build(directory, *options):
     return True
 
 
-def run_unit(tally, directory, label, pattern):
-    for program in sorted((ROOT / directory / "tests").glob("test_*")):
-        if program.is_dir() or program.suffix or not os.access(program, os.X_OK):
-            continue
+def list_units(directory):
+    return [program for program in sorted((ROOT / directory / "tests").glob("test_*"))
+            if program.is_file() and not program.suffix and os.access(program, os.X_OK)]
+
+
+def run_unit(tally, directory, label, pattern, through=()):
+    for program in list_units(directory):
         name = f"{label}: {program.name}"
         if pattern and pattern not in name:
             continue
-        status, output, seconds = run([str(program)], f"{label}-{program.name}", UNIT_TIMEOUT_S,
+        status, output, seconds = run([*through, str(program)], f"{label}-{program.name}", UNIT_TIMEOUT_S,
                                       {"CMOCKA_MESSAGE_OUTPUT": "tap",
                                        "ASAN_OPTIONS": "detect_leaks=1", "UBSAN_OPTIONS": "print_stacktrace=1"})
         skipped = len(re.findall(r"^ok .*# SKIP", output, re.M))
@@ -140,6 +149,40 @@ def run_check(tally, name, command, pattern):
         print(output[-4000:])
 
 
+def run_world(tally, world, pattern, traces):
+    """Builds for it and runs the unit tests there; and a seed is the same run there as here, to the letter."""
+    through = [str(ROOT / "dev/world"), world]
+    status, output, seconds = run(through, f"build-{world}", BUILD_TIMEOUT_S)
+    if status:
+        tally.add(f"{world}: build", 0, 1, 0, seconds)
+        print(output[-6000:])
+        return
+    run_unit(tally, f"build-{world}", world, pattern, through)
+    name = f"{world}: simulator"
+    if pattern in name:
+        status, output, seconds = run([*through, f"build-{world}/lockstep-sim", *SIMULATED], f"traces-{world}",
+                                      UNIT_TIMEOUT_S)
+        same = status == 0 and output == traces
+        tally.add(name, int(same), int(not same), 0, seconds)
+        if not same:
+            print(f"build/test-logs/traces-{world}.log is not what traces.log beside it is")
+
+
+def run_worlds(tally, pattern):
+    names = ["simulator", *(program.name for program in list_units("build"))]
+    wanted = [world for world in WORLDS if any(pattern in f"{world}: {name}" for name in names)]
+    if not wanted:
+        return
+    status, output, seconds = run(["dev/deps", "worlds"], "deps", BUILD_TIMEOUT_S)
+    if status:
+        tally.add("worlds: dev/deps", 0, 1, 0, seconds)
+        print(output[-4000:])
+        return
+    traces = run(["build/lockstep-sim", *SIMULATED], "traces", UNIT_TIMEOUT_S)[1]
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+        list(pool.map(lambda world: run_world(tally, world, pattern, traces), wanted))
+
+
 class Fuzzing:
     """Every fuzz target for some seconds, beside the other tests: it gets what they leave of the processors,
     and in a lab they leave most."""
@@ -193,7 +236,10 @@ def run_all(tally, arguments):
         run_check(tally, "model", [str(ROOT / "model/check"), "--fast"], arguments.pattern)
         run_unit(tally, "build-small", "small", arguments.pattern)
         run_unit(tally, "build-sanitized", "sanitized", arguments.pattern)
+        run_worlds(tally, arguments.pattern)
     for path in sorted((ROOT / "tests").glob("*/test_*.py")):
+        if arguments.fast and path.stem == "test_worlds":
+            continue
         if path.parent.name == "lab":
             run_lab(tally, path, "lab", arguments.pattern)
         else:
@@ -208,7 +254,7 @@ def main():
     parser = argparse.ArgumentParser(prog="./test", description=__doc__)
     parser.add_argument("pattern", nargs="?", default="",
                         help="only tests whose line holds this, such as 'unit', 'lab' or 'test_agent'")
-    parser.add_argument("--fast", action="store_true", help="without the sanitizers and the fuzzers")
+    parser.add_argument("--fast", action="store_true", help="without the sanitizers, the fuzzers and other worlds")
     parser.add_argument("--fuzz", type=int, default=60, metavar="SECONDS",
                         help="how long each fuzz target runs (60)")
     arguments = parser.parse_args()
