@@ -254,8 +254,8 @@ class News(Node):
         daemon = subprocess.Popen(
             [sys.executable, "-IS", "-c", "import signal\n"
              f"open('/proc/self/comm', 'w').write({name!r})\n"
-             "signal.signal(signal.SIGUSR1, lambda *_: print('news', flush=True))\nprint('ready', flush=True)\n"
-             "while True: signal.pause()\n"],
+             "signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR1])\nprint('ready', flush=True)\n"
+             "while True: signal.sigwait([signal.SIGUSR1]); print('news', flush=True)\n"],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         self.daemons.append(daemon)
         self.assertEqual(daemon.stdout.readline(), "ready\n")

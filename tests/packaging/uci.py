@@ -3,12 +3,11 @@
 functions.sh beside this) `shell PACKAGE`, which prints a package as assignments for a shell. What is set is
 seen by the next call, and is in the file only after commit."""
 import os
-import pathlib
-import re
 import sys
 
-ROOT = pathlib.Path(os.environ["LOCKSTEP_ROOT"])
-STAGED = pathlib.Path(os.environ["STAND_IN"]) / "uci-staged"
+# No more modules than these: it is called a thousand times.
+CONFIG = os.environ["LOCKSTEP_ROOT"] + "/etc/config"
+STAGED = os.environ["STAND_IN"] + "/uci-staged"
 
 
 class Trouble(Exception):
@@ -83,18 +82,20 @@ def write(sections):
 
 
 def read(package):
-    for path in (STAGED / package, ROOT / "etc/config" / package):
+    for folder in (STAGED, CONFIG):
         try:
-            return parse(path.read_bytes().decode("utf-8", "surrogateescape"))
+            with open(f"{folder}/{package}", "rb") as file:
+                return parse(file.read().decode("utf-8", "surrogateescape"))
         except FileNotFoundError:
             continue
     raise Trouble("Entry not found")
 
 
 def find(sections, name):
-    if anonymous := re.fullmatch(r"@(\w+)\[(\d+)\]", name):
-        same = [section for section in sections if section[0] == anonymous[1]]
-        return same[int(anonymous[2])] if int(anonymous[2]) < len(same) else None
+    if name.startswith("@"):
+        kind, number = name[1:-1].split("[")
+        same = [section for section in sections if section[0] == kind]
+        return same[int(number)] if int(number) < len(same) else None
     return next((section for section in sections if section[1] == name), None)
 
 
@@ -124,8 +125,9 @@ def set_value(assignment):
         sections.append([value, section_name, {}])
     else:
         section[0] = value
-    STAGED.mkdir(exist_ok=True)
-    (STAGED / package).write_bytes(write(sections).encode("utf-8", "surrogateescape"))
+    os.makedirs(STAGED, exist_ok=True)
+    with open(f"{STAGED}/{package}", "wb") as file:
+        file.write(write(sections).encode("utf-8", "surrogateescape"))
 
 
 def show(package):
@@ -155,8 +157,8 @@ def shell(package):
 
 
 def commit(package):
-    if (STAGED / package).exists():
-        (STAGED / package).replace(ROOT / "etc/config" / package)
+    if os.path.exists(f"{STAGED}/{package}"):
+        os.replace(f"{STAGED}/{package}", f"{CONFIG}/{package}")
 
 
 def main():
