@@ -87,7 +87,7 @@ class Node(Router):
     def run_shell(self, *words, **environment):
         """Runs the shell that is tested with these words."""
         return subprocess.run([shutil.which(self.shell[0]), *self.shell[1:], *map(str, words)],
-                              env=self.environment(**environment), stdin=subprocess.DEVNULL,
+                              cwd=self.directory, env=self.environment(**environment), stdin=subprocess.DEVNULL,
                               capture_output=True, text=True, errors="surrogateescape", timeout=PATIENCE_S)
 
     def run_file(self, path, *words, **environment):

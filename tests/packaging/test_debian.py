@@ -62,6 +62,7 @@ wait $daemon || :
 ls -d /var/lib/lockstep/node.sec /run/lockstep.sock 2>/dev/null | sed 's/^/there /'
 
 sed -i 's/"example"/"mine"/' /etc/lockstep/lockstep.json
+lockstep key generate /etc/lockstep/trust/operator/mine >/dev/null
 mkdir -p /etc/systemd/system/multi-user.target.wants
 ln -s /lib/systemd/system/lockstep.service /etc/systemd/system/multi-user.target.wants/
 echo "again $(dpkg -i /tmp/lockstep_*.deb 2>&1 | grep -c 'name your mesh') $(state) $(grep -c mine /etc/lockstep/lockstep.json)"
@@ -144,7 +145,8 @@ class Package(unittest.TestCase):
         self.assertEqual(said["again"], ["0 installed 1"])
         self.assertEqual(said["removed"], ["config-files"])
         self.assertEqual({path for path in said["kept"] if not path.startswith("/var/lib/lockstep/")},
-                         {"/etc/lockstep/lockstep.json"})
+                         {"/etc/lockstep/lockstep.json", "/etc/lockstep/trust/operator/mine.pub",
+                          "/etc/lockstep/trust/operator/mine.sec"})
         self.assertIn("/var/lib/lockstep/node.sec", said["kept"])
         self.assertEqual(said["purged"], ["none"])
         self.assertEqual(said.get("left", []), [], "nothing is left behind")

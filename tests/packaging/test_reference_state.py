@@ -83,7 +83,7 @@ class Reading(Node):
                      '{"a":{"x":1}} {}', '{"a":{"x":1},}', '{"a":{"x":1},,"b":{}}', '{"a" "b":{"x":1}}', '{a:{"x":1}}',
                      '{"a":{"x":1]}', '{"a":[}', '{"a":{"x":1}', '{"a":{"x":1}}x', '{"a":{"x":"}}', '{"a\n":{"x":1}}',
                      '{"a":{"x":1} "b":{"x":1}}', '{"a"::{"x":1}}', '{"a":"x" "y"}', '{"a":{"x":1}{"y":1}}',
-                     '{"a":x{}}', '{:{"x":1}}', '{,}', '{"a":{"x":1},"b"', "shared-state: error 74", "{" * 5000,
+                     '{"a":x{}}', '{"a":{"x":1}} "b\\"', '{"a":{"x":1}} "b', '{:{"x":1}}', '{,}', '{"a":{"x":1},"b"', "shared-state: error 74", "{" * 5000,
                      '{"a":' + "[" * 4000, '{"a":' + "[" * 5000 + "]" * 5000 + "}", '{"a":1 2}', '{"a":-}x'):
             with self.subTest(text[:60]):
                 self.answer(text)
@@ -131,6 +131,10 @@ class Reading(Node):
             self.write(own, content)
             self.expected.unlink(missing_ok=True)
             self.assertEqual(self.ask(), names)
+        self.expected.write_text("here\n")
+        self.write(own, "{}")
+        self.assertEqual(self.ask(), ["here"])
+        self.expected.unlink()
         # That it is empty is how it begins; that others see it empty says that it is not set.
         self.write(own, json.dumps(INFO))
         self.answer({"here": {}, "b": INFO})
