@@ -91,7 +91,7 @@ class Package(unittest.TestCase):
         temporary = tempfile.TemporaryDirectory(prefix="lockstep-debian-")
         cls.addClassCleanup(temporary.cleanup)
         cls.folder = pathlib.Path(temporary.name)
-        built = subprocess.run([ROOT / "packaging/debian/build", "--binary", LOCKSTEP, cls.folder],
+        built = subprocess.run([ROOT / "packaging/debian/build", cls.folder],
                                stdin=subprocess.DEVNULL, capture_output=True, text=True)
         if built.returncode:
             raise AssertionError(built.stderr)
