@@ -1,11 +1,15 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """What the tests of the packages for OpenWrt share: a node in a directory, on which the package's files lie, with
 stand-ins of OpenWrt's programs, run with each shell that a router or a Debian has."""
+import contextlib
+import json
+import os
 import pathlib
 import shutil
+import signal
 import subprocess
 import sys
-import os
+import time
 
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
@@ -14,6 +18,7 @@ sys.path.insert(0, str(HERE.parent / "flasher"))
 from openwrt import PATIENCE_S, Router, with_each_shell  # noqa: E402
 
 PACKAGING = ROOT / "packaging/openwrt"
+LOCKSTEP = ROOT / "build/lockstep"
 
 # What OpenWrt's busybox has if nobody has chosen otherwise; Debian's has more.
 APPLETS = set("""[ [[ ash awk basename cat chgrp chmod chown chroot clear cmp cp cut date dd df dirname dmesg du
@@ -101,4 +106,35 @@ class Node(Router):
             return ""
 
 
-__all__ = ["HERE", "LIBREMESH", "Node", "PACKAGING", "PATIENCE_S", "ROOT", "with_each_shell"]
+@contextlib.contextmanager
+def running(folder, config):
+    """The real daemon with this configuration, but for what lies elsewhere here. Gives the process and what it
+    says of itself when it is asked."""
+    state, control = str(folder / "state"), str(folder / "control")
+    config = {**config, "flasher": str(ROOT / "flashers/simulated"), "expected": "",
+              "http": {**config.get("http", {}), "listen": "::1", "port": 18430, "control": control},
+              "gossip": {**config.get("gossip", {}), "listen": "::1", "port": 13490, "host_file": ""},
+              "directories": {"config": state, "state": state, "work": state, "web": state}}
+    path = folder / "lockstep.json"
+    path.write_text(json.dumps(config, ensure_ascii=False))
+    daemon = subprocess.Popen([LOCKSTEP, "daemon", "--config", path], stdin=subprocess.DEVNULL,
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+
+    def ask():
+        asked = subprocess.run([LOCKSTEP, "status", "--json", "--socket", control], capture_output=True, text=True)
+        if asked.returncode:
+            raise AssertionError(asked.stderr + (daemon.stdout.read() if daemon.poll() is not None else ""))
+        return json.loads(asked.stdout)
+
+    try:
+        end = time.monotonic() + PATIENCE_S
+        while not os.path.exists(control) and daemon.poll() is None and time.monotonic() < end:
+            time.sleep(0.02)
+        yield daemon, ask
+    finally:
+        daemon.send_signal(signal.SIGTERM)
+        daemon.communicate(timeout=PATIENCE_S)
+
+
+__all__ = ["HERE", "LIBREMESH", "LOCKSTEP", "Node", "PACKAGING", "PATIENCE_S", "ROOT", "running",
+           "with_each_shell"]

@@ -2,23 +2,17 @@
 """make-config: what comes of /etc/config/lockstep, what LibreMesh adds, and what is refused; with each shell that a
 router or a Debian has."""
 import json
-import os
 import re
-import signal
-import subprocess
-import time
 import unittest
 
-from node import LIBREMESH, PACKAGING, PATIENCE_S, ROOT, Node, with_each_shell
+from node import LIBREMESH, PACKAGING, Node, running, with_each_shell
 
-LOCKSTEP = ROOT / "build/lockstep"
 DEFAULTS = {
     "mesh": "Quintana-Libre", "name": "", "address": "10.13.80.170", "compat_version": "1.1",
-    "http": {"listen": "::", "port": 8430}, "gossip": {"listen": "::", "port": 3490},
+    "http": {"listen": "::", "port": 8430}, "gossip": {"listen": "::", "port": 3490, "types": []},
     "neighbours": {"interfaces": ["wlan0-mesh_17", "eth0_17"], "list": [], "discover": ""},
     "flasher": "/usr/lib/lockstep/flashers/sysupgrade", "flasher_environment": {},
-    "threshold": 1, "rate_limit_kbit": 0, "polite": False, "types": [],
-    "attach": "/usr/lib/lockstep/attach", "pid_file": "/var/run/lockstep.pid", "limeapp_projection": True,
+    "threshold": 1, "rate_limit_kbit": 0, "polite": False, "limeapp_projection": True,
 }
 LIMEAPP = {
     "mode": "read-only", "key": "/etc/lockstep/limeapp.sec", "release": "/etc/lockstep/release",
@@ -67,7 +61,7 @@ class Making(Node):
         text = (PACKAGING / "files/etc/config/lockstep").read_text()
         self.assertEqual(self.make(re.sub(r"(?m)^\t#(option|list) ", r"\t\1 ",
                                           text.split("config lockstep 'main'\n")[1])),
-                         {**DEFAULTS, "mesh": "mymesh", "types": ["node_info"],
+                         {**DEFAULTS, "mesh": "mymesh", "gossip": {"listen": "::", "port": 3490, "types": ["node_info"]},
                           "flasher_environment": {"LOCKSTEP_KEEP": "config"},
                           "neighbours": {"interfaces": ["wlan0-mesh"], "list": ["fe80::1%eth0"], "discover": ""}})
         self.assertEqual(self.read("var/run/lockstep-limeapp.json"), LIMEAPP)
@@ -86,13 +80,15 @@ class Making(Node):
                       "option polite on\nlist type node_info\nlist type bat-hosts\noption limeapp full\n"
                       "option limeapp_key /k\noption limeapp_release /r\n"),
             {**DEFAULTS, "mesh": "m-1.x_", "name": "n", "address": "[fd00::1]:80",
-             "http": {"listen": "0.0.0.0", "port": 1}, "gossip": {"listen": "::1", "port": 65535},
+             "http": {"listen": "0.0.0.0", "port": 1}, "gossip": {"listen": "::1", "port": 65535, "types": ["node_info", "bat-hosts"]},
              "neighbours": {"interfaces": ["a", "br-lan.1@x"], "list": ["10.0.0.1", "fe80::1%wlan0"],
                             "discover": "/bin/d"},
              "flasher": "/usr/local/flash it", "flasher_environment": {"A": "1", "B": "x=y z"}, "threshold": 32,
-             "rate_limit_kbit": 10000000, "polite": True, "types": ["node_info", "bat-hosts"]})
+             "rate_limit_kbit": 10000000, "polite": True})
         self.assertEqual(self.read("var/run/lockstep-limeapp.json"),
                          {**LIMEAPP, "mode": "full", "key": "/k", "release": "/r"})
+        self.make("option limeapp_release http://10.0.0.1:8000/release/\n")
+        self.assertEqual(self.read("var/run/lockstep-limeapp.json")["release"], "http://10.0.0.1:8000/release/")
 
     def test_strings_are_exact(self):
         values = ["it's", 'say "no" \\ \\n $(id) `id` ${x} %s !', "ünï \u20ac \U0001f600 \u07ff \ue000 \uffff \U0010ffff",
@@ -126,7 +122,7 @@ class Making(Node):
                 ("gossip_listen", "x"),
                 ("interface", "a b", "0123456789abcdef", "..", "a/b", "a\nb", '"'),
                 ("neighbour", "localhost", "10.0.0.1:80", "fe80::1%", "fe80::1%a b", "1", "0" * 110 + "::"),
-                ("type", "a b", "t" * 129, "a/b"),
+                ("type", "a b", "t" * 64, "a/b", "-t"),
                 ("discover", "shared-state-async-discover", "None", LONG_PATH),
                 ("flasher", "nothing", "/nothing", "/etc", "/etc/config/lockstep", "../flashers/sysupgrade x"),
                 ("flasher_environment", "A", "=1", "A B=1", "A=" + "x" * 318),
@@ -135,7 +131,7 @@ class Making(Node):
                 ("polite", "2", "maybe", "TRUE"),
                 ("limeapp", "readonly", "1"),
                 ("limeapp_key", "limeapp.sec", LONG_PATH),
-                ("limeapp_release", "release")):
+                ("limeapp_release", "release", "ftp://x/", "http://", LONG_PATH)):
             kind = "list" if option in ("interface", "neighbour", "type", "flasher_environment") else "option"
             for value in values:
                 with self.subTest(option=option, value=value):
@@ -143,7 +139,7 @@ class Making(Node):
         self.assertFalse((self.root / "var").exists(), "nothing was written")
 
     def test_too_many(self):
-        for option, count_max, value in (("interface", 16, "e{}"), ("neighbour", 32, "10.0.0.{}"), ("type", 32, "t{}"),
+        for option, count_max, value in (("interface", 16, "e{}"), ("neighbour", 32, "10.0.0.{}"), ("type", 8, "t{}"),
                                          ("flasher_environment", 16, "A{}=")):
             lines = [f"list {option} {value.format(i)}\n" for i in range(count_max + 1)]
             with self.subTest(option):
@@ -247,26 +243,9 @@ class Making(Node):
 
     def test_the_daemon_takes_it(self):
         made = self.make("list interface lo\nlist neighbour fe80::1%lo\nlist flasher_environment "
-                         + quote('LOCKSTEP_DEVICE=it\'s "\\" ü\n') + "\noption http_port 18430\noption gossip_port 13490\n"
-                         "option http_listen ::1\noption gossip_listen ::1\nlist type node_info\n")
-        state = str(self.directory / "state")
-        made.update(flasher=str(ROOT / "flashers/simulated"), pid_file=str(self.directory / "pid"),
-                    directories={"config": state, "state": state, "work": state, "web": state})
-        made["http"]["control"] = control = str(self.directory / "control")
-        path = self.directory / "lockstep.json"
-        path.write_text(json.dumps(made, ensure_ascii=False))
-        daemon = subprocess.Popen([LOCKSTEP, "daemon", "--config", path], stdin=subprocess.DEVNULL,
-                                  stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-        try:
-            end = time.monotonic() + PATIENCE_S
-            while not os.path.exists(control) and daemon.poll() is None and time.monotonic() < end:
-                time.sleep(0.02)
-            asked = subprocess.run([LOCKSTEP, "status", "--json", "--socket", control], capture_output=True, text=True)
-        finally:
-            daemon.send_signal(signal.SIGTERM)
-            output, _ = daemon.communicate(timeout=PATIENCE_S)
-        self.assertEqual(asked.returncode, 0, output)
-        self.assertEqual(json.loads(asked.stdout)["mesh"], "Quintana-Libre")
+                         + quote('LOCKSTEP_DEVICE=it\'s "\\" ü\n') + "\nlist type node_info\nlist type bat-hosts\n")
+        with running(self.directory, made) as (_, ask):
+            self.assertEqual(ask()["mesh"], "Quintana-Libre")
 
 
 SystemShell, Busybox = with_each_shell(Making)

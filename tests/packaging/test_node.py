@@ -12,7 +12,7 @@ import sys
 import time
 import unittest
 
-from node import HERE, PATIENCE_S, Node, with_each_shell
+from node import HERE, PATIENCE_S, Node, running, with_each_shell
 
 OUR_TYPES = ["lockstep_nodes", "lockstep_orders", "mesh_wide_upgrade"]
 
@@ -57,7 +57,8 @@ class Service(Node):
         self.assertEqual(calls, [
             ["open_service"], ["open_instance"],
             ["set_param", "command", "/usr/sbin/lockstep", "daemon", "--config", "/var/etc/lockstep.json"],
-            ["set_param", "file", "/var/etc/lockstep.json"], ["set_param", "respawn", "60", "5", "0"],
+            ["set_param", "file", "/var/etc/lockstep.json"], ["set_param", "pidfile", "/var/run/lockstep.pid"],
+            ["set_param", "respawn", "60", "5", "0"],
             ["set_param", "stdout", "1"], ["set_param", "stderr", "1"], ["close_instance"], ["close_service"],
             ["reload_trigger", "lockstep", "system", "network", "wireless", "babeld", "lime-autogen"]])
         self.assertEqual(json.loads((self.root / "var/etc/lockstep.json").read_text())["mesh"], "Quintana-Libre")
@@ -137,16 +138,11 @@ class FirstBoot(Node):
 
     def test_with_shared_state_async(self):
         self.add_program("shared-state-async", SHARED_STATE_ASYNC)
-        self.write("etc/crontabs/root", "0 * * * * something\n")
         self.boot()
         for kind in OUR_TYPES:
             self.assertEqual([self.uci(f"shared-state.{kind}{option}").strip() for option in
                               ("", ".name", ".scope", ".ttl", ".update_interval")],
                              ["dataType", kind, "community", "2400", "30"])
-        table = (self.root / "etc/crontabs/root").read_text().splitlines()
-        self.assertEqual(len(table), 2)
-        self.assertIn("/usr/lib/lockstep/reference-state", table[1])
-        self.assertEqual(len(table[1].split(" ", 5)), 6)
         once = self.files()
         self.boot()
         self.assertEqual(self.files(), once, "twice is once")
@@ -311,6 +307,14 @@ class News(Node):
     def test_a_state_that_nobody_reads(self):
         self.begin_daemon()
         self.assertLess(self.call(state=b"x" * 1000000), 1)
+
+    def test_the_real_daemon(self):
+        with running(self.directory, {"mesh": "mine"}) as (daemon, ask):
+            self.write("var/run/lockstep.pid", f"{daemon.pid}\n")
+            for _ in range(3):
+                self.call()
+            self.assertEqual(ask()["mesh"], "mine")
+            self.assertIsNone(daemon.poll())
 
     def test_nobody_else_is_signalled(self):
         other = self.begin_daemon("another")

@@ -13,11 +13,11 @@ import unittest
 from node import HERE, PACKAGING, ROOT
 
 MANIFEST = PACKAGING / "manifest"
-PACKAGES = ("lockstep", "lockstep-web", "lockstep-limeapp")
+PACKAGES = ("lockstep", "lockstep-tools", "lockstep-web", "lockstep-limeapp")
 LOCKSTEP_MAX = 256 * 1024  # installed, of 8 MiB that hold the whole system
 # Whose package a shared library is, in OpenWrt.
 LIBRARIES = {"libsodium": "libsodium", "libjson-c": "libjson-c", "libevent_core": "libevent2-core",
-             "libevent_extra": "libevent2-extra", "libc": None}
+             "libc": None}
 
 
 def read_manifest():
@@ -97,22 +97,25 @@ class Packages(unittest.TestCase):
 
     def test_depends_on_what_it_needs(self):
         needed = needed_libraries(self.folder / "lockstep/usr/sbin/lockstep")
+        tools = needed_libraries(self.folder / "lockstep-tools/usr/sbin/lockstep-tools")
         self.assertEqual(needed - set(LIBRARIES), set())
         self.assertEqual(set(self.field("lockstep", "DEPENDS").split()),
                          {f"+{LIBRARIES[name]}" for name in needed if LIBRARIES[name]})
-        self.assertEqual(self.field("lockstep-web", "DEPENDS"), "+lockstep")
+        self.assertEqual(tools - needed, set(), "what it needs comes with lockstep")
+        for package in ("lockstep-tools", "lockstep-web"):
+            self.assertEqual(self.field(package, "DEPENDS"), "+lockstep")
 
     def test_limeapp_is_instead_of_upstreams(self):
         self.assertEqual(self.field("lockstep-limeapp", "CONFLICTS"), "lime-mesh-upgrade")
         self.assertIn("+rpcd", self.field("lockstep-limeapp", "DEPENDS").split())
-        for package in ("lockstep", "lockstep-web"):
+        for package in ("lockstep", "lockstep-tools", "lockstep-web"):
             self.assertEqual(self.field(package, "CONFLICTS"), "")
 
     def test_fields(self):
         for package in PACKAGES:
             for name in ("SECTION", "CATEGORY", "TITLE", "description"):
                 self.assertTrue(self.field(package, name), (package, name))
-        self.assertEqual([self.field(package, "PKGARCH") for package in PACKAGES], ["", "all", ""])
+        self.assertEqual([self.field(package, "PKGARCH") for package in PACKAGES], ["", "", "all", ""])
 
     def test_conffiles_are_files(self):
         # What is none would be appended to keep.d/lockstep, which is ours.
@@ -129,23 +132,19 @@ class Packages(unittest.TestCase):
         told = subprocess.run([program, "start", "--help"], capture_output=True, text=True)
         self.assertIn("--participants", told.stdout)
 
-    def run_prerm(self, package, *paths, **environment):
-        text = self.field(package, "prerm")
-        for path, instead in paths:
-            self.assertIn(path, text)
-            text = text.replace(path, str(instead))
-        return subprocess.run(["sh"], input=text, text=True, env={**os.environ, **environment}).returncode
+    def test_tools_are_run_by_lockstep(self):
+        both = self.folder / "both/usr/sbin"
+        both.mkdir(parents=True)
+        for package in ("lockstep", "lockstep-tools"):
+            (both / package).write_bytes((self.folder / package / "usr/sbin" / package).read_bytes())
+            (both / package).chmod(0o755)
+        made = subprocess.run([both / "lockstep", "key", "generate", self.folder / "a"], capture_output=True, text=True)
+        self.assertEqual(made.returncode, 0, made.stderr)
+        self.assertTrue((self.folder / "a.pub").exists())
 
-    def test_what_is_removed(self):
-        table = self.folder / "crontab"
-        table.write_text("0 * * * * something\n17 4 * * * /usr/lib/lockstep/reference-state >/dev/null 2>&1\n")
-        self.assertEqual(self.run_prerm("lockstep", ("/etc/crontabs/root", table), IPKG_INSTROOT="/image"), 0)
-        self.assertIn("reference-state", table.read_text())
-        for _ in range(2):
-            self.assertEqual(self.run_prerm("lockstep", ("/etc/crontabs/root", table), IPKG_INSTROOT=""), 0)
-            self.assertEqual(table.read_text(), "0 * * * * something\n")
-        table.unlink()
-        self.assertEqual(self.run_prerm("lockstep", ("/etc/crontabs/root", table), IPKG_INSTROOT=""), 0)
+    def run_prerm(self, package, **environment):
+        return subprocess.run(["sh"], input=self.field(package, "prerm"), text=True,
+                              env={**os.environ, **environment}).returncode
 
     def test_what_limeapp_removes(self):
         plugin = self.folder / "image/usr/libexec/rpcd/eupgrade"
