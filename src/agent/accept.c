@@ -307,12 +307,14 @@ static enum reason enter_order(struct agent *agent, struct order *order,
 	if (*taken == NULL)
 		return REASON_INTERNAL;
 	(*taken)->had = roster_sender(offer->from);
+	(*taken)->posted = offer->posted;
 	agent->journal_due = true;
 	agent->active_until_ms = agent->now_ms + AGENT_ACTIVE_ORDER_MS;
 	if (order->kind == ORDER_START) {
 		apply_start(agent, order, &place);
 	} else if (order->kind == ORDER_ABORT) {
 		agent->active_until_ms = agent->now_ms + AGENT_ACTIVE_STATE_MS;
+		agent->heartbeat_ms = 0; /* LimeApp shows it also where no state changes */
 		apply_abort(agent, order);
 	}
 	return REASON_NONE;

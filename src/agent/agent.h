@@ -365,6 +365,9 @@ size_t agent_offer(const struct agent *agent, uint8_t offer[static AGENT_OFFER_M
 void agent_view_status(const struct agent *agent, uint64_t now_ms, struct text *text);
 void agent_view_mesh(const struct agent *agent, uint64_t now_ms, struct text *text);
 
+/* GET /v1/limeapp, and this node's entry in mesh_wide_upgrade (docs/limeapp.md). */
+void agent_view_limeapp(const struct agent *agent, uint64_t now_ms, struct text *text);
+
 enum node_state agent_state(const struct agent *agent);
 
 /* True while the daemon should look more often: an upgrade is open. */

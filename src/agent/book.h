@@ -27,6 +27,7 @@ struct book_order {
 	struct book_order *next; /* in the book, that came later */
 	uint64_t change;         /* the book's change counter when it came */
 	uint32_t had;            /* neighbours that sent it: bit N is neighbour N */
+	bool posted;             /* by an operator, at this node, in this life of the daemon */
 	int64_t ttl_floor_s;     /* plain peers know it with this TTL; we must not offer less */
 
 	/* Of a schedule: when it is due here, as the entry node counts. */

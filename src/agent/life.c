@@ -499,6 +499,9 @@ void life_keep_firmware(struct agent *agent)
 
 	if (life_ask(agent, SIGNAL_CONFIRM, &facts, REASON_NONE, "") != REASON_NONE)
 		return;
+	/* Until LimeApp was told, and that it is over. */
+	if (agent->active_until_ms < agent->now_ms + AGENT_CONFIRMED_MS)
+		agent->active_until_ms = agent->now_ms + AGENT_CONFIRMED_MS;
 	agent->setup.flasher.trial = false;
 	agent->window_known = false;
 	agent->healthy = false;

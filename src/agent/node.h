@@ -52,6 +52,7 @@ enum {
 	AGENT_PROGRESS_NODE_MS = 25, /* … so much for each node: 40 such records a second */
 	AGENT_ACTIVE_ORDER_MS = 600000, /* after an order: others may need long */
 	AGENT_ACTIVE_STATE_MS = 60000,
+	AGENT_CONFIRMED_MS = 120000, /* LimeApp shows for so long that all went well */
 	AGENT_HEALTH_MS = 3000,
 	AGENT_CONFIRM_RETRY_MS = 2000,
 	AGENT_WINDOW_MARGIN_MS = 1000, /* we go back so long before the board does, and say why */
@@ -72,7 +73,7 @@ enum {
 enum {
 	AGENT_REFUSED_MAX = 32, /* ids of orders that are refused for good, not verified again */
 	AGENT_EPOCH_JUMP_MAX = 1000000,
-	AGENT_PROJECTION_TTL_S = 2400,
+	AGENT_PROJECTION_TTL_S = 660, /* two of a quiet node's heartbeats, and a minute */
 };
 
 /* Exchanges of one type with one neighbour. */
@@ -371,10 +372,5 @@ void spread_think(struct agent *agent);
 void links_think(struct agent *agent);
 void links_measured(struct agent *agent, const struct event *event);
 void links_neighbour_up(struct agent *agent, uint32_t neighbour);
-
-/* ---- view.c ---- */
-
-/* mesh_wide_upgrade, as LimeApp reads it. */
-void view_write_projection(const struct agent *agent, struct text *text);
 
 #endif

@@ -298,11 +298,11 @@ static enum difference compare_published(const struct agent *agent, const struct
 
 static void publish_projection(struct agent *agent)
 {
-	char value[1024];
+	char value[3072];
 	struct text text;
 
 	text_init(&text, value, sizeof(value));
-	view_write_projection(agent, &text);
+	agent_view_limeapp(agent, agent->now_ms, &text);
 	if (!text_cut(&text) && store_put(&agent->stores[0], agent->setup.name, agent->setup.name,
 					AGENT_PROJECTION_TTL_S, value, text.size))
 		agent->projection_change++;

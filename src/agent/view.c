@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "agent/node.h"
@@ -296,60 +297,69 @@ void agent_view_mesh(const struct agent *agent, uint64_t now_ms, struct text *te
 
 /* ---- mesh_wide_upgrade ---- */
 
-/* LimeApp's names for our states (docs/gossip.md). */
-static const char *projected_state(enum node_state state)
+/* LimeApp's names for our states, by enum node_state (docs/limeapp.md). */
+static const char projected_states[] =
+	"DEFAULT\0DEFAULT\0DOWNLOADING\0READY_FOR_UPGRADE\0UPGRADE_SCHEDULED\0UPGRADE_SCHEDULED\0"
+	"CONFIRMATION_PENDING\0ERROR\0ABORTED\0ERROR\0ERROR\0ERROR\0";
+
+/* Nothing but another state leads out of what LimeApp shows for CONFIRMED and ERROR: the first ends
+ * by itself, the second with an abort, also where nothing was left to be aborted. */
+static const char *projected_state(const struct agent *agent, uint64_t now_ms)
 {
-	switch (state) {
-	case STATE_UPDATED:
-	case STATE_UPGRADE_AVAILABLE:
-		return "DEFAULT";
-	case STATE_DOWNLOADING:
-	case STATE_DOWNLOAD_ERROR:
-		return "DOWNLOADING";
-	case STATE_UPGRADE_READY:
-		return "READY_FOR_UPGRADE";
-	case STATE_FLASHING:
-		return "UPGRADE_SCHEDULED";
-	case STATE_UPGRADE_SCHEDULED:
-	case STATE_CONFIRMATION_PENDING:
-	case STATE_ABORTED:
-		return state_name(state);
-	default:
-		return "ERROR";
-	}
+	enum node_state state = agent->journal.state;
+	const char *word = words_at(projected_states, state);
+
+	if (state == STATE_UPDATED && agent->confirm_decided &&
+		now_ms < agent->state_since_ms + AGENT_CONFIRMED_MS)
+		return "CONFIRMED";
+	if (word[0] != 'E')
+		return word;
+	if (book_start(&agent->book) == NULL)
+		return words_at(projected_states, STATE_UPDATED);
+	return book_abort(&agent->book) != NULL ? words_at(projected_states, STATE_ABORTED) : word;
 }
 
-static const char *projected_download(const struct agent *agent)
+static const char *projected_download(enum node_state state, bool busy)
 {
-	if (agent->journal.state == STATE_DOWNLOADING ||
-		agent->journal.state == STATE_DOWNLOAD_ERROR)
+	if (state == STATE_DOWNLOADING)
 		return "downloading";
-	return life_is_busy(agent) ? "downloaded" : "not-initiated";
+	if (state == STATE_DOWNLOAD_ERROR)
+		return "download-failed";
+	return busy ? "downloaded" : "not-initiated";
 }
 
-static int64_t seconds_left(bool known, uint64_t end_ms, uint64_t now_ms)
+/* In words, for LimeApp shows them as they are. */
+static void add_error(const struct agent *agent, const char *state, struct text *text)
 {
-	if (!known)
-		return -1;
-	return end_ms > now_ms ? (int64_t)((end_ms - now_ms) / 1000) : 0;
+	const char *sentence = reason_sentence(agent->journal.reason);
+	const char *message = agent->journal.message;
+	char words[2 * LIMITS_MESSAGE_SIZE + 1];
+
+	words[0] = '\0';
+	if (state[0] == 'E')
+		snprintf(words, sizeof(words), "%s: %s %s", state_name(agent->journal.state),
+			sentence, strcmp(sentence, message) != 0 ? message : "");
+	text_add_member_string(text, "error", words);
 }
 
 /* LimeApp's two pages spell the timers differently: both spellings are there. */
-static void add_timers(const struct agent *agent, struct text *text)
+static void add_timers(const struct agent *agent, uint64_t now_ms, struct text *text)
 {
 	const struct book_order *schedule = book_schedule(&agent->book, agent->wave);
 	bool counting = agent->journal.state == STATE_UPGRADE_SCHEDULED && schedule != NULL &&
 			schedule->countdown_known;
 	bool pending = agent->journal.state == STATE_CONFIRMATION_PENDING && agent->window_known;
-	int64_t start_s =
-		seconds_left(counting, counting ? schedule->deadline_ms : 0, agent->now_ms);
-	int64_t confirm_s = seconds_left(pending, agent->window_end_ms, agent->now_ms);
+	uint64_t end_ms = counting ? schedule->deadline_ms : agent->window_end_ms;
+	int32_t left_s = end_ms > now_ms ? (int32_t)((end_ms - now_ms) / 1000) : 0;
+	int32_t start_s = counting ? left_s : -1, confirm_s = pending ? left_s : -1;
 
 	text_add_format(text,
-		",\"safeupgrade_start_remining\":%" PRId64
-		",\"safeupgrade_start_remaining\":%" PRId64 ",\"confirm_remining\":%" PRId64
-		",\"confirm_remaining\":%" PRId64,
-		start_s, start_s, confirm_s, confirm_s);
+		",\"retry_count\":0,\"safeupgrade_start_mark\":0,\"su_start_time_out\":%" PRIu32
+		",\"safeupgrade_start_remining\":%" PRId32
+		",\"safeupgrade_start_remaining\":%" PRId32 ",\"confirm_remining\":%" PRId32
+		",\"confirm_remaining\":%" PRId32,
+		schedule != NULL ? schedule->order.schedule.countdown_ms / 1000 : 0, start_s,
+		start_s, confirm_s, confirm_s);
 }
 
 /* node_ip is an address alone, without port or brackets. */
@@ -369,26 +379,28 @@ static void add_node_ip(const struct agent *agent, struct text *text)
 	text_add_member_string(text, "node_ip", host);
 }
 
-void view_write_projection(const struct agent *agent, struct text *text)
+void agent_view_limeapp(const struct agent *agent, uint64_t now_ms, struct text *text)
 {
-	const struct book_order *start = book_start(&agent->book);
-	uint64_t epoch = 0;
+	const struct book_order *start = agent->participant ? book_start(&agent->book) : NULL;
+	const char *state = projected_state(agent, now_ms);
+	bool busy = life_is_busy(agent);
+	bool main = busy && start != NULL && start->posted;
 
 	text_begin_object(text);
-	text_add_member_string(text, "upgrade_state", projected_state(agent->journal.state));
-	text_add_member_string(text, "main_node", agent->local_release ? "MAIN_NODE" : "NO");
-	text_add_member_string(text, "eupgradestate", projected_download(agent));
-	text_add_member_string(text, "error", reason_word(agent->journal.reason));
-	if (start != NULL && agent->participant) {
+	text_add_member_string(text, "upgrade_state", state);
+	text_add_member_string(text, "main_node", main ? "MAIN_NODE" : "NO");
+	text_add_member_string(
+		text, "eupgradestate", projected_download(agent->journal.state, busy));
+	add_error(agent, state, text);
+	if (start != NULL) {
 		text_add_member_string(text, "candidate_fw", start->order.start.version);
-		epoch = start->order.epoch;
+		if (start->order.start.url_count > 0)
+			text_add_member_string(text, "repo_url", start->order.start.urls[0]);
 	}
-	text_add_member_u64(text, "timestamp", epoch);
-	text_add(text, ",\"retry_count\":0");
+	text_add_member_u64(text, "timestamp", start != NULL ? start->order.epoch : 0);
 	text_add_member_string(text, "board_name", agent->setup.board);
 	text_add_member_string(text, "current_fw", agent->setup.version);
 	add_node_ip(agent, text);
-	text_add(text, ",\"safeupgrade_start_mark\":0,\"su_start_time_out\":0");
-	add_timers(agent, text);
+	add_timers(agent, now_ms, text);
 	text_end_object(text);
 }

@@ -29,6 +29,11 @@ static void view_mesh(const struct node *node, uint64_t now_ms, struct text *tex
 	agent_view_mesh(node->agent, now_ms, text);
 }
 
+static void view_limeapp(const struct node *node, uint64_t now_ms, struct text *text)
+{
+	agent_view_limeapp(node->agent, now_ms, text);
+}
+
 static void view_log(const struct node *node, uint64_t now_ms, struct text *text)
 {
 	(void)now_ms;
@@ -172,6 +177,11 @@ static void get_board(void *context, struct http_request *request)
 static void get_expected(void *context, struct http_request *request)
 {
 	reply_view(context, request, view_expected);
+}
+
+static void get_limeapp(void *context, struct http_request *request)
+{
+	reply_view(context, request, view_limeapp);
 }
 
 static void get_log(void *context, struct http_request *request)
@@ -380,6 +390,7 @@ const struct http_route api_routes[] = {
 	{ "/v1/expected", get_expected, HTTP_GET, false },
 	{ "/v1/events", get_events, HTTP_GET, false },
 	{ "/v1/log", get_log, HTTP_GET, false },
+	{ "/v1/limeapp", get_limeapp, HTTP_GET, false },
 	{ "/v1/releases/*/release.json", get_manifest, HTTP_GET, false },
 	{ "/v1/releases/*/signatures", get_signatures, HTTP_GET, false },
 	{ "/v1/images/*", get_image, HTTP_GET, false },
