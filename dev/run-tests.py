@@ -21,6 +21,8 @@ FILE_TIMEOUT_S = 1200
 LAB_TIMEOUT_S = 400
 # A mesh mostly waits: for boots, countdowns and windows. Several at once keep the processors busy.
 LABS_AT_ONCE = 2 * (os.cpu_count() or 1)
+# … but for these, which wait for minutes and do next to nothing: they take nobody's place.
+IDLE_LABS = ("Attach.test_comes_and_goes", "Whole.test_from_a_new_version_to_no_update")
 FUZZ_SEED = 1  # the same tests find the same; `fuzz/run` by itself looks elsewhere each time
 FUZZERS_AT_ONCE = 2
 WORLDS = ("s390x", "armhf", "musl")
@@ -124,16 +126,19 @@ def list_tests(path, env):
     return output.split()
 
 
-def run_lab(tally, path, label, pattern, env=None):
-    """Every test of the file in a process of its own, several at once."""
+def run_labs(tally, paths, label, pattern, env=None):
+    """Every test of these files in a process of its own, several at once."""
     def run_one(test):
-        name = f"{label}: {path.stem}: {test}"
-        return name, *run([sys.executable, str(path), test], f"{label}-{test}".replace(" ", "-"),
-                          LAB_TIMEOUT_S, env)
+        path, name = test
+        title = f"{label}: {path.stem}: {name}"
+        return title, *run([sys.executable, str(path), name], f"{label}-{name}".replace(" ", "-"),
+                           LAB_TIMEOUT_S, env)
 
-    wanted = [test for test in list_tests(path, env or {})
+    wanted = [(path, test) for path in paths for test in list_tests(path, env or {})
               if pattern in f"{label}: {path.stem}: {test}"]
-    with concurrent.futures.ThreadPoolExecutor(LABS_AT_ONCE) as pool:
+    wanted.sort(key=lambda test: test[1] not in IDLE_LABS)
+    idle = sum(name in IDLE_LABS for _, name in wanted)
+    with concurrent.futures.ThreadPoolExecutor(LABS_AT_ONCE + idle) as pool:
         for name, status, output, seconds in pool.map(run_one, wanted):
             tally.add(name, int(status == 0), int(status != 0), 0, seconds)
             if status:
@@ -237,17 +242,17 @@ def run_all(tally, arguments):
         run_unit(tally, "build-small", "small", arguments.pattern)
         run_unit(tally, "build-sanitized", "sanitized", arguments.pattern)
         run_worlds(tally, arguments.pattern)
-    for path in sorted((ROOT / "tests").glob("*/test_*.py")):
-        if arguments.fast and path.stem == "test_worlds":
-            continue
-        if path.parent.name == "lab":
-            run_lab(tally, path, "lab", arguments.pattern)
-        else:
+    paths = sorted((ROOT / "tests").glob("*/test_*.py"))
+    labs = [path for path in paths if path.parent.name in ("lab", "limeapp")]
+    for path in paths:
+        if path not in labs:
             run_python(tally, path, "python", arguments.pattern)
+    if arguments.fast:
+        labs = [path for path in labs if path.stem != "test_worlds"]
+    run_labs(tally, labs, "lab", arguments.pattern)
     if not arguments.fast:
-        for name in ("test_upgrade", "test_cuts"):
-            run_lab(tally, ROOT / f"tests/lab/{name}.py", "sanitized lab", arguments.pattern,
-                    {"LOCKSTEP": str(ROOT / "build-sanitized/lockstep"), "LAB_QUICK": "1"})
+        run_labs(tally, [ROOT / f"tests/lab/{name}.py" for name in ("test_upgrade", "test_cuts")], "sanitized lab",
+                 arguments.pattern, {"LOCKSTEP": str(ROOT / "build-sanitized/lockstep"), "LAB_QUICK": "1"})
 
 
 def main():

@@ -23,6 +23,7 @@ enum {
 	GIVE_UP_MS = 8500,
 	LOOK_MS = 200,
 	AFTERMATH_MS = 2500, /* a refusal here may be overtaken by an order from elsewhere */
+	READY_MS = 2000,     /* that others are ready may not be known here yet */
 
 	DELAY_DEFAULT_S = 60, /* LimeApp never sends any */
 	WINDOW_DEFAULT_S = 600,
@@ -43,9 +44,28 @@ struct step {
 	const char *code; /* of what fails */
 	is_done *is_done;
 	const char *const *order;
+	bool wants_all; /* not before all are ready */
 	uint64_t turn_ms;
 	struct operator_result refusal;
 };
+
+/* Does the upgrade wait for others? Their names are the refusal then. */
+static bool is_anybody_missing(struct call *call, struct step *step)
+{
+	char missing[LIMITS_MESSAGE_SIZE + 1];
+	struct text names;
+	struct mesh mesh;
+
+	text_init(&names, missing, sizeof(missing));
+	if (!step->wants_all || !mesh_read(&mesh, call->settings, call->end_ms))
+		return false;
+	mesh_missing(&mesh, &names);
+	mesh_free(&mesh);
+	if (names.size > 0)
+		snprintf(step->refusal.message, sizeof(step->refusal.message),
+			"Not ready yet: %s. Please wait, or abort", missing);
+	return names.size > 0;
+}
 
 /* Gives the order, unless the step is over meanwhile. False if it was refused. */
 static bool take_turn(struct call *call, struct step *step)
@@ -65,6 +85,26 @@ static bool take_turn(struct call *call, struct step *step)
 	return ok;
 }
 
+/* What is to be done now, while the step is not over? False: nothing any more. */
+static bool go_on(struct call *call, struct step *step, uint64_t *give_up_ms)
+{
+	uint64_t now_ms = clock_now_ms();
+
+	if (now_ms >= *give_up_ms)
+		return false;
+	if (now_ms >= step->turn_ms && is_anybody_missing(call, step)) {
+		if (now_ms >= step->turn_ms + READY_MS)
+			return false;
+	} else if (now_ms >= step->turn_ms) {
+		step->turn_ms = UINT64_MAX;
+		if (!take_turn(call, step) && *give_up_ms > now_ms + AFTERMATH_MS)
+			*give_up_ms = now_ms + AFTERMATH_MS;
+		return true;
+	}
+	(void)poll(NULL, 0, LOOK_MS);
+	return true;
+}
+
 /* True when the step is over on this node; false, with the answer, when it is not to be. */
 static bool make_step(struct call *call, struct step *step)
 {
@@ -73,25 +113,16 @@ static bool make_step(struct call *call, struct step *step)
 	int done = 0;
 
 	step->refusal.message[0] = '\0';
-	for (;;) {
+	do {
 		if (mesh_look(&here, call->settings, call->end_ms))
 			done = step->is_done(&here);
-		if (done != 0 || clock_now_ms() >= give_up_ms)
-			break;
-		if (clock_now_ms() < step->turn_ms) {
-			(void)poll(NULL, 0, LOOK_MS);
-			continue;
-		}
-		step->turn_ms = UINT64_MAX;
-		if (!take_turn(call, step) && give_up_ms > clock_now_ms() + AFTERMATH_MS)
-			give_up_ms = clock_now_ms() + AFTERMATH_MS;
-	}
+	} while (done == 0 && go_on(call, step, &give_up_ms));
 	if (done > 0)
 		return true;
-	if (step->refusal.message[0] != '\0')
-		call_fail(call, step->code, "%s.", step->refusal.message);
-	else if (done < 0)
+	if (done < 0)
 		call_fail(call, step->code, "This node is in %s now.", state_name(here.state));
+	else if (step->refusal.message[0] != '\0' || is_anybody_missing(call, step))
+		call_fail(call, step->code, "%s.", step->refusal.message);
 	else
 		call_fail(call, step->code,
 			"No order came in time from the other nodes. Please try it again.");
@@ -157,17 +188,10 @@ static void schedule(
 		.code = "NOT_ABLE_TO_START_UPGRADE",
 		.is_done = is_scheduled,
 		.order = order,
+		.wants_all = true,
 		.turn_ms = call->begin_ms,
 	};
-	char missing[LIMITS_MESSAGE_SIZE + 1];
-	struct text names;
 
-	text_init(&names, missing, sizeof(missing));
-	mesh_missing(mesh, &names);
-	if (mesh->here.state == STATE_UPGRADE_READY && names.size > 0) {
-		call_fail(call, step.code, "Not ready yet: %s. Please wait, or abort.", missing);
-		return;
-	}
 	snprintf(delay, sizeof(delay), "%" PRIu64 "s", delay_s);
 	snprintf(window, sizeof(window), "%" PRIu64 "s", window_s);
 	if (!is_shown(call, "main_node", "MAIN_NODE"))
