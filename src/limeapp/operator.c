@@ -79,7 +79,7 @@ bool operator_order(struct operator_result *result, const struct settings *setti
 	}
 	program->arguments = all;
 	program->end_ms = end_ms;
-	if (!program_run(program))
+	if (!program_run(program) || program->status == PROGRAM_NOT_THERE)
 		snprintf(result->message, sizeof(result->message),
 			"%s could not be run, or took too long", settings->lockstep);
 	else if (program->status == 0)

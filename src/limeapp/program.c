@@ -59,7 +59,7 @@ static _Noreturn void become(const struct program *program, int output)
 	if (setpgid(0, 0) == 0 && nothing >= 0 && dup2(nothing, 0) == 0 && dup2(output, 1) == 1 &&
 		dup2(nothing, 2) == 2)
 		(void)execv(program->arguments[0], (char *const *)(const void *)program->arguments);
-	_exit(127);
+	_exit(PROGRAM_NOT_THERE);
 }
 
 bool program_run(struct program *program)

@@ -9,6 +9,7 @@
 
 enum {
 	PROGRAM_OUTPUT_SIZE = 65536,
+	PROGRAM_NOT_THERE = 127, /* the exit status if it could not be run, as in a shell */
 };
 
 struct program {
@@ -19,7 +20,7 @@ struct program {
 	char output[PROGRAM_OUTPUT_SIZE + 1]; /* with a terminator */
 };
 
-/* False if it could not be run, was killed, took too long or printed too much. */
+/* False if it was killed, took too long or printed too much, or there was no process for it. */
 __attribute__((warn_unused_result)) bool program_run(struct program *program);
 
 #endif
