@@ -160,6 +160,7 @@ bool fetch_over(struct fetch *fetch, int fd, const char *host, const char *path)
 	else if (read_reply(fetch, fd, &reply))
 		body = find_body(fetch, &reply);
 	close(fd);
+	fetch->dropped = reply.size == 0;
 	if (body == NULL) {
 		free(reply.bytes);
 		return false;
@@ -176,6 +177,7 @@ bool fetch_get(struct fetch *fetch)
 	struct url url;
 	int fd;
 
+	fetch->dropped = false;
 	if (fetch->control != NULL) {
 		fd = connect_control(fetch);
 		return fd >= 0 ? fetch_over(fetch, fd, "localhost", fetch->url)

@@ -14,6 +14,7 @@ struct fetch {
 	const char *url;     /* or the path alone, of the node */
 	size_t size_max;     /* bytes of the body */
 	uint64_t end_ms;     /* clock_now_ms(): when the answer must be here */
+	bool dropped;        /* it was connected, and nothing came: others needed its place */
 	/* The answer: */
 	char *bytes; /* the body and a terminator; the caller's to free */
 	size_t size;

@@ -17,21 +17,23 @@ enum {
 	SEEN_LATELY_MS = 660000, /* two of a quiet node's heartbeats, and a minute */
 };
 
-/* The daemon drops a connection when others need its place. */
 struct json_object *mesh_ask(const struct settings *settings, const char *path, uint64_t end_ms)
 {
-	struct fetch fetch = { .control = settings->control,
+	struct fetch fetch = {
+		.control = settings->control,
 		.url = path,
 		.size_max = ANSWER_SIZE_MAX,
-		.end_ms = end_ms };
+		.end_ms = end_ms,
+	};
 	struct json_object *object = NULL;
 	struct json_reader reader;
+	bool came = fetch_get(&fetch);
 
-	for (int i = 0; i < TRIES && object == NULL; i++) {
-		if (i > 0)
-			(void)poll(NULL, 0, PAUSE_MS);
-		if (!fetch_get(&fetch))
-			continue;
+	for (int i = 1; i < TRIES && fetch.dropped; i++) {
+		(void)poll(NULL, 0, PAUSE_MS);
+		came = fetch_get(&fetch);
+	}
+	if (came) {
 		object = json_parse(&reader, fetch.bytes, fetch.size);
 		free(fetch.bytes);
 	}

@@ -236,6 +236,7 @@ enum offer_verdict offer_judge(struct offer *offer, const struct settings *setti
 	bool is_url = strstr(place, "://") != NULL;
 
 	memset(offer, 0, sizeof(*offer));
+	text_set(offer->problem, sizeof(offer->problem), "There is not enough memory.");
 	if (judgement == NULL)
 		return OFFER_FAILED;
 	judgement->offer = offer;

@@ -39,10 +39,11 @@ int operator_lock(const struct settings *settings, uint64_t end_ms)
 }
 
 /* {"error":{"reason":…,"message":…}}, which may hold words of a node. */
-static void read_refusal(struct operator_result *result, const struct program *program)
+void operator_read_refusal(
+	struct operator_result *result, const char *bytes, size_t size, int status)
 {
 	struct json_reader reader;
-	struct json_object *object = json_parse(&reader, program->output, program->size);
+	struct json_object *object = json_parse(&reader, bytes, size);
 	struct json_object *error = json_get_object(&reader, object, "error");
 
 	json_get_string(&reader, error, "reason", result->reason, sizeof(result->reason));
@@ -50,7 +51,7 @@ static void read_refusal(struct operator_result *result, const struct program *p
 	if (!json_ok(&reader) || !text_is_printable(result->message, OPERATOR_MESSAGE_SIZE)) {
 		result->reason[0] = '\0';
 		snprintf(result->message, sizeof(result->message), "lockstep ended with status %d",
-			program->status);
+			status);
 	}
 	json_free(object);
 }
@@ -85,7 +86,7 @@ bool operator_order(struct operator_result *result, const struct settings *setti
 	else if (program->status == 0)
 		ok = true;
 	else
-		read_refusal(result, program);
+		operator_read_refusal(result, program->output, program->size, program->status);
 	free(program);
 	return ok;
 }

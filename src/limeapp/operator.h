@@ -7,6 +7,7 @@
  * and obey every rule, like anybody's.
  */
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/limits.h"
@@ -25,6 +26,10 @@ struct operator_result {
 /* `lockstep COMMAND …`; `arguments` ends with NULL. True if the node has taken the order. */
 bool operator_order(struct operator_result *result, const struct settings *settings,
 	const char *const *arguments, uint64_t end_ms);
+
+/* Why it was refused, from what `lockstep … --json` printed when it ended with this status. */
+void operator_read_refusal(
+	struct operator_result *result, const char *bytes, size_t size, int status);
 
 /* Waits until no other call on this node gives an order. A file descriptor, to be closed when it is
  * over, or -1 if that takes too long. */
