@@ -71,17 +71,6 @@ void call_tell_failure(const struct call *call)
 		(void)note_write(call->settings, NOTE_TELL, call->words);
 }
 
-bool call_arguments_are_good(struct call *call)
-{
-	char why[LIMITS_MESSAGE_SIZE + 1];
-
-	if (json_ok(&call->reader))
-		return true;
-	json_explain(&call->reader, why, sizeof(why));
-	call_fail(call, "BAD_ARGUMENTS", "%s.", why);
-	return false;
-}
-
 /* Where Lockstep's own page is, for people. */
 static void find_page(const struct call *call, char *page, size_t capacity)
 {

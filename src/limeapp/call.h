@@ -46,8 +46,6 @@ __attribute__((format(printf, 3, 4))) void call_fail(
 /* Lets the page show what failed, if anything did: it does not by itself for some calls. */
 void call_tell_failure(const struct call *call);
 
-/* False, with the answer, if an argument was wrong. */
-bool call_arguments_are_good(struct call *call);
 /* False, with the answer, if LimeApp may only look on, or not even that. */
 bool call_may_act(struct call *call);
 /* Why it may not, and where to act instead. */

@@ -208,7 +208,13 @@ void wizard_start_safe_upgrade(struct call *call)
 		WINDOW_MIN_S, LIMITS_CONFIRM_WINDOW_MAX_S, WINDOW_DEFAULT_S);
 	struct mesh mesh;
 
-	if (!call_may_act(call) || !call_arguments_are_good(call))
+	if (!json_ok(&call->reader)) {
+		call_fail(call, "BAD_ARGUMENTS",
+			"start_delay must be 1 to %d and confirm_timeout %d to %d whole seconds.",
+			LIMITS_COUNTDOWN_MAX_MS / 1000, WINDOW_MIN_S, LIMITS_CONFIRM_WINDOW_MAX_S);
+		return;
+	}
+	if (!call_may_act(call))
 		return;
 	if (!mesh_read(&mesh, call->settings, call->end_ms)) {
 		call_fail(call, "NOT_READY_FOR_UPGRADE", "%s", call_nobody_answers);

@@ -50,9 +50,9 @@ const char *offer_object_to(const char *place)
 	struct url url;
 
 	if (strncmp(place, "https://", 8) == 0)
-		return "Nodes fetch by http:// alone; what protects a release is its signatures.";
+		return "Nodes fetch by http:// alone: what protects a release is its signatures.";
 	if (strstr(place, "://") == NULL || !url_parse(&url, place))
-		return "It must be an http:// URL.";
+		return "A URL must be http://HOST/PATH, and short.";
 	return "";
 }
 

@@ -57,30 +57,28 @@ static bool is_worth_it(
 	return verdict == OFFER_NEW;
 }
 
-/* The place to look at: an argument, or what the settings name. False if there is none. */
+/* The place to look at: an argument, or what the settings name. False, with the answer, if there is
+ * none. */
 static bool choose_place(
 	struct call *call, char place[static LIMITS_URL_SIZE + 1], const char *code)
 {
+	const char *wrong = "";
+
 	static_assert((int)LIMITS_URL_SIZE >= (int)FILES_PATH_SIZE, "a directory finds room");
 
 	text_set(place, LIMITS_URL_SIZE + 1, call->settings->release);
 	if (json_has(call->arguments, "url")) {
+		place[0] = '\0';
 		json_get_string(&call->reader, call->arguments, "url", place, LIMITS_URL_SIZE + 1);
-		if (json_ok(&call->reader) && offer_object_to(place)[0] != '\0') {
-			call_fail(call, "BAD_ARGUMENTS", "url is refused. %s",
-				offer_object_to(place));
-			return false;
-		}
+		code = "BAD_ARGUMENTS";
+		wrong = offer_object_to(place);
+	} else if (place[0] == '\0') {
+		wrong = "This node is not told where releases are. Please set release in the "
+			"settings of LimeApp.";
 	}
-	if (!call_arguments_are_good(call))
-		return false;
-	if (place[0] != '\0')
-		return true;
-	call_fail(call, code,
-		"This node is not told where releases are. Please set the option release of "
-		"LimeApp "
-		"in Lockstep's configuration.");
-	return false;
+	if (wrong[0] != '\0')
+		call_fail(call, code, "%s", wrong);
+	return wrong[0] == '\0';
 }
 
 static void become_main_node(struct call *call)

@@ -19,14 +19,10 @@ static void tell_error(struct call *call, const char *words)
 
 	text_init(text, call->bytes, sizeof(call->bytes));
 	text_begin_object(text);
-	text_add_member_string(text, "upgrade_state", "ERROR");
-	text_add_member_string(text, "main_node", "NO");
-	text_add_member_string(text, "eupgradestate", "not-initiated");
 	text_add_member_string(text, "error", words);
-	text_add_member_string(text, "board_name", "");
-	text_add_member_string(text, "current_fw", "");
-	text_add_member_string(text, "node_ip", "");
-	text_end_object(text);
+	text_add(text, ",\"upgrade_state\":\"ERROR\",\"main_node\":\"NO\",\"eupgradestate\":\"not-"
+		       "initiated\","
+		       "\"board_name\":\"\",\"current_fw\":\"\",\"node_ip\":\"\"}");
 }
 
 /* A page that waits for the node to come back goes on waiting if its question fails. */
@@ -40,10 +36,8 @@ static void tell_nobody_answers(struct call *call)
 		return;
 	}
 	text_init(&call->answer, call->bytes, sizeof(call->bytes));
-	text_begin_object(&call->answer);
-	text_add_member_string(&call->answer, "status", "error");
-	text_add_member_string(&call->answer, "message", "This node has just started.");
-	text_end_object(&call->answer);
+	text_add(&call->answer,
+		"{\"status\":\"error\",\"message\":\"This node has just started.\"}");
 }
 
 static void set(struct json_object *record, const char *member, const char *value)

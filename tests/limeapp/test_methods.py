@@ -120,6 +120,19 @@ class Alone(unittest.TestCase):
             self.assertEqual(self.door.call("get_node_status")["upgrade_state"], "ERROR")
             self.assertLess(time.monotonic() - begin, 10.5)
 
+    def test_leaves_after_its_answer(self):
+        """rpcd must see the end of what is printed before it sees the end of the program: else it closes the
+        pipes twice, and the second time they may be those of another call."""
+        for method in ("get_node_status", "abort", "nonsense"):
+            process = subprocess.Popen([str(self.door.programs / WIZARD), "call", method], stdin=subprocess.DEVNULL,
+                                       stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+            self.assertIsInstance(json.loads(process.stdout.read()), dict)
+            self.assertEqual(process.stderr.read(), b"")
+            self.assertIsNone(process.poll())
+            self.assertEqual(process.wait(), 0)
+            process.stdout.close()
+            process.stderr.close()
+
     def test_arguments_that_never_end(self):
         """rpcd closes them at once; if somebody does not, the answer comes all the same."""
         process = subprocess.Popen([str(self.door.programs / WIZARD), "call", "abort"], stdin=subprocess.PIPE,
@@ -546,7 +559,7 @@ class Release(NodeCase):
         self.assert_refused("http://127.0.0.1:1/", "Nobody answers")
         self.assert_refused("https://127.0.0.1/", "http:// alone")
         for place in ("ftp://127.0.0.1/", "http://", "http:///x", "http://a b/", "http://x:99999/", "file:///etc"):
-            self.assert_refused(place, "must be an http:// URL")
+            self.assert_refused(place, "must be http://")
 
     def test_a_server_that_is_slow(self):
         with Server(DATA / "release-2", "slow") as server:
