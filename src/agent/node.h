@@ -210,6 +210,7 @@ struct agent {
 	uint64_t heartbeat_ms;
 	uint64_t expire_ms;
 	uint64_t stores_aged_ms;
+	uint64_t projection_due_ms; /* it says something else then; UINT64_MAX: never by itself */
 	uint64_t links_next_ms;
 	uint64_t host_next_ms; /* while idle, not before */
 	uint32_t host_turn;

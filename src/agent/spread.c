@@ -301,6 +301,9 @@ static void publish_projection(struct agent *agent)
 	char value[3072];
 	struct text text;
 
+	agent->projection_due_ms = agent->state_since_ms + AGENT_CONFIRMED_MS;
+	if (agent->projection_due_ms <= agent->now_ms)
+		agent->projection_due_ms = UINT64_MAX;
 	text_init(&text, value, sizeof(value));
 	agent_view_limeapp(agent, agent->now_ms, &text);
 	if (!text_cut(&text) && store_put(&agent->stores[0], agent->setup.name, agent->setup.name,
@@ -338,6 +341,9 @@ void spread_publish(struct agent *agent)
 		agent->heartbeat_ms = roughly_in(agent, pause_ms);
 	if (difference == DIFFERENCE_NONE && agent->now_ms < agent->heartbeat_ms) {
 		agent_wake_at(agent, agent->heartbeat_ms);
+		if (agent->published_ever && agent->setup.projection &&
+			agent_is_due(agent, agent->projection_due_ms))
+			publish_projection(agent);
 		return;
 	}
 	record.sequence = agent->published_ever ? agent->published.sequence + 1 : 0;
