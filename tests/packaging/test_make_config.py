@@ -3,9 +3,10 @@
 router or a Debian has."""
 import json
 import re
+import subprocess
 import unittest
 
-from node import LIBREMESH, PACKAGING, Node, running, with_each_shell
+from node import LIBREMESH, PACKAGING, PATIENCE_S, ROOT, Node, running, with_each_shell
 
 DEFAULTS = {
     "mesh": "Quintana-Libre", "name": "", "address": "10.13.80.170", "compat_version": "1.1",
@@ -225,6 +226,20 @@ class Making(Node):
     def test_limeapp_off(self):
         self.assertFalse(self.make("option limeapp off\n")["limeapp_projection"])
         self.assertEqual(self.read("var/run/lockstep-limeapp.json")["mode"], "off")
+
+    def test_limeapps_program_takes_it(self):
+        plugin = self.directory / "lime-mesh-upgrade"
+        plugin.symlink_to(ROOT / "build/lockstep-limeapp")
+        for mode, answer in (("off", "switched off"), ("read-only", "may only look"), ("full", "Lockstep does not answer")):
+            self.make(f"option limeapp {mode}\n")
+            path = self.root / "var/run/lockstep-limeapp.json"
+            # Whatever daemon may run here, it is not asked.
+            path.write_text(json.dumps({**json.loads(path.read_text()), "control": str(self.directory / "none")}))
+            said = subprocess.run([plugin, "call", "abort"], input="{}", capture_output=True, text=True,
+                                  env=self.environment(LOCKSTEP_LIMEAPP_CONFIG=str(path)), timeout=PATIENCE_S)
+            error = json.loads(said.stdout)["error"]
+            self.assertIn(answer, error)
+            self.assertNotIn("settings are not good", error)
 
     def test_no_file_and_no_section(self):
         (self.root / "etc/config/lockstep").unlink()
