@@ -26,9 +26,9 @@ static const char magic[] = "LOCKSTEP\1"; /* with the version */
 static const struct in6_addr group = { { { 0xff, 2, [11] = 0x4c, 0x6f, 0x63, 0, 0x6b } } };
 
 enum {
-	HELLOS_A_TURN = 64, /* read at most so many before others get their turn */
-	DISCOVER_DEADLINE_MS = 10000,
-	GREETINGS = 3, /* hellos in quick succession at the start … */
+	HELLOS_A_TURN = 64,           /* read at most so many before others get their turn */
+	DISCOVER_DEADLINE_MS = 25000, /* LibreMesh's pings one interface after the other */
+	GREETINGS = 3,                /* hellos in quick succession at the start … */
 	GREETING_MS = 500,
 	ANSWER_PAUSE_MS = 250, /* … and one for everybody new, at most so often */
 };
