@@ -161,12 +161,13 @@ static void configure(void)
 	int size = snprintf(json, sizeof(json),
 		"{\"mesh\":\"" FUZZ_MESH "\",\"name\":\"" FUZZ_NAME "\","
 		"\"http\":{\"listen\":\"127.0.0.1\",\"port\":0,\"control\":\"%s/control\"},"
-		"\"gossip\":{\"listen\":\"127.0.0.1\",\"port\":0},\"rate_limit_kbit\":10000000,"
+		"\"gossip\":{\"listen\":\"127.0.0.1\",\"port\":0,\"host_file\":\"%s/none\"},"
+		"\"expected\":\"\",\"rate_limit_kbit\":10000000,"
 		"\"flasher\":\"%s/none\",\"board\":\"" FUZZ_BOARD "\",\"version\":\"" FUZZ_VERSION
 		"\","
 		"\"directories\":{\"config\":\"%s/etc\",\"state\":\"%s/state\","
 		"\"work\":\"%s/work\",\"web\":\"%s/web\"}}",
-		directory, directory, directory, directory, directory, directory);
+		directory, directory, directory, directory, directory, directory, directory);
 	bool ok = config_parse(&config, json, (size_t)size, problem, sizeof(problem));
 
 	assert(ok);
@@ -195,6 +196,7 @@ static void open_node(void)
 	scratch_write("web/index.html", "<html>", 6);
 	ok = node_open(&node, &config, &log_of_node);
 	assert(ok);
+	node.expected = strdup("node1,node2,a b,,..,node3");
 	begin_image();
 	opened = true;
 	make_release();
