@@ -211,10 +211,13 @@ class AtOnce(LimeCase):
         self.start_mesh(topology)
         self.assertEqual(self.doors["node1"].call("become_main_node")["code"], "SUCCESS")
         self.assertEqual(self.doors["node1"].call("start_firmware_upgrade_transaction")["code"], "SUCCESS")
+        self.wait_all_ready()
+
+    def wait_all_ready(self):
+        """… and everybody knows of everybody."""
         self.wait_ready()
         for name in self.nodes:
-            self.wait(lambda name=name: all(row["state"] == "UPGRADE_READY"
-                                            for row in self.nodes[name].get("/v1/mesh")["nodes"]), "all to know")
+            self.wait_ready(at=name)
 
     def assert_one_schedule(self, names):
         ids = {name: {key for key, order in self.orders(name).items() if order["kind"] == "schedule"}
@@ -247,28 +250,50 @@ class AtOnce(LimeCase):
         for name, answer in answers:
             self.assertEqual(answer, {"code": "SUCCESS", "error": ""}, name)
         self.wait_updated(2)
-        self.assertLessEqual(len(self.orders_of_kind("confirm")), 3)
+        self.assertLessEqual(len(self.orders_of_kind("confirm")), 4)
         # And who is late finds it done.
         self.assertEqual(self.doors["node2"].call("confirm_boot_partition"), {"code": "SUCCESS", "error": ""})
 
     def test_without_the_main_node(self):
         """Its call did not get through: the others take turns."""
-        self.make_ready("chain:4")
-        others = ["node4", "node3", "node2"]
+        self.make_ready("chain:5")
+        others = ["node5", "node4", "node3", "node2"]
         begin = time.monotonic()
         answers = self.call_everywhere("start_safe_upgrade", others, times=2, start_delay=6)
         self.assertLess(time.monotonic() - begin, 11)
         self.assertEqual({answer["code"] for _, answer in answers}, {"SUCCESS"}, answers)
         self.assert_one_schedule(list(self.nodes))
         self.wait_running(at="node3")
-        self.wait_running(at="node4")
+        self.wait_running(at="node5")
         self.assert_one_moment()
         # The same with a confirmation that reaches only the last.
-        answer = self.doors["node4"].call("confirm_boot_partition")
+        answer = self.doors["node5"].call("confirm_boot_partition")
         self.assertNotEqual(answer["code"], "SUCCESS")  # its turn never comes
         self.assertIn("try it again", answer["error"])
         self.assertEqual(self.doors["node3"].call("confirm_boot_partition")["code"], "SUCCESS")
         self.wait_updated(2)
+
+    def test_turns(self):
+        """Whose call came first does not matter: the main node's order is the one, else the first by name."""
+        self.make_ready("chain:4")
+
+        def call_all(**delays):
+            """At half a second from each other; which of the delays became the mesh's."""
+            with concurrent.futures.ThreadPoolExecutor(len(delays)) as pool:
+                answers = []
+                for name, delay in delays.items():
+                    answers.append(pool.submit(self.doors[name].call, "start_safe_upgrade", start_delay=delay))
+                    time.sleep(0.5)
+                self.assertEqual({answer.result()["code"] for answer in answers}, {"SUCCESS"})
+            [schedule] = self.orders_of_kind("schedule")
+            return schedule["countdown_ms"] / 1000
+
+        self.assertEqual(call_all(node4=300, node3=200, node1=100), 100)
+        self.abort()
+        self.wait_state("ABORTED")
+        self.start_upgrade("release-2")
+        self.wait_all_ready()
+        self.assertEqual(call_all(node4=300, node3=200), 200)
 
     def test_abort_on_all(self):
         self.make_ready("grid:2x2")
@@ -331,6 +356,7 @@ class Missing(LimeCase):
         for name, answer in self.call_everywhere("start_safe_upgrade", ["node1", "node2"]):
             self.assertEqual(answer["code"], "NOT_ABLE_TO_START_UPGRADE", name)
             self.assertIn("node3", answer["error"])
+            self.assertNotIn("--force", answer["error"])  # which LimeApp has not
         answer = self.doors["node3"].call("start_safe_upgrade")
         self.assertEqual(answer["code"], "NOT_READY_FOR_UPGRADE")
         self.assertEqual(self.orders_of_kind("schedule"), [])
@@ -359,6 +385,7 @@ class Missing(LimeCase):
         self.expect("node3\\n\\nnode1\\n")
         self.choose()
         self.start()
+        self.assertIsNone(self.doors["node1"].note())
         self.assertEqual(self.participants(), ["node1", "node3"])
 
     def test_reference_state_names_one_that_is_missing(self):
