@@ -197,6 +197,14 @@ static bool read_trust(struct judgement *judgement)
 	return true;
 }
 
+/* By its number, for firmware may call itself otherwise than its release does; by its name, where
+ * no number is known. */
+static bool runs_here(const struct manifest *manifest, const struct mesh_node *here)
+{
+	return manifest->sequence <= here->release_sequence ||
+	       strcmp(manifest->version, here->version) == 0;
+}
+
 static enum offer_verdict ask_verdict(struct judgement *judgement, const struct mesh_node *here)
 {
 	struct offer *offer = judgement->offer;
@@ -220,7 +228,7 @@ static enum offer_verdict ask_verdict(struct judgement *judgement, const struct 
 	bytes_sha256(id, bundle->manifest, bundle->manifest_size);
 	reason = verdict_give(&question, &offer->manifest, &judgement->image, why, sizeof(why));
 	if (reason == REASON_DOWNGRADE ||
-		(reason == REASON_NONE && strcmp(offer->manifest.version, here->version) == 0))
+		(reason == REASON_NONE && runs_here(&offer->manifest, here)))
 		return OFFER_NOTHING_NEW;
 	if (reason == REASON_NONE)
 		return OFFER_NEW;

@@ -11,7 +11,7 @@ import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests/lab"))
-from mesh import BINARY, DATA, MeshCase  # noqa: E402
+from mesh import BINARY, DATA, MeshCase, lockstep  # noqa: E402, F401
 
 PLUGIN = BINARY.parent / "lockstep-limeapp"
 WIZARD, EUPGRADE = "lime-mesh-upgrade", "eupgrade"

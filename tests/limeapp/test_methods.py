@@ -13,7 +13,7 @@ import threading
 import time
 import unittest
 
-from door import BINARY, DATA, EUPGRADE, PLUGIN, ROOT, WIZARD, Door, LimeCase, up_for
+from door import BINARY, DATA, EUPGRADE, PLUGIN, ROOT, WIZARD, Door, LimeCase, lockstep, up_for
 
 ACL = ROOT / "packaging/openwrt/files-limeapp/usr/share/rpcd/acl.d/lime-mesh-upgrade.json"
 READS = {WIZARD: {"get_node_status"}, EUPGRADE: {"is_new_version_available", "download_status"}}
@@ -69,6 +69,14 @@ class Alone(unittest.TestCase):
             for name in (WIZARD, EUPGRADE):
                 both = group["read"]["ubus"][name] + group["write"]["ubus"][name]
                 self.assertEqual(sorted(both), sorted(self.methods(name)))
+
+    def test_page_names_tests_that_are_there(self):
+        """docs/limeapp.md says by which test each promise is held."""
+        rows = re.findall(r"^\| (?:\d+|[AB]\d+) \|.*$", (ROOT / "docs/limeapp.md").read_text(), re.M)
+        self.assertEqual(len(rows), 12 + 7 + 24)
+        for row in rows:
+            for path, name in re.findall(r"`(tests/\S+) (\S+)`", row):
+                self.assertRegex((ROOT / path).read_text(), rf"(?m)^(    def|static void) {name}\(", row)
 
     def test_wrong_use(self):
         for arguments in ((), ("list", "more"), ("call",), ("call", "abort", "more"), ("help",), ("abort",)):
@@ -537,6 +545,17 @@ class Release(NodeCase):
         self.assert_nothing_new(DATA / "release-2")
         self.assert_nothing_new(DATA / "release-3")
         self.assert_offered(DATA / "release-4", "Demo 4.0")
+        # The same again under another name is not, or the firmware would be offered for ever.
+        with tempfile.TemporaryDirectory() as scratch:
+            for number, new in ((3, False), (4, True)):
+                place = f"{scratch}/{number}"
+                lockstep("release", "create", "--version", f"Demo  {number}", "--sequence", str(number), "--image",
+                         "demo,alpha=demo_alpha-3.bin", "--out", place)
+                lockstep("release", "sign", "--key", "release.sec", place)
+                if new:
+                    self.assert_offered(place, f"Demo  {number}")
+                else:
+                    self.assert_nothing_new(place)
 
     def test_urls(self):
         with Server(DATA / "release-2") as server:

@@ -2,10 +2,11 @@
 """LimeApp's wizard over a mesh of real daemons: a stand-in for its page, and for rpcd on every node."""
 import concurrent.futures
 import json
+import sys
 import time
 import unittest
 
-from door import DATA, LimeCase
+from door import DATA, ROOT, LimeCase
 
 CONFIRMED_S = 120
 
@@ -101,6 +102,10 @@ class Abort(LimeCase):
         self.assertEqual(page.status["eupgradestate"], "not-initiated")
         self.assertEqual(page.status["main_node"], "NO")
         self.assert_nobody_flashed()
+        # Nor does the image take anybody's memory any longer.
+        for name, node in self.nodes.items():
+            held = [path for path in (node.directory / "tmp").rglob("*") if path.stat().st_size > 200000]
+            self.assertEqual(held, [], name)
 
     def test_while_ready_and_while_scheduled(self):
         self.start_mesh()
@@ -323,6 +328,33 @@ class AtOnce(LimeCase):
         answer = self.doors["node2"].call("become_main_node")
         self.assertEqual(answer["code"], "NO_ABLE_TO_BECOME_MAIN_NODE")
         self.assertIn("under way", answer["error"])
+
+
+class Forgery(LimeCase):
+    def test_records_in_shared_state_are_believed_by_nobody(self):
+        """Anybody can write them: a strange main node, and other words of ours."""
+        self.start_mesh("chain:2")
+        record = {**self.mesh["node1"].shared_state()["node1"], "upgrade_state": "READY_FOR_UPGRADE",
+                  "main_node": "MAIN_NODE", "repo_url": "http://10.77.9.9/lros/", "candidate_fw": "Evil",
+                  "timestamp": 99}
+        entries = {name: (name, 100000, {**record, "node_ip": ip}) for name, ip in
+                   (("evil", "10.77.9.9"), ("$(reboot)", "10.77.9.9"), ("node2", "10.77.0.2"))}
+        result = self.nodes["node2"].run(
+            "sh", "-c", 'printf %s "$1" | "$2" "$3" 10.77.0.1 mesh_wide_upgrade', "sh", json.dumps(entries),
+            sys.executable, str(ROOT / "tests/lab/peer.py"))
+        self.assertEqual(result["status"], 0, result["stderr"])
+        self.wait(lambda: "evil" in (self.mesh["node2"].shared_state() or {}), "what the stranger wrote")
+        time.sleep(1)
+        for name in self.nodes:
+            self.assertEqual(self.doors[name].call("get_node_status")["upgrade_state"], "DEFAULT")
+            self.assertEqual(self.doors[name].call("start_safe_upgrade")["code"], "NOT_READY_FOR_UPGRADE")
+            self.assertEqual(self.nodes[name].state(), "UPDATED")
+        self.assert_nothing_ordered()
+        self.assertEqual(self.doors["node2"].call("become_main_node")["code"], "SUCCESS")
+        self.assertEqual(self.doors["node2"].call("start_firmware_upgrade_transaction")["code"], "SUCCESS")
+        self.assertEqual([participant["name"] for participant in self.orders_of_kind("start")[0]["participants"]],
+                         ["node1", "node2"])
+        self.wait_ready()
 
 
 class Missing(LimeCase):
