@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 #include "io/packages.h"
 
+#include <fcntl.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/text.h"
 #include "io/files.h"
 
-enum { LINE_SIZE = 1024 };
+enum { LINE_SIZE = 1024, READ_SIZE = 4096 };
 
 /* How the two managers write the same: one stanza a package, an empty line between. */
 static const struct manager {
@@ -75,39 +77,74 @@ static bool end_stanza(struct stanza *stanza,
 	return tell;
 }
 
+struct reading {
+	const struct manager *manager;
+	struct stanza stanza;
+	uint32_t count; /* of packages that were told of */
+	void (*each)(void *context, const char *name, const char *version);
+	void *context;
+};
+
+/* An empty line ends a package. */
+static void take_line(struct reading *reading, char *line)
+{
+	if (line[0] != '\0') {
+		read_line(&reading->stanza, reading->manager, line);
+		return;
+	}
+	reading->count += reading->count < PACKAGES_MAX &&
+			  end_stanza(&reading->stanza, reading->each, reading->context);
+	reading->stanza = (struct stanza){ .installed = reading->manager->status == NULL };
+}
+
+/* Piece by piece, for these files are long. Lines that do not fit are nothing of ours. */
+static void read_all(struct reading *reading, int fd)
+{
+	char bytes[READ_SIZE], line[LINE_SIZE], end[] = "";
+	size_t size = 0;
+	ssize_t got;
+
+	take_line(reading, end); /* there was none before the first */
+	while ((got = read(fd, bytes, sizeof(bytes))) > 0) {
+		for (ssize_t i = 0; i < got; i++) {
+			if (bytes[i] != '\n') {
+				if (size < LINE_SIZE)
+					line[size] = bytes[i];
+				size += size < LINE_SIZE;
+				continue;
+			}
+			if (size < LINE_SIZE) {
+				line[size] = '\0';
+				take_line(reading, line);
+			}
+			size = 0;
+		}
+	}
+	if (size > 0 && size < LINE_SIZE) {
+		line[size] = '\0';
+		take_line(reading, line);
+	}
+	take_line(reading, end);
+}
+
 const char *packages_read(const char *root,
 	void (*each)(void *context, const char *name, const char *version), void *context)
 {
-	const struct manager *manager = NULL;
-	char path[FILES_PATH_SIZE + 1], line[LINE_SIZE];
-	struct stanza stanza;
-	FILE *file = NULL;
-	uint32_t count = 0;
-	bool whole = true;
+	struct reading reading = { .each = each, .context = context };
+	char path[FILES_PATH_SIZE + 1];
 
-	for (size_t i = 0; i < 2 && file == NULL; i++) {
-		manager = &managers[i];
-		snprintf(path, sizeof(path), "%s%s", root, manager->path);
-		file = fopen(path, "re");
-	}
-	if (file == NULL)
-		return "";
-	stanza = (struct stanza){ .installed = manager->status == NULL };
-	while (count < PACKAGES_MAX && fgets(line, sizeof(line), file) != NULL) {
-		size_t size = strcspn(line, "\n");
-		bool begins = whole;
+	for (size_t i = 0; i < 2; i++) {
+		uint64_t size;
+		int fd;
 
-		whole = line[size] == '\n' || feof(file);
-		line[size] = '\0';
-		if (begins && size == 0) {
-			count += end_stanza(&stanza, each, context);
-			stanza = (struct stanza){ .installed = manager->status == NULL };
-		} else if (begins && whole) { /* what is longer is nothing of ours */
-			read_line(&stanza, manager, line);
-		}
+		reading.manager = &managers[i];
+		snprintf(path, sizeof(path), "%s%s", root, reading.manager->path);
+		fd = files_open(path, O_RDONLY | O_CLOEXEC, &size);
+		if (fd < 0)
+			continue;
+		read_all(&reading, fd);
+		close(fd);
+		return reading.manager->name;
 	}
-	if (count < PACKAGES_MAX)
-		(void)end_stanza(&stanza, each, context);
-	(void)fclose(file);
-	return manager->name;
+	return "";
 }
