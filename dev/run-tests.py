@@ -245,12 +245,15 @@ def run_all(tally, arguments):
         run_worlds(tally, arguments.pattern)
     paths = sorted((ROOT / "tests").glob("*/test_*.py"))
     labs = [path for path in paths if path.parent.name in ("lab", "limeapp")]
-    for path in paths:
-        if path not in labs:
-            run_python(tally, path, "python", arguments.pattern)
+    files = [path for path in paths if path not in labs]
     if arguments.fast:
         labs = [path for path in labs if path.stem != "test_worlds"]
-    run_labs(tally, labs, "lab", arguments.pattern)
+    # One after the other, beside the labs, which mostly wait.
+    with concurrent.futures.ThreadPoolExecutor(1) as beside:
+        others = [beside.submit(run_python, tally, path, "python", arguments.pattern) for path in files]
+        run_labs(tally, labs, "lab", arguments.pattern)
+        for other in others:
+            other.result()
     if not arguments.fast:
         run_labs(tally, [ROOT / f"tests/lab/{name}.py" for name in ("test_upgrade", "test_cuts")], "sanitized lab",
                  arguments.pattern, {"LOCKSTEP": str(ROOT / "build-sanitized/lockstep"), "LAB_QUICK": "1"})
