@@ -112,6 +112,11 @@ class Help(Case):
             self.assertEqual((result.returncode, result.stdout), (FAILED, ""))
             self.assertIn("lockstep-tools, which is not here", result.stderr)
             self.assertEqual(self.good("help", words[0]), self.good(words[0], "--help"))
+            by_name = subprocess.run([f"{LOCKSTEP}-tools", words[0], "--help"], capture_output=True, text=True,
+                                     timeout=PATIENCE_S)
+            self.assertEqual((by_name.returncode, by_name.stdout), (DONE, self.good("help", words[0])))
+        nothing = subprocess.run([f"{LOCKSTEP}-tools", "x"], capture_output=True, text=True, timeout=PATIENCE_S)
+        self.assertEqual(nothing.returncode, USAGE)
 
     def test_unknown_command(self):
         for word, nearest in (("relase", "release"), ("stat", "status"), ("schedul", "schedule")):
