@@ -10,7 +10,7 @@
 #include "gossip/slice.h"
 #include "release/manifest_write.h"
 
-enum { FILLED_SIZE_MAX = 262144 };
+enum { FILLED_SIZE_MAX = 262144, LIMEAPP_SIZE_MAX = 3072 };
 
 /* ---- the input ---- */
 
@@ -362,6 +362,11 @@ void fuzz_check_agent(const struct agent *agent, uint64_t now_ms)
 	check_object(buffer, text.size);
 	text_init(&text, buffer, capacity);
 	agent_view_mesh(agent, now_ms, &text);
+	assert(!text_cut(&text));
+	check_object(buffer, text.size);
+	/* What is larger than this is not published. */
+	text_init(&text, buffer, LIMEAPP_SIZE_MAX);
+	agent_view_limeapp(agent, now_ms, &text);
 	assert(!text_cut(&text));
 	check_object(buffer, text.size);
 	free(buffer);

@@ -36,9 +36,18 @@
 static struct {
 	pthread_mutex_t lock;
 	const uint8_t *at, *end; /* replies that are left */
+	uint8_t none[1];
 	uint16_t port;
 	int listeners[2]; /* the daemon, a web server */
 } server = { .lock = PTHREAD_MUTEX_INITIALIZER };
+
+static void set_replies(const uint8_t *at, const uint8_t *end)
+{
+	pthread_mutex_lock(&server.lock);
+	server.at = at;
+	server.end = end;
+	pthread_mutex_unlock(&server.lock);
+}
 
 static void reply_with(int fd, const void *bytes, size_t size)
 {
@@ -183,10 +192,7 @@ static void call_method(int method, const uint8_t *bytes, size_t size)
 		: strstr(given, "tell") != NULL   ? NOTE_TELL
 						  : NOTE_NONE,
 		"words");
-	pthread_mutex_lock(&server.lock);
-	server.at = bytes + arguments + (end != NULL);
-	server.end = bytes + size;
-	pthread_mutex_unlock(&server.lock);
+	set_replies(bytes + arguments + (end != NULL), bytes + size);
 	faults_on();
 	if (call_begin(&call, &settings, given, arguments)) {
 		if (strstr(given, "late") != NULL)
@@ -195,6 +201,8 @@ static void call_method(int method, const uint8_t *bytes, size_t size)
 	}
 	json_free(call.arguments);
 	faults_off();
+	/* Whom we did not wait for may still be answered, but not from this input. */
+	set_replies(server.none, server.none);
 	assert(!text_cut(&call.answer));
 	answer = json_parse(&reader, call.bytes, call.answer.size);
 	assert(answer != NULL || faults_happened());
