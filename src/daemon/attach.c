@@ -109,6 +109,7 @@ static void on_timer(evutil_socket_t fd, short what, void *context)
 	} else if (written.tv_sec != node->attach.written.tv_sec ||
 		   written.tv_nsec != node->attach.written.tv_nsec) {
 		(void)become_guest(node);
+		node->attach.heard_ms += ATTACH_COMING_MS - ATTACH_PATIENCE_MS;
 	}
 	timer_start(node->attach.timer, ATTACH_LOOK_MS);
 }

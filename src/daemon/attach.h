@@ -21,6 +21,7 @@ struct node;
 
 enum {
 	ATTACH_PATIENCE_MS = 60000,
+	ATTACH_COMING_MS = 20000, /* the same, where it was started beside us */
 	ATTACH_LOOK_MS = 5000,
 	ATTACH_REGISTER_MS = 60000, /* between two runs of the program that registers our types */
 };
