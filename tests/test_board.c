@@ -4,57 +4,19 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <cmocka.h>
 
 #include "base/text.h"
 #include "io/board.h"
 #include "io/files.h"
+#include "root.h"
 
 #define COUNT(rows) (sizeof(rows) / sizeof((rows)[0]))
 #define TEN(word) word word word word word word word word word word
-
-static char root[] = TESTS_BINARY_DIR "/test_board.XXXXXX";
-
-/* A file below the root, with the directories above it. */
-static void put(const char *path, const char *content)
-{
-	char whole[256], *slash;
-
-	snprintf(whole, sizeof(whole), "%s%s", root, path);
-	slash = strrchr(whole, '/');
-	*slash = '\0';
-	assert_int_equal(files_make_directory(whole), 0);
-	*slash = '/';
-	assert_int_equal(files_write(whole, content, strlen(content), 0644), 0);
-}
-
-static int remove_one(const char *path, const struct stat *status, int kind, struct FTW *walk)
-{
-	(void)status;
-	(void)kind;
-	(void)walk;
-	return remove(path);
-}
-
-static int make_root(void **state)
-{
-	(void)state;
-	memcpy(root + sizeof(root) - 7, "XXXXXX", 6);
-	return mkdtemp(root) != NULL ? 0 : -1;
-}
-
-static int clear_root(void **state)
-{
-	(void)state;
-	return nftw(root, remove_one, 8, FTW_DEPTH | FTW_PHYS);
-}
 
 static struct assignment_case {
 	const char *name;
@@ -103,11 +65,11 @@ static void test_an_openwrt_router(void **state)
 	struct board board;
 
 	(void)state;
-	put("/tmp/sysinfo/board_name", "tplink,archer-c7-v2\n");
-	put("/etc/openwrt_release",
+	root_put("/tmp/sysinfo/board_name", "tplink,archer-c7-v2\n");
+	root_put("/etc/openwrt_release",
 		"DISTRIB_ID='OpenWrt'\nDISTRIB_DESCRIPTION='LibreMesh 24.10 r123-ab'\n");
-	put("/etc/os-release", "PRETTY_NAME=\"OpenWrt 24.10\"\n");
-	put("/proc/sys/kernel/random/boot_id", "11112222-3333-4444-5555-666677778888\n");
+	root_put("/etc/os-release", "PRETTY_NAME=\"OpenWrt 24.10\"\n");
+	root_put("/proc/sys/kernel/random/boot_id", "11112222-3333-4444-5555-666677778888\n");
 	memset(&board, 0x5a, sizeof(board));
 	board_read(&board, root);
 	assert_string_equal(board.name, "tplink,archer-c7-v2");
@@ -121,8 +83,8 @@ static void test_another_system(void **state)
 	struct board board;
 
 	(void)state;
-	put("/etc/os-release", "ID=debian\nPRETTY_NAME=\"Debian 12\"\n");
-	put("/etc/openwrt_release", "DISTRIB_ID='OpenWrt'\n");
+	root_put("/etc/os-release", "ID=debian\nPRETTY_NAME=\"Debian 12\"\n");
+	root_put("/etc/openwrt_release", "DISTRIB_ID='OpenWrt'\n");
 	board_read(&board, root);
 	assert_string_equal(board.name, "");
 	assert_string_equal(board.version, "Debian 12");
@@ -135,9 +97,9 @@ static void test_a_board_with_odd_files(void **state)
 	struct board board;
 
 	(void)state;
-	put("/tmp/sysinfo/board_name", TEN("0123456") "\n");
-	put("/etc/openwrt_release", "DISTRIB_DESCRIPTION='a\tb'\n");
-	put("/proc/sys/kernel/random/boot_id", "");
+	root_put("/tmp/sysinfo/board_name", TEN("0123456") "\n");
+	root_put("/etc/openwrt_release", "DISTRIB_DESCRIPTION='a\tb'\n");
+	root_put("/proc/sys/kernel/random/boot_id", "");
 	board_read(&board, root);
 	assert_string_equal(board.name, "");
 	assert_string_equal(board.version, "");
@@ -186,18 +148,18 @@ static void test_gateway(void **state)
 	const struct gateway_case *c = *state;
 
 	if (c->route != NULL)
-		put("/proc/net/route", c->route);
+		root_put("/proc/net/route", c->route);
 	if (c->ipv6_route != NULL)
-		put("/proc/net/ipv6_route", c->ipv6_route);
+		root_put("/proc/net/ipv6_route", c->ipv6_route);
 	assert_int_equal(board_has_gateway(root), c->has);
 }
 
 int main(void)
 {
 	static const struct CMUnitTest others[] = {
-		cmocka_unit_test_setup_teardown(test_an_openwrt_router, make_root, clear_root),
-		cmocka_unit_test_setup_teardown(test_another_system, make_root, clear_root),
-		cmocka_unit_test_setup_teardown(test_a_board_with_odd_files, make_root, clear_root),
+		cmocka_unit_test_setup_teardown(test_an_openwrt_router, root_make, root_clear),
+		cmocka_unit_test_setup_teardown(test_another_system, root_make, root_clear),
+		cmocka_unit_test_setup_teardown(test_a_board_with_odd_files, root_make, root_clear),
 	};
 	static struct CMUnitTest
 		tests[COUNT(assignment_cases) + COUNT(gateway_cases) + COUNT(others)];
@@ -209,7 +171,7 @@ int main(void)
 			.initial_state = &assignment_cases[i] };
 	for (size_t i = 0; i < COUNT(gateway_cases); i++)
 		tests[count++] = (struct CMUnitTest){ gateway_cases[i].name, test_gateway,
-			make_root, clear_root, &gateway_cases[i] };
+			root_make, root_clear, &gateway_cases[i] };
 	memcpy(tests + count, others, sizeof(others));
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -4,53 +4,16 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <cmocka.h>
 
 #include "base/text.h"
 #include "io/files.h"
 #include "io/packages.h"
-
-static char root[] = TESTS_BINARY_DIR "/test_packages.XXXXXX";
-
-static void put(const char *path, const char *content)
-{
-	char whole[256], *slash;
-
-	snprintf(whole, sizeof(whole), "%s%s", root, path);
-	slash = strrchr(whole, '/');
-	*slash = '\0';
-	assert_int_equal(files_make_directory(whole), 0);
-	*slash = '/';
-	assert_int_equal(files_write(whole, content, strlen(content), 0644), 0);
-}
-
-static int remove_one(const char *path, const struct stat *status, int kind, struct FTW *walk)
-{
-	(void)status;
-	(void)kind;
-	(void)walk;
-	return remove(path);
-}
-
-static int make_root(void **state)
-{
-	(void)state;
-	memcpy(root + sizeof(root) - 7, "XXXXXX", 6);
-	return mkdtemp(root) != NULL ? 0 : -1;
-}
-
-static int clear_root(void **state)
-{
-	(void)state;
-	return nftw(root, remove_one, 8, FTW_DEPTH | FTW_PHYS);
-}
+#include "root.h"
 
 static void note(void *context, const char *name, const char *version)
 {
@@ -79,26 +42,27 @@ static void test_neither(void **state)
 static void test_opkg(void **state)
 {
 	(void)state;
-	put(OPKG, "Package: libubox20240329\nVersion: 2024.03.29-r1\nABIVersion: 20240329\n"
-		  "Depends: libc\nStatus: install user installed\nArchitecture: mips_24kc\n"
-		  "Installed-Time: 1\nAuto-Installed: yes\n\n"
-		  "Package: gone\nVersion: 1\nStatus: deinstall ok not-installed\n\n"
-		  "Package: half\nVersion: 1\nStatus: install user half-installed\n\n"
-		  "Package: babeld\nVersion: 1.13.1-r3\nStatus: install hold installed\n"
-		  "Conffiles:\n /etc/config/babeld 0123\n\n"
-		  "Package: without-version\nStatus: install user installed\n\n"
-		  "Version: 9\nStatus: install user installed\n\n"
-		  "Package: last\nStatus: install ok installed\nVersion: 2");
+	root_put(OPKG, "Package: libubox20240329\nVersion: 2024.03.29-r1\nABIVersion: 20240329\n"
+		       "Depends: libc\nStatus: install user installed\nArchitecture: mips_24kc\n"
+		       "Installed-Time: 1\nAuto-Installed: yes\n\n"
+		       "Package: gone\nVersion: 1\nStatus: deinstall ok not-installed\n\n"
+		       "Package: half\nVersion: 1\nStatus: install user half-installed\n\n"
+		       "Package: babeld\nVersion: 1.13.1-r3\nStatus: install hold installed\n"
+		       "Conffiles:\n /etc/config/babeld 0123\n\n"
+		       "Package: without-version\nStatus: install user installed\n\n"
+		       "Version: 9\nStatus: install user installed\n\n"
+		       "Package: last\nStatus: install ok installed\nVersion: 2");
 	assert_packages("opkg", "libubox=2024.03.29-r1 babeld=1.13.1-r3 last=2 ");
 }
 
 static void test_apk(void **state)
 {
 	(void)state;
-	put(APK, "C:Q1abcd=\nP:libubox20240329\nV:2024.03.29-r1\nA:mips_24kc\nS:1\nI:2\nT:text\n"
-		 "g:openwrt:section=libs openwrt:abiversion=20240329 openwrt:cpe=x\n"
-		 "F:lib\nR:libubox.so\nZ:Q1=\n\n"
-		 "P:babeld\nV:1.13.1-r3\nF:usr/sbin\nR:babeld\n\n");
+	root_put(APK,
+		"C:Q1abcd=\nP:libubox20240329\nV:2024.03.29-r1\nA:mips_24kc\nS:1\nI:2\nT:text\n"
+		"g:openwrt:section=libs openwrt:abiversion=20240329 openwrt:cpe=x\n"
+		"F:lib\nR:libubox.so\nZ:Q1=\n\n"
+		"P:babeld\nV:1.13.1-r3\nF:usr/sbin\nR:babeld\n\n");
 	assert_packages("apk", "libubox=2024.03.29-r1 babeld=1.13.1-r3 ");
 }
 
@@ -106,8 +70,8 @@ static void test_apk(void **state)
 static void test_both(void **state)
 {
 	(void)state;
-	put(OPKG, "Package: a\nVersion: 1\nStatus: install user installed\n");
-	put(APK, "P:b\nV:1\n\n");
+	root_put(OPKG, "Package: a\nVersion: 1\nStatus: install user installed\n");
+	root_put(APK, "P:b\nV:1\n\n");
 	assert_packages("opkg", "a=1 ");
 }
 
@@ -133,7 +97,7 @@ static void test_hostile_lines(void **state)
 			"Package: 5\nABIVersion: 5\nVersion: 1\nStatus: install user installed\n\n"
 			"Package: status\nVersion: 1\nStatus: \n\n\n\n");
 	assert_false(text_cut(&text));
-	put(OPKG, content);
+	root_put(OPKG, content);
 	assert_packages("opkg", "long=1 ");
 	free(content);
 }
@@ -157,7 +121,7 @@ static void test_no_end(void **state)
 	text_init(&text, content, capacity);
 	for (uint32_t i = 0; i < PACKAGES_MAX + 100; i++)
 		text_add(&text, "P:p\nV:1\n\n");
-	put(APK, content);
+	root_put(APK, content);
 	assert_string_equal(packages_read(root, count_one, &count), "apk");
 	assert_int_equal(count, PACKAGES_MAX);
 	free(content);
@@ -166,12 +130,12 @@ static void test_no_end(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_neither, make_root, clear_root),
-		cmocka_unit_test_setup_teardown(test_opkg, make_root, clear_root),
-		cmocka_unit_test_setup_teardown(test_apk, make_root, clear_root),
-		cmocka_unit_test_setup_teardown(test_both, make_root, clear_root),
-		cmocka_unit_test_setup_teardown(test_hostile_lines, make_root, clear_root),
-		cmocka_unit_test_setup_teardown(test_no_end, make_root, clear_root),
+		cmocka_unit_test_setup_teardown(test_neither, root_make, root_clear),
+		cmocka_unit_test_setup_teardown(test_opkg, root_make, root_clear),
+		cmocka_unit_test_setup_teardown(test_apk, root_make, root_clear),
+		cmocka_unit_test_setup_teardown(test_both, root_make, root_clear),
+		cmocka_unit_test_setup_teardown(test_hostile_lines, root_make, root_clear),
+		cmocka_unit_test_setup_teardown(test_no_end, root_make, root_clear),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

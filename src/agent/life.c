@@ -6,17 +6,7 @@
 
 bool life_is_busy(const struct agent *agent)
 {
-	switch (agent->journal.state) {
-	case STATE_DOWNLOADING:
-	case STATE_DOWNLOAD_ERROR:
-	case STATE_UPGRADE_READY:
-	case STATE_UPGRADE_SCHEDULED:
-	case STATE_FLASHING:
-	case STATE_CONFIRMATION_PENDING:
-		return true;
-	default:
-		return false;
-	}
+	return state_is_busy(agent->journal.state);
 }
 
 /* A node that restarts in one of the others begins again with the download, which is quick. */

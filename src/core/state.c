@@ -7,6 +7,21 @@
 #define STATE_WORD(name) #name "\0"
 const char state_words[] = STATES(STATE_WORD);
 
+bool state_is_busy(enum node_state state)
+{
+	switch (state) {
+	case STATE_DOWNLOADING:
+	case STATE_DOWNLOAD_ERROR:
+	case STATE_UPGRADE_READY:
+	case STATE_UPGRADE_SCHEDULED:
+	case STATE_FLASHING:
+	case STATE_CONFIRMATION_PENDING:
+		return true;
+	default:
+		return false;
+	}
+}
+
 const char *state_name(enum node_state state)
 {
 	ensure((unsigned)state < STATE_COUNT);

@@ -31,6 +31,9 @@ enum node_state {
 /* All of them, for base/words.h. */
 extern const char state_words[];
 
+/* An upgrade is under way on the node. */
+bool state_is_busy(enum node_state state);
+
 /* "UPDATED", … */
 const char *state_name(enum node_state state);
 

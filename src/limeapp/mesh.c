@@ -148,28 +148,13 @@ void mesh_free(struct mesh *mesh)
 	json_free(mesh->object);
 }
 
-bool mesh_is_busy(enum node_state state)
-{
-	switch (state) {
-	case STATE_DOWNLOADING:
-	case STATE_DOWNLOAD_ERROR:
-	case STATE_UPGRADE_READY:
-	case STATE_UPGRADE_SCHEDULED:
-	case STATE_FLASHING:
-	case STATE_CONFIRMATION_PENDING:
-		return true;
-	default:
-		return false;
-	}
-}
-
 bool mesh_is_anybody_busy(const struct mesh *mesh)
 {
 	struct json_object *nodes = nodes_of(mesh);
 	struct row row;
 
 	for (size_t i = 0; i < json_array_count(nodes) && read_row(&row, nodes, i); i++) {
-		if (row.seen_ms <= BUSY_SEEN_MS && mesh_is_busy(row.state))
+		if (row.seen_ms <= BUSY_SEEN_MS && state_is_busy(row.state))
 			return true;
 	}
 	return false;

@@ -42,8 +42,6 @@ bool mesh_look(struct mesh_node *here, const struct settings *settings, uint64_t
 bool mesh_read(struct mesh *mesh, const struct settings *settings, uint64_t end_ms);
 void mesh_free(struct mesh *mesh);
 
-/* In an upgrade that goes on. */
-bool mesh_is_busy(enum node_state state);
 /* Is anybody, as far as this node has heard lately? */
 bool mesh_is_anybody_busy(const struct mesh *mesh);
 /* How many participants in this state have a name before ours. */
