@@ -20,6 +20,7 @@ DATA = BINARY.parent / "lab-data"
 ALPHA, BETA = "demo,alpha", "demo,beta"
 # Far more than it ever takes: a busy machine must not decide a test.
 PATIENCE_S = 90
+BOOT_S = 15  # one that is under way, on a busy machine
 
 
 def lockstep(*arguments):
@@ -138,7 +139,13 @@ class MeshCase(unittest.TestCase):
         return {name: node.status()["version"] for name, node in self.nodes.items()}
 
     def assert_versions(self, number, nodes=None):
-        for name in nodes or self.nodes:
+        """Who goes back says so a moment before it boots: that moment is waited for."""
+        names = nodes or list(self.nodes)
+        end = time.monotonic() + BOOT_S
+        while time.monotonic() < end and any(
+                self.nodes[name].status()["version"] != f"Demo {number}.0" for name in names):
+            time.sleep(0.05)
+        for name in names:
             self.assertEqual(self.nodes[name].status()["version"], f"Demo {number}.0",
                              f"{name}\n{self.lab.describe()}")
 
