@@ -19,6 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/un.h>
+#include <unistd.h>
 
 #include <event2/event.h>
 
@@ -33,6 +34,7 @@ enum {
 	TURNS_MAX = 5000,
 	PATIENCE = 20, /* turns */
 	SOME_TURNS = 5,
+	BUSY_TURNS = 200, /* who is not done by then waits for something */
 	GROUP = 3,
 	PIPELINED = 3,
 };
@@ -201,8 +203,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 		turn(&scene);
 		peer_serve(&scene.peer);
 		/* Who waits for more on what was left open waits for its end. */
-		if (i % PATIENCE == PATIENCE - 1)
+		if (i % PATIENCE == PATIENCE - 1) {
 			peer_close(&scene.peer);
+			/* A name is looked up in another process, and a reader rests: both take
+			 * time. */
+			(void)usleep(i > BUSY_TURNS ? 1000 : 0);
+		}
 	}
 	/* Everybody closed: nothing is left to wait for. */
 	assert(early || faults_happened() ||
