@@ -429,7 +429,7 @@ static void consider(struct agent *agent, uint32_t number, unsigned type)
 	if (slices_change(agent, (enum agent_type)type) != exchange->sent_change &&
 		agent_is_due(agent, exchange->next_ms)) {
 		/* All of it goes both ways: whoever is the first spares the other the same. */
-		if (type == TYPE_PROJECTION &&
+		if (type == TYPE_PROJECTION && !agent->neighbours[number].host &&
 			agent->now_ms > exchange->next_ms + AGENT_PUSH_GAP_PROJECTION_MS / 8) {
 			exchange->next_ms =
 				agent->now_ms +

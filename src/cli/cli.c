@@ -47,9 +47,8 @@ static int run_elsewhere(char **argv)
 		strcat(program, "-tools");
 		(void)execv(program, argv);
 	}
-	fputs("lockstep: this needs the program lockstep-tools, which is not here. Please install "
-	      "it, "
-	      "best on a computer.\n",
+	fputs("lockstep: this needs the program lockstep-tools, which is not here. "
+	      "Please install it, best on a computer.\n",
 		stderr);
 	return CLI_FAILED;
 }

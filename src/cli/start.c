@@ -84,9 +84,8 @@ static bool add_expected(const struct options *options, const struct plan_releas
 		node = find_node(nodes, name);
 		if (node == NULL)
 			options_fail("unreachable",
-				"%s belongs to the mesh and was not seen; bring it back, or leave "
-				"it out "
-				"with --participants or --seen",
+				"%s belongs to the mesh and was not seen; bring it back, "
+				"or leave it out with --participants or --seen",
 				name);
 		add_participant(options, release, node, start);
 	}

@@ -40,7 +40,7 @@ void attach_news(struct node *node)
 		return;
 	event.neighbour_up.neighbour = node->attach.host;
 	event.neighbour_up.host = true;
-	node_step_later(node, &event);
+	node_step(node, &event);
 }
 
 static void on_registered(void *context, int status, const char *output, size_t size)
@@ -77,7 +77,6 @@ static int become_guest(struct node *node)
 	node->attach.host = neighbours_take(node->neighbours, "127.0.0.1");
 	log_write(node->log, LOG_LEVEL_INFO, "attach",
 		"guest of the shared-state on port %u of this machine", node->config->gossip_port);
-	attach_news(node);
 	register_types(node);
 	return error;
 }
@@ -110,6 +109,7 @@ static void on_timer(evutil_socket_t fd, short what, void *context)
 		   written.tv_nsec != node->attach.written.tv_nsec) {
 		(void)become_guest(node);
 		node->attach.heard_ms += ATTACH_COMING_MS - ATTACH_PATIENCE_MS;
+		attach_news(node);
 	}
 	timer_start(node->attach.timer, ATTACH_LOOK_MS);
 }

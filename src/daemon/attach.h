@@ -36,13 +36,13 @@ struct attach {
 };
 
 /* Listens for gossip, as peer or guest, and follows the other one's coming and going. 0 or -errno.
- */
+ * The agent hears of a host by the first attach_news(). */
 int attach_open(struct node *node);
 
 /* An exchange with a neighbour is over. */
 void attach_exchanged(struct node *node, uint32_t neighbour, bool ok);
 
-/* The host has news: its hook sends us SIGUSR1. */
+/* The host has news: its hook sends us SIGUSR1. Not within a step; nothing without a host. */
 void attach_news(struct node *node);
 
 #endif

@@ -44,7 +44,7 @@ struct config {
 	char config_directory[FILES_PATH_SIZE + 1];
 	char state_directory[FILES_PATH_SIZE + 1];
 	char work_directory[FILES_PATH_SIZE + 1];
-	char expected[FILES_PATH_SIZE + 1];      /* prints who belongs to the mesh; \"\": none */
+	char expected[FILES_PATH_SIZE + 1];      /* prints who belongs to the mesh; "": none */
 	char web_directory[FILES_PATH_SIZE + 1]; /* where the page is installed */
 	char types[LIMITS_CARRIED_MAX][LIMITS_TYPE_NAME_SIZE + 1]; /* carried for others */
 	char interfaces[NEIGHBOURS_INTERFACES_MAX][16];

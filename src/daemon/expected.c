@@ -22,7 +22,7 @@ static void on_over(void *context, int status, const char *output, size_t size)
 	/* A list that was cut ends within a name. */
 	while (size > 0 && output[size - 1] != '\n' && output[size - 1] != ',')
 		size--;
-	names = size > 0 ? strndup(output, size - 1) : NULL;
+	names = strndup(output, size > 0 ? size - 1 : 0);
 	if (names == NULL)
 		return;
 	free(node->expected);

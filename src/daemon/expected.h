@@ -5,14 +5,17 @@
 /*
  * The nodes that belong to the mesh, as its people have set them: what the program `expected` of
  * the configuration prints with the argument --list, names with commas between them. It is run at
- * the start and every EXPECTED_MS; if it fails, what was known before holds. Nothing here decides
- * from it: operators see by it who is missing, and whom an upgrade is for.
+ * the start and every EXPECTED_MS; if it fails, what was known before holds; if it prints nothing,
+ * nobody is expected. Nothing here decides from it: operators see by it who is missing, and whom an
+ * upgrade is for.
  */
+#include <stdbool.h>
+
 struct node;
 
 enum { EXPECTED_MS = 600000, EXPECTED_FIRST_MS = 2000 };
 
 /* False without memory. */
-_Bool expected_begin(struct node *node);
+bool expected_begin(struct node *node);
 
 #endif

@@ -678,6 +678,7 @@ bool node_open(struct node *node, const struct config *config, struct log *log)
 	log_write(log, LOG_LEVEL_INFO, "start", "lockstep %s, mesh %s", LOCKSTEP_VERSION,
 		config->mesh);
 	node_step(node, &tick);
+	attach_news(node);
 	attach_again(node);
 	return true;
 }
