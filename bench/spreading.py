@@ -16,7 +16,8 @@ import threading
 import time
 
 from mesh import ALPHA, BINARY, DATA, Lab, lockstep, prepare
-from lab import ROOT, parse_topology
+from lab import ROOT
+from topology import parse_topology
 
 CHUNK = 65536
 WAIT_S = 600

@@ -3,6 +3,7 @@
 import json
 import unittest
 
+from hosts import program
 from mesh import DATA, MeshCase, prepare
 
 SLOW_KBIT = 400
@@ -48,14 +49,15 @@ class Check(MeshCase):
         self.assertIn(f"in about {document['download_s']} s", text.stdout)
         self.assertIn("nothing stands in the way", text.stdout)
 
-    def test_reference_state(self):
+    def start_with_reference_state(self, printed, names):
         prepare()
-        program = DATA / "reference-state"
-        program.write_text('#!/bin/sh\n[ "$1" = --list ] && echo node1,node3,..,node9\n')
-        program.chmod(0o755)
-        self.start_mesh("chain:3", config={"expected": str(program)})
-        self.wait(lambda: self.nodes[self.first].get("/v1/expected") == {"nodes": ["node1", "node3", "node9"]},
-                  "the reference state")
+        path = DATA / f"reference-state-{self.id()}"
+        program(path, f'[ "$1" = --list ] && echo {printed}')
+        self.start_mesh("chain:3", config={"expected": str(path)})
+        self.wait(lambda: self.nodes[self.first].get("/v1/expected") == {"nodes": names}, "the reference state")
+
+    def test_reference_state(self):
+        self.start_with_reference_state("node1,node3,..,node9", ["node1", "node3", "node9"])
         status, document, findings = self.check(str(DATA / "release-2"))
         self.assertEqual(status, 1)
         self.assertEqual(set(findings) - {("cut_node", "node2")}, {("missing", "node9"), ("extra", "node2")})
@@ -68,12 +70,7 @@ class Check(MeshCase):
             self.assertEqual(json.loads(self.nodes[self.first].cli(*start, *options).stdout)["participants"], count)
 
     def test_takes_part_by_reference_state(self):
-        prepare()
-        program = DATA / "reference-state-of-two"
-        program.write_text("#!/bin/sh\necho node1,node2\n")
-        program.chmod(0o755)
-        self.start_mesh("chain:3", config={"expected": str(program)})
-        self.wait(lambda: len(self.nodes[self.first].get("/v1/expected")["nodes"]) == 2, "the reference state")
+        self.start_with_reference_state("node1,node2", ["node1", "node2"])
         self.start_upgrade("release-2")
         self.wait_state("UPGRADE_READY", ["node1", "node2"])
         self.assertEqual(self.nodes["node3"].state(), "UPGRADE_AVAILABLE")

@@ -14,7 +14,8 @@ import unittest
 
 from mesh import ALPHA, DATA, ROOT, Lab, MeshCase, prepare
 
-from lab import LabError, parse_topology
+from lab import LabError
+from topology import parse_topology
 
 
 class Topologies(unittest.TestCase):

@@ -103,7 +103,7 @@ class Simulator(unittest.TestCase):
 
     def test_meshes_of_the_lab(self):
         sys.path.insert(0, str(ROOT / "lab"))
-        from lab import parse_topology
+        from topology import parse_topology
         for number, name in enumerate(("valley", "city", "islands"), 4):
             file = ROOT / f"lab/meshes/{name}.mesh"
             count = len(parse_topology(f"file:{file}")[0])
