@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+import { readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { constants, gzipSync } from 'node:zlib';
+import { defineConfig, type Plugin } from 'vite';
+
+/** All files together, compressed: what a router has to spare for them. */
+const BOUND_KIB = 60;
+
+/** English first: what another language lacks is shown in it. */
+const LANGUAGES = ['en', 'es', 'pt', 'it', 'fr', 'de', 'ca'];
+
+const here = (path: string) => fileURLToPath(new URL(path, import.meta.url));
+
+type Phrase = string | string[] | { one: string; other: string };
+
+/**
+ * The phrases of all languages as one table, a row for each phrase: what means the same lies side by
+ * side, where gzip finds that the languages share much of it.
+ */
+function words(): Plugin {
+  const read = (language: string) =>
+    JSON.parse(readFileSync(here(`words/${language}.json`), 'utf8')) as Record<string, Phrase>;
+  return {
+    name: 'words',
+    resolveId: id => (id === 'virtual:words' ? '\0words' : null),
+    load(id) {
+      if (id !== '\0words')
+        return null;
+      const books = LANGUAGES.map(read);
+      const short = (phrase: Phrase | undefined) =>
+        phrase === undefined ? 0 : typeof phrase === 'string' || Array.isArray(phrase) ? phrase : [phrase.one, phrase.other];
+      for (const language of LANGUAGES)
+        this.addWatchFile(here(`words/${language}.json`));
+      const rows = Object.keys(books[0]!).map(key => [key, ...books.map(book => short(book[key]))]);
+      return `export const languages = ${JSON.stringify(LANGUAGES)};\nexport const rows = ${JSON.stringify(rows)};\n`;
+    },
+  };
+}
+
+/** Leaves only compressed files, for that is how the daemon serves them, and holds them to the bound. */
+function compress(): Plugin {
+  let folder = '';
+  const list = (path: string): string[] =>
+    readdirSync(path).flatMap(name => {
+      const full = join(path, name);
+      return statSync(full).isDirectory() ? list(full) : [full];
+    });
+  return {
+    name: 'compress',
+    apply: 'build',
+    configResolved(config) {
+      folder = config.build.outDir;
+    },
+    closeBundle() {
+      let total = 0;
+      for (const path of list(folder)) {
+        const bytes = gzipSync(readFileSync(path), { level: constants.Z_BEST_COMPRESSION });
+        writeFileSync(`${path}.gz`, bytes);
+        rmSync(path);
+        total += bytes.length;
+        console.log(`${String(bytes.length).padStart(7)}  ${path.slice(folder.length + 1)}.gz`);
+      }
+      const line = `${total} bytes in all, ${(total / 1024).toFixed(1)} KiB; the bound is ${BOUND_KIB} KiB`;
+      if (total > BOUND_KIB * 1024)
+        throw new Error(line);
+      console.log(line);
+    },
+  };
+}
+
+/** The style is small and the page is nothing without it: it stands in the page itself. */
+function inlineStyle(): Plugin {
+  return {
+    name: 'inline-style',
+    apply: 'build',
+    enforce: 'post',
+    generateBundle(_options, bundle) {
+      const page = bundle['index.html'];
+      if (page?.type !== 'asset' || typeof page.source !== 'string')
+        return;
+      for (const [name, file] of Object.entries(bundle)) {
+        if (file.type !== 'asset' || !name.endsWith('.css'))
+          continue;
+        const css = String(file.source);
+        page.source = page.source.replace(/<link rel="stylesheet"[^>]*>/, () => `<style>${css.trim()}</style>`);
+        delete bundle[name];
+      }
+    },
+  };
+}
+
+export default defineConfig({
+  plugins: [words(), inlineStyle(), compress()],
+  build: {
+    outDir: process.env.LOCKSTEP_WEB_OUT ?? here('../build/web'),
+    emptyOutDir: true,
+    target: 'es2020',
+    modulePreload: false,
+    reportCompressedSize: false,
+    assetsInlineLimit: 0,
+  },
+  esbuild: { legalComments: 'none' },
+  server: {
+    // `npm run dev` beside a running node: LOCKSTEP_NODE=http://127.0.0.1:8430
+    proxy: { '/v1': process.env.LOCKSTEP_NODE ?? 'http://127.0.0.1:8430' },
+  },
+});
