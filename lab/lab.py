@@ -115,7 +115,7 @@ class Node:
                 "config": str(self.directory / "etc"),
                 "state": str(self.directory / "state"),
                 "work": str(self.directory / "tmp"),
-                "web": str(ROOT / "web"),
+                "web": str(ROOT / "build/web"),
             },
             **self.server.extra_config,
         }

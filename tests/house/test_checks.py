@@ -98,6 +98,48 @@ class Checks(unittest.TestCase):
         self.replace("docs/architecture.md", "## Who may include whom", "## Something else")
         self.assert_fails(["layers"], "no table")
 
+    # The page
+
+    def test_imports_pass_on_the_tree(self):
+        self.assert_passes("imports")
+
+    def test_imports_name_a_model_that_knows_the_views(self):
+        for line in ("import { MeshView } from '../mesh/view';", "import {\n  MeshView,\n} from '../mesh/view';",
+                     "export * from '../mesh/view';", "import '../mesh/view.css';", "const later = import('../mesh/view');"):
+            with self.subTest(line):
+                (self.tree / "web/src/model/planted.ts").write_text(f"{line}\n")
+                self.assert_fails(["imports"], "web/src/model/planted.ts:", "model may not import mesh")
+
+    def test_imports_name_a_library_that_nobody_agreed_on(self):
+        (self.tree / "web/src/mesh/planted.ts").write_text("import { select } from 'd3-selection';\n")
+        self.assert_fails(["imports"], "web/src/mesh/planted.ts:1", "mesh may not import d3-selection")
+
+    def test_imports_name_a_way_out_of_the_page(self):
+        (self.tree / "web/src/mesh/planted.ts").write_text("import config from '../../vite.config';\n")
+        self.assert_fails(["imports"], "web/src/mesh/planted.ts:1", "vite.config")
+
+    def test_imports_name_a_part_that_is_not_in_the_table(self):
+        (self.tree / "web/src/extra").mkdir()
+        (self.tree / "web/src/extra/view.tsx").write_text("export const extra = 1;\n")
+        self.assert_fails(["imports"], "web/src/extra/view.tsx", "extra is not in the table")
+
+    def test_imports_name_a_pure_part_that_looks_at_the_clock(self):
+        self.replace("docs/architecture.md", "| `model` | | |", "| `model` | | pure |")
+        for line in ("export const now = Date.now();", "document.title = '';", "void fetch('/');"):
+            with self.subTest(line):
+                (self.tree / "web/src/model/planted.ts").write_text(f"/* a\n window */\n{line}\n")
+                self.assert_fails(["imports"], "web/src/model/planted.ts:3", "model is pure and may not use")
+
+    def test_imports_miss_the_table(self):
+        self.replace("docs/architecture.md", "### Who may import whom", "### Something else")
+        self.assert_fails(["imports"], "no table")
+
+    def test_types_name_what_the_compiler_refuses(self):
+        shutil.copytree(ROOT / "web/node_modules", self.tree / "web/node_modules", symlinks=True)
+        self.assert_passes("types")
+        (self.tree / "web/src/model/planted.ts").write_text("export const planted: number = 'one';\n")
+        self.assert_fails(["types"], "src/model/planted.ts")
+
     # Purity
 
     def test_pure_passes_on_the_build(self):
@@ -192,8 +234,10 @@ class Checks(unittest.TestCase):
         for word in ("TO" "DO", "FIX" "ME", "X" "XX"):
             with self.subTest(word):
                 self.append("docs/planted.md", f"Text, then {word}: later.\n")
-                self.assert_fails(["words"], "docs/planted.md", word)
+                self.append("web/words/planted.json", f'{{"planted": "{word}"}}\n')
+                self.assert_fails(["words"], "docs/planted.md", "web/words/planted.json", word)
                 (self.tree / "docs/planted.md").unlink()
+                (self.tree / "web/words/planted.json").unlink()
         for place in ("/ro" "ot/build", "/ho" "me/ana/lockstep", "/Use" "rs/ana", "/ro" "ot"):
             with self.subTest(place):
                 self.append("docs/planted.md", f"See `{place}`.\n")
@@ -205,12 +249,18 @@ class Checks(unittest.TestCase):
         self.assert_passes("words")
 
     def test_words_name_a_file_without_its_licence(self):
-        for name, line in (("src/base/planted.c", "int x;\n"), ("lab/planted.py", "x = 1\n"),
-                           ("dev/planted", "#!/bin/sh\ntrue\n")):
-            with self.subTest(name):
-                (self.tree / name).write_text(line)
-                self.assert_fails(["words"], name, "SPDX")
-                (self.tree / name).unlink()
+        planted = {"src/base/planted.c": "int x;\n", "lab/planted.py": "x = 1\n", "dev/planted": "#!/bin/sh\ntrue\n",
+                   "web/src/planted.ts": "export {};\n", "web/src/planted.tsx": "export {};\n",
+                   "web/src/planted.css": "p {}\n", "tests/web/planted.mjs": "export {};\n"}
+        for name, line in planted.items():
+            (self.tree / name).parent.mkdir(exist_ok=True)
+            (self.tree / name).write_text(line)
+        self.assert_fails(["words"], *(f"{name}: no line" for name in planted))
+
+    def test_what_npm_installs_is_none_of_ours(self):
+        (self.tree / "web/node_modules/other").mkdir(parents=True)
+        (self.tree / "web/node_modules/other/index.ts").write_text("export {};\n")
+        self.assert_passes("words")
 
 
 if __name__ == "__main__":
