@@ -112,9 +112,11 @@ class Package(unittest.TestCase):
 
     def test_all_that_is_documented_is_in_it(self):
         names = subprocess.check_output(["dpkg-deb", "-c", self.deb], text=True)
-        for folder, under in (("docs", "doc/lockstep/docs"), ("help", "lockstep/help"), ("web", "lockstep/web")):
+        for folder, under in (("docs", "doc/lockstep/docs"), ("help", "lockstep/help")):
             for path in (ROOT / folder).iterdir():
                 self.assertIn(f"./usr/share/{under}/{path.name}\n", names)
+        self.assertIn("./usr/share/lockstep/web/index.html.gz\n", names)
+        self.assertRegex(names, r"\./usr/share/lockstep/web/assets/index-[\w-]+\.js\.gz\n")
         for path in (ROOT / "flashers").iterdir():
             self.assertIn(f"./usr/lib/lockstep/flashers/{path.name}\n", names)
 

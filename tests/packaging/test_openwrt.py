@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """The packages for OpenWrt: their Makefile builds and installs with stand-ins of OpenWrt's make files, and what comes of
 it is what packaging/openwrt/manifest says. Prints the sizes."""
+import gzip
 import os
 import pathlib
 import re
@@ -36,7 +37,7 @@ def read_manifest():
 def list_installed(folder):
     files = {}
     for path in folder.rglob("*"):
-        name = "/" + str(path.relative_to(folder))
+        name = re.sub(r"(/assets/[a-z]+)-[\w-]{8}\.", r"\1-#.", f"/{path.relative_to(folder)}")
         if path.is_symlink():
             files[name] = os.readlink(path)
         elif path.is_file():
@@ -75,6 +76,19 @@ class Packages(unittest.TestCase):
         for package in PACKAGES:
             with self.subTest(package):
                 self.assertEqual(list_installed(self.folder / package), manifest[package])
+
+    def test_the_page_refers_to_what_is_there(self):
+        web = self.folder / "lockstep-web/usr/share/lockstep/web"
+        page = gzip.decompress((web / "index.html.gz").read_bytes()).decode()
+        named = re.findall(r'(?:src|href)="/(assets/[^"]+)"', page)
+        self.assertEqual([f"{name}.gz" for name in named],
+                         [str(path.relative_to(web)) for path in (web / "assets").iterdir()])
+
+    def test_nobody_needs_npm_who_does_not_choose_the_page(self):
+        self.make("configure", "CONFIG_PACKAGE_lockstep-web=", f"BUILD_DIR={self.folder}/without")
+        [rules] = (self.folder / "without").glob("*/build/build.ninja")
+        self.assertNotIn("index.html.gz", rules.read_text())
+        self.assertEqual(self.field("lockstep", "PKG_BUILD_DEPENDS"), "PACKAGE_lockstep-web:node/host")
 
     def test_no_file_is_forgotten(self):
         for folder, package in (("files", "lockstep"), ("files-limeapp", "lockstep-limeapp")):

@@ -9,3 +9,5 @@ INSTALL_DATA:=install -m0644
 INSTALL_CONF:=install -m0600
 CP:=cp -fpR
 LN:=ln -sf
+# All that we have is chosen.
+CONFIG_PACKAGE_lockstep-web?=y

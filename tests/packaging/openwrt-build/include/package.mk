@@ -7,9 +7,11 @@ PKG_INSTALL_DIR:=$(PKG_BUILD_DIR)/ipkg-install
 FIELDS:=SECTION CATEGORY SUBMENU TITLE DEPENDS CONFLICTS PKGARCH
 TEXTS:=conffiles description prerm
 
-build:
+configure:
 	$(Build/Prepare)
 	$(Build/Configure)
+
+build: configure
 	$(Build/Compile)
 
 # What a package does not say itself must not come from the one before it.
@@ -24,5 +26,6 @@ install-$(1):
 tell-$(1):
 	@mkdir -p $(DESTDIR)
 	$$(foreach field,$(FIELDS),$$(file >$(DESTDIR)/$(1).$$(field),$$($(1)_$$(field))))
+	$$(file >$(DESTDIR)/$(1).PKG_BUILD_DEPENDS,$(PKG_BUILD_DEPENDS))
 	$$(foreach text,$(TEXTS),$$(file >$(DESTDIR)/$(1).$$(text),$$(Package/$(1)/$$(text))))
 endef
