@@ -193,7 +193,8 @@ static void open_node(void)
 	write_key("etc/trust/release/a.pub", FUZZ_RELEASE);
 	scratch_write("state/node.sec", file,
 		usign_write_secret(file, sizeof(file), "fuzz", fuzz_secret(FUZZ_NODE)));
-	scratch_write("web/index.html", "<html>", 6);
+	scratch_write("web/index.html.gz", "<html>", 6);
+	scratch_write("web/assets/a-1.js.gz", "1", 1);
 	ok = node_open(&node, &config, &log_of_node);
 	assert(ok);
 	node.expected = strdup("node1,node2,a b,,..,node3");

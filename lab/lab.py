@@ -30,6 +30,7 @@ FLASHER = ROOT / "flashers" / "simulated"
 MESH = "lab"
 POLL_S = 0.03
 CRASH_PAUSE_S = 0.2
+WITHOUT_TOOLS = ("status", "log")  # commands that `lockstep` does not run lockstep-tools for
 
 
 # ---- inside --------------------------------------------------------------------------------------
@@ -561,8 +562,12 @@ class LabNode:
         return self.status()["state"]
 
     def cli(self, *arguments, check=True, stdin=None):
+        program = self.program
+        if self.name in self.lab.programs and arguments[0] not in WITHOUT_TOOLS:
+            # By its own name: an emulated program cannot run another one of its world.
+            program = [*program[:-1], f"{program[-1]}-tools"]
         result = subprocess.run(
-            [*self.program, *arguments], capture_output=True, text=True, input=stdin,
+            [*program, *arguments], capture_output=True, text=True, input=stdin,
             env={**os.environ, "LOCKSTEP_SOCKET": str(self.socket)})
         if check and result.returncode:
             raise LabError(f"lockstep {' '.join(arguments)} on {self.name}: exit "

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-/* `lockstep release …` and `lockstep key …`, for which `lockstep` runs this program from beside
- * itself: argv[0] is the command's word then, as argv[1] is for who calls it by its own name. */
+/* What operators and makers of releases do: commands of `lockstep`, which runs this program from
+ * beside itself for them. argv[0] is the command's word then, as argv[1] is for who calls it by its
+ * own name. */
 #include <stdio.h>
 #include <string.h>
 
@@ -8,16 +9,28 @@
 
 #include "cli/commands.h"
 
+static const struct command *const commands[] = {
+	&command_check,
+	&command_start,
+	&command_schedule,
+	&command_confirm,
+	&command_abort,
+	&command_release,
+	&command_key,
+};
+
 static const struct command *find(const char *word)
 {
-	if (word != NULL && strcmp(word, command_key.word) == 0)
-		return &command_key;
-	return word != NULL && strcmp(word, command_release.word) == 0 ? &command_release : NULL;
+	for (size_t i = 0; word != NULL && i < sizeof(commands) / sizeof(commands[0]); i++) {
+		if (strcmp(word, commands[i]->word) == 0)
+			return commands[i];
+	}
+	return NULL;
 }
 
 int main(int argc, char **argv)
 {
-	const struct command *command = find(argv[0]);
+	const struct command *command = argc > 0 ? find(argv[0]) : NULL;
 	struct options options;
 
 	if (command == NULL && argc > 1) {
@@ -26,7 +39,8 @@ int main(int argc, char **argv)
 		command = find(argv[0]);
 	}
 	if (command == NULL) {
-		fputs("Usage: lockstep-tools release|key …\n", stderr);
+		fputs("Usage: lockstep-tools check|start|schedule|confirm|abort|release|key …\n",
+			stderr);
 		return CLI_USAGE;
 	}
 	if (sodium_init() < 0) {

@@ -79,6 +79,13 @@ static void get_parameters(void *context, struct http_request *request)
 	http_reply(request, 200, "text/plain", text, strlen(text));
 }
 
+static void get_kept(void *context, struct http_request *request)
+{
+	(void)context;
+	http_add_header(request, "Cache-Control: max-age=9");
+	http_reply(request, 200, "text/plain", "kept", 4);
+}
+
 static void get_file(void *context, struct http_request *request)
 {
 	struct range range = { .offset = 0, .size = FILE_SIZE };
@@ -126,6 +133,7 @@ static void get_events(void *context, struct http_request *request)
 static const struct http_route routes[] = {
 	{ "/text", get_text, HTTP_GET, false },
 	{ "/v1/*/x/*", get_parameters, HTTP_GET, false },
+	{ "/kept", get_kept, HTTP_GET, false },
 	{ "/file", get_file, HTTP_GET, false },
 	{ "/later", get_later, HTTP_GET, false },
 	{ "/echo", post_echo, HTTP_POST, false },
@@ -1001,6 +1009,22 @@ static void test_cors(void **state)
 	assert_null(strstr(t.body, "Access-Control"));
 }
 
+/* For this once, unless the handler says something else. */
+static void test_caching(void **state)
+{
+	static const char request[] = "GET /kept HTTP/1.1\r\n\r\nGET /text HTTP/1.0\r\n\r\n";
+	const char *second;
+
+	(void)state;
+	bufferevent_free(talk(request, strlen(request), NULL));
+	second = strstr(t.body, "kept");
+	assert_non_null(second);
+	assert_non_null(strstr(t.body, "\r\nCache-Control: max-age=9\r\n"));
+	assert_true(strstr(t.body, "no-cache") > second);
+	assert_non_null(strstr(second, "\r\nCache-Control: no-cache\r\n"));
+	assert_null(strstr(second, "max-age"));
+}
+
 static void test_streams(void **state)
 {
 	static const char request[] = "GET /events HTTP/1.1\r\n\r\n";
@@ -1123,6 +1147,7 @@ int main(void)
 		TEST(test_large_head_is_refused),
 		TEST(test_nul_in_head_is_refused),
 		TEST(test_cors),
+		TEST(test_caching),
 		TEST(test_streams),
 		TEST(test_slow_reader_is_dropped),
 		TEST(test_connections_are_bounded),

@@ -242,7 +242,6 @@ static int run(const struct options *options)
 
 const struct command command_check = {
 	"check",
-	"look for what could go wrong before an upgrade",
 	"check [DIR-or-URL] [--json] [--url http://HOST:PORT]\n",
 	OPTIONS_OF_CHECK,
 	1,

@@ -20,23 +20,31 @@ static int run_daemon(const struct options *options)
 
 const struct command command_daemon = {
 	"daemon",
-	"run a node",
 	"daemon [--config FILE] [--syslog] [--debug]\n",
 	OPTIONS_OF_DAEMON,
 	0,
 	run_daemon,
 };
 
-/* In a program of its own, for they are of use where images and keys are made: routers do without.
- */
-static const struct command release_elsewhere = {
-	.word = "release",
-	.help = "create, sign, verify and show releases",
+/* What an operator does is in a program of its own, lockstep-tools: on routers the page does it, in
+ * the browser that shows it. */
+static const struct listed {
+	const char *word;
+	const char *help;
+	const struct command *command; /* NULL: lockstep-tools has it */
+} commands[] = {
+	{ "status", "show the mesh at a glance; --watch follows it", &command_status },
+	{ "check", "look for what could go wrong before an upgrade", NULL },
+	{ "start", "open an upgrade to a release", NULL },
+	{ "schedule", "start the countdown to the flash", NULL },
+	{ "confirm", "keep the new firmware", NULL },
+	{ "abort", "end the upgrade before the flash", NULL },
+	{ "log", "show what happened on a node", &command_log },
+	{ "release", "create, sign, verify and show releases", NULL },
+	{ "key", "make and show keys", NULL },
+	{ "daemon", "run a node", &command_daemon },
 };
-static const struct command key_elsewhere = {
-	.word = "key",
-	.help = "make and show keys",
-};
+enum { COMMAND_COUNT = sizeof(commands) / sizeof(commands[0]) };
 
 /* Returns only if it is not installed. */
 static int run_elsewhere(char **argv)
@@ -48,24 +56,10 @@ static int run_elsewhere(char **argv)
 		(void)execv(program, argv);
 	}
 	fputs("lockstep: this needs the program lockstep-tools, which is not here. "
-	      "Please install it, best on a computer.\n",
+	      "Please install it, or use the page of any router: http://ROUTER:8430/\n",
 		stderr);
 	return CLI_FAILED;
 }
-
-static const struct command *const commands[] = {
-	&command_status,
-	&command_check,
-	&command_start,
-	&command_schedule,
-	&command_confirm,
-	&command_abort,
-	&command_log,
-	&release_elsewhere,
-	&key_elsewhere,
-	&command_daemon,
-};
-enum { COMMAND_COUNT = sizeof(commands) / sizeof(commands[0]) };
 
 static int print_usage(FILE *stream, int status)
 {
@@ -73,7 +67,7 @@ static int print_usage(FILE *stream, int status)
 	      "Upgrades the firmware of a whole mesh as one act.\n\n",
 		stream);
 	for (size_t i = 0; i < COMMAND_COUNT; i++)
-		fprintf(stream, "  %-9s %s\n", commands[i]->word, commands[i]->help);
+		fprintf(stream, "  %-9s %s\n", commands[i].word, commands[i].help);
 	fputs("\n`lockstep COMMAND --help` tells more. Commands talk to the node on this machine,\n"
 	      "or to another one with --url http://HOST:PORT.\n",
 		stream);
@@ -92,17 +86,17 @@ static size_t likeness(const char *a, const char *b)
 }
 
 /* The command of this name, or the one that comes nearest; NULL if nothing does. */
-static const struct command *find(const char *word)
+static const struct listed *find(const char *word)
 {
-	const struct command *nearest = NULL;
+	const struct listed *nearest = NULL;
 	size_t best = 0;
 
 	for (size_t i = 0; i < COMMAND_COUNT; i++) {
-		size_t same = likeness(word, commands[i]->word);
+		size_t same = likeness(word, commands[i].word);
 
 		if (same > best) {
 			best = same;
-			nearest = commands[i];
+			nearest = &commands[i];
 		}
 	}
 	return nearest;
@@ -112,7 +106,7 @@ int cli_main(int argc, char **argv)
 {
 	const char *word = argc > 1 ? argv[1] : "";
 	bool help = strcmp(word, "help") == 0;
-	const struct command *command;
+	const struct listed *listed;
 	struct options options;
 
 	if (sodium_init() < 0) {
@@ -129,15 +123,15 @@ int cli_main(int argc, char **argv)
 		return print_usage(stdout, CLI_DONE);
 	if (help)
 		word = argv[2];
-	command = find(word);
-	if (command == NULL || strcmp(command->word, word) != 0) {
+	listed = find(word);
+	if (listed == NULL || strcmp(listed->word, word) != 0) {
 		fprintf(stderr, "lockstep: there is no command %s", word);
-		if (command != NULL)
-			fprintf(stderr, "; did you mean %s?", command->word);
+		if (listed != NULL)
+			fprintf(stderr, "; did you mean %s?", listed->word);
 		fputs(" See lockstep --help.\n", stderr);
 		return CLI_USAGE;
 	}
-	if (command->run == NULL) {
+	if (listed->command == NULL) {
 		static char to_help[] = "--help";
 
 		argv[1] = argv[help ? 2 : 1];
@@ -145,9 +139,9 @@ int cli_main(int argc, char **argv)
 		return run_elsewhere(argv + 1);
 	}
 	if (help) {
-		options_help(command);
+		options_help(listed->command);
 		return CLI_DONE;
 	}
-	options_read(&options, command, argc - 1, argv + 1);
-	return command->run(&options);
+	options_read(&options, listed->command, argc - 1, argv + 1);
+	return listed->command->run(&options);
 }

@@ -123,7 +123,6 @@ static int run(const struct options *options)
 
 const struct command command_key = {
 	"key",
-	"make and show keys",
 	"key generate NAME\n"
 	"       lockstep key derive --mesh MESH [--generate]\n"
 	"       lockstep key show FILE\n",

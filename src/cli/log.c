@@ -25,7 +25,6 @@ static int run(const struct options *options)
 
 const struct command command_log = {
 	"log",
-	"show what happened on a node",
 	"log [--json] [--url http://HOST:PORT]\n",
 	OPTIONS_OF_LOG,
 	0,

@@ -29,7 +29,6 @@ struct options;
 
 struct command {
 	const char *word;
-	const char *help;    /* one line */
 	const char *usage;   /* how to call it, but for "Usage: lockstep "; more is in help/ */
 	uint16_t known;      /* its bit in the table of options */
 	uint16_t word_count; /* it takes at most so many words that are no options */

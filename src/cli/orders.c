@@ -115,7 +115,6 @@ static int schedule(const struct options *options)
 
 const struct command command_schedule = {
 	"schedule",
-	"start the countdown to the flash",
 	"schedule --key K.sec (--in 60s | --at HH:MM) [OPTIONS]\n",
 	OPTIONS_OF_SCHEDULE,
 	0,
@@ -171,7 +170,6 @@ static int confirm(const struct options *options)
 
 const struct command command_confirm = {
 	"confirm",
-	"keep the new firmware",
 	"confirm --key K.sec [--without NAME,...]\n",
 	OPTIONS_OF_CONFIRM,
 	0,
@@ -197,7 +195,6 @@ static int end_it(const struct options *options)
 
 const struct command command_abort = {
 	"abort",
-	"end the upgrade before the flash",
 	"abort --key K.sec [--reason TEXT]\n",
 	OPTIONS_OF_ABORT,
 	0,

@@ -374,7 +374,6 @@ static int run(const struct options *options)
 
 const struct command command_release = {
 	"release",
-	"create, sign, verify and show releases",
 	"release create --version V --sequence N --image BOARD[,BOARD...]=FILE ...\n"
 	"           --out DIR [--info-url URL] [--force-board]\n"
 	"       lockstep release sign --key K.sec DIR\n"

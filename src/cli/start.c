@@ -285,7 +285,6 @@ static int run(const struct options *options)
 
 const struct command command_start = {
 	"start",
-	"open an upgrade to a release",
 	"start DIR-or-URL --key K.sec [OPTIONS]\n",
 	OPTIONS_OF_START,
 	1,

@@ -184,7 +184,6 @@ static int run(const struct options *options)
 
 const struct command command_status = {
 	"status",
-	"show the mesh at a glance; --watch follows it",
 	"status [--watch] [--json] [--url http://HOST:PORT]\n",
 	OPTIONS_OF_STATUS,
 	0,

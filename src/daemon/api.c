@@ -1,17 +1,15 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 #include "daemon/api.h"
 
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "base/json.h"
 #include "base/words.h"
 #include "daemon/measure.h"
+#include "daemon/page.h"
 #include "io/clock.h"
 #include "io/packages.h"
 
@@ -125,38 +123,11 @@ static void reply_view(const struct node *node, struct http_request *request, vi
 	free(bytes);
 }
 
-/* A file of ours, or its beginning. */
-static void reply_file(
-	struct http_request *request, const char *type, const char *path, uint32_t size_max)
-{
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	struct stat file;
-
-	if (fd >= 0 && fstat(fd, &file) == 0 && file.st_size > 0) {
-		http_reply_file(request, 200, type, fd, 0,
-			file.st_size < size_max ? (uint64_t)file.st_size : size_max);
-		return;
-	}
-	if (fd >= 0)
-		close(fd);
-	http_reply_error(request, 404, "not_found", "This is not installed here.");
-}
-
-static void get_page(void *context, struct http_request *request)
-{
-	const struct node *node = context;
-	char path[FILES_PATH_SIZE + 1];
-
-	if (!files_join(path, node->config->web_directory, "index.html"))
-		path[0] = '\0';
-	reply_file(request, "text/html; charset=utf-8", path, UINT32_MAX);
-}
-
 /* Bytes that lie in memory anyway and that no radio can compress to nothing: our own program's. */
 static void get_probe(void *context, struct http_request *request)
 {
 	(void)context;
-	reply_file(request, "application/octet-stream", "/proc/self/exe", MEASURE_SIZE);
+	page_reply_file(request, "application/octet-stream", "/proc/self/exe", MEASURE_SIZE, NULL);
 }
 
 static void get_status(void *context, struct http_request *request)
@@ -383,7 +354,8 @@ static void get_metrics(void *context, struct http_request *request)
 }
 
 const struct http_route api_routes[] = {
-	{ "/", get_page, HTTP_GET, false },
+	{ "/", page_get, HTTP_GET, false },
+	{ "/assets/*", page_get_asset, HTTP_GET, false },
 	{ "/v1/status", get_status, HTTP_GET, false },
 	{ "/v1/mesh", get_mesh, HTTP_GET, false },
 	{ "/v1/board", get_board, HTTP_GET, false },

@@ -135,12 +135,14 @@ static void write_head(
 		evbuffer_add_printf(output, "Content-Length: %llu\r\n", (unsigned long long)size);
 	/* Reading is open to everybody, so also to the page of another node. A part of a file is
 	 * for no page, and there are many: each byte counts. */
-	evbuffer_add_printf(output, "%s%s%s%s\r\n",
+	evbuffer_add_printf(output, "%s%s%s%s%s\r\n",
 		status == 206 || request->head.method == HTTP_POST
 			? ""
 			: "Access-Control-Allow-Origin: *\r\n",
-		status == 206 ? ""
-			      : "Cache-Control: no-cache\r\nX-Content-Type-Options: nosniff\r\n",
+		status == 206 ? "" : "X-Content-Type-Options: nosniff\r\n",
+		status == 206 || strstr(request->extra_headers, "Cache-Control:") != NULL
+			? ""
+			: "Cache-Control: no-cache\r\n",
 		request->head.keep_alive ? "" : "Connection: close\r\n", request->extra_headers);
 	request->extra_headers[0] = '\0';
 }

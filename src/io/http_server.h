@@ -80,7 +80,8 @@ struct http_request *http_server_find(struct http_server *server, uint64_t id);
 
 /* ---- Replies; each ends the request ---- */
 
-/* A header line of the reply to come, as "Name: value". Ours, never a peer's. */
+/* A header line of the reply to come, as "Name: value". Ours, never a peer's. Without a
+ * Cache-Control of its own a reply is for this once. */
 void http_add_header(struct http_request *request, const char *line);
 void http_reply(struct http_request *request, uint32_t status, const char *content_type,
 	const void *bytes, size_t size);

@@ -107,14 +107,18 @@ class Help(Case):
     def test_tools_are_a_program_of_their_own(self):
         alone = self.directory / "lockstep"
         shutil.copy(LOCKSTEP, alone)
-        for words in (("release", "show", "x"), ("key", "generate", "x")):
+        for words in (("release", "show", "x"), ("key", "generate", "x"), ("check",), ("start", "x", "--key", "y"),
+                      ("schedule", "--key", "y", "--in", "9"), ("confirm", "--key", "y"), ("abort", "--key", "y")):
             result = subprocess.run([str(alone), *words], capture_output=True, text=True, timeout=PATIENCE_S)
             self.assertEqual((result.returncode, result.stdout), (FAILED, ""))
-            self.assertIn("lockstep-tools, which is not here", result.stderr)
+            self.assertRegex(result.stderr, "lockstep-tools, which is not here.*page of any router")
             self.assertEqual(self.good("help", words[0]), self.good(words[0], "--help"))
             by_name = subprocess.run([f"{LOCKSTEP}-tools", words[0], "--help"], capture_output=True, text=True,
                                      timeout=PATIENCE_S)
             self.assertEqual((by_name.returncode, by_name.stdout), (DONE, self.good("help", words[0])))
+        for words in (("status",), ("log",)):
+            result = subprocess.run([str(alone), *words, "--socket", "x"], capture_output=True, text=True, timeout=PATIENCE_S)
+            self.assertEqual(result.returncode, NO_DAEMON)
         nothing = subprocess.run([f"{LOCKSTEP}-tools", "x"], capture_output=True, text=True, timeout=PATIENCE_S)
         self.assertEqual(nothing.returncode, USAGE)
 

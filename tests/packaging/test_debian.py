@@ -54,7 +54,10 @@ daemon=$!
 wait_for ask || { cat /tmp/log; exit 1; }
 echo "status $(lockstep status --json)"
 echo "http $(PYTHON -c 'import urllib.request as r; print(r.urlopen("http://127.0.0.1:8430/v1/status").read().decode())')"
+page=/usr/share/lockstep/web/index.html.gz
+[ -e $page ] || { echo page | gzip >$page; mine=$page; }
 echo "page $(PYTHON -c 'import urllib.request as r; print(r.urlopen("http://127.0.0.1:8430/").status)')"
+rm -f ${mine:-}
 kill $daemon
 wait $daemon || :
 ls -d /var/lib/lockstep/node.sec /run/lockstep.sock 2>/dev/null | sed 's/^/there /'
