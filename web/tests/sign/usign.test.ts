@@ -146,9 +146,21 @@ test('what is changed anywhere is read or refused as the C code reads or refuses
   assert.ok(taken > 20 && taken < 100, `${taken} were taken`);
 });
 
-test('a wiped key signs no more', () => {
+test('a wiped key signs no more, and its seed is overwritten', () => {
   const key = readSecret(ana.sec);
-  key.wipe();
+  const seed = secretBytes(ana.sec).subarray(40, 72);
+  const fill = Uint8Array.prototype.fill;
+  const overwritten: { before: Buffer; now: Uint8Array }[] = [];
+  Uint8Array.prototype.fill = function (this: Uint8Array, ...given: [number]) {
+    overwritten.push({ before: Buffer.from(this), now: this });
+    return fill.apply(this, given);
+  };
+  try {
+    key.wipe();
+  } finally {
+    Uint8Array.prototype.fill = fill;
+  }
+  assert.ok(overwritten.some(({ before, now }) => before.equals(seed) && now.every(byte => byte === 0)));
   assert.throws(() => key.sign('x'), trouble('key_forgotten'));
 });
 
