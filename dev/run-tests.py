@@ -127,23 +127,54 @@ def list_tests(path, env):
     return output.split()
 
 
-def run_labs(tally, paths, label, pattern, env=None):
-    """Every test of these files in a process of its own, several at once."""
+def run_labs(tally, paths, label, pattern, env=None, webs=()):
+    """Every test of these files in a process of its own, several at once, and among them those of the page, by file."""
     def run_one(test):
         path, name = test
-        title = f"{label}: {path.stem}: {name}"
-        return title, *run([sys.executable, str(path), name], f"{label}-{name}".replace(" ", "-"),
-                           LAB_TIMEOUT_S, env)
+        status, output, seconds = run([sys.executable, str(path), name], f"{label}-{name}".replace(" ", "-"),
+                                      LAB_TIMEOUT_S, env)
+        tally.add(f"{label}: {path.stem}: {name}", int(status == 0), int(status != 0), 0, seconds)
+        if status:
+            print(output[-8000:])
 
     wanted = [(path, test) for path in paths for test in list_tests(path, env or {})
               if pattern in f"{label}: {path.stem}: {test}"]
     wanted.sort(key=lambda test: test[1] not in IDLE_LABS)
     idle = sum(name in IDLE_LABS for _, name in wanted)
     with concurrent.futures.ThreadPoolExecutor(LABS_AT_ONCE + idle) as pool:
-        for name, status, output, seconds in pool.map(run_one, wanted):
-            tally.add(name, int(status == 0), int(status != 0), 0, seconds)
-            if status:
-                print(output[-8000:])
+        # Those that only wait first, for nobody else then waits for them; then the longest.
+        jobs = [pool.submit(run_one, test) for test in wanted[:idle]]
+        jobs += [pool.submit(run_node, tally, "web", path, [str(path)]) for path in webs]
+        jobs += [pool.submit(run_one, test) for test in wanted[idle:]]
+        for job in jobs:
+            job.result()
+
+
+def run_node(tally, label, path, arguments):
+    """Tests for Node's own runner."""
+    status, output, seconds = run(["node", "--test-reporter=tap", *arguments], f"{label}-{path.stem}", FILE_TIMEOUT_S)
+    counts = {word: int(number)
+              for word, number in re.findall(r"^[#ℹ] (pass|fail|cancelled|skipped) (\d+)$", output, re.M)}
+    failed = counts.get("fail", 0) + counts.get("cancelled", 0)
+    if (status or not counts.get("pass")) and not failed:
+        failed = 1
+    tally.add(f"{label}: {path.relative_to(ROOT)}", counts.get("pass", 0), failed, counts.get("skipped", 0), seconds)
+    if failed:
+        print(output[-8000:])
+
+
+def list_webs(tally, pattern):
+    """The tests of the page in a browser. What they need of others is fetched once."""
+    paths = [path for path in sorted((ROOT / "tests/web").glob("test_*.mjs"))
+             if pattern in f"web: {path.relative_to(ROOT)}"]
+    if not paths:
+        return []
+    status, output, seconds = run(["web/tools", "tests/web"], "web-tools", BUILD_TIMEOUT_S)
+    if status:
+        tally.add("web: tools", 0, 1, 0, seconds)
+        print(output[-4000:])
+        return []
+    return paths
 
 
 def run_check(tally, name, command, pattern):
@@ -235,6 +266,8 @@ def run_all(tally, arguments):
         command = [str(check)] + (["build"] if check.name == "check-pure" else [])
         run_check(tally, check.name.removeprefix("check-"), command, arguments.pattern)
     run_unit(tally, "build", "unit", arguments.pattern)
+    if arguments.pattern in "page: web/tests":
+        run_node(tally, "page", ROOT / "web/tests", [str(ROOT / "web/tests/run.mjs")])
     if not arguments.fast:
         run_check(tally, "size", [str(ROOT / "bench/size")], arguments.pattern)
         run_check(tally, "simulator", ["build/lockstep-sim", "--seed", "1", "--count", "40"], arguments.pattern)
@@ -251,7 +284,7 @@ def run_all(tally, arguments):
     # One after the other, beside the labs, which mostly wait.
     with concurrent.futures.ThreadPoolExecutor(1) as beside:
         others = [beside.submit(run_python, tally, path, "python", arguments.pattern) for path in files]
-        run_labs(tally, labs, "lab", arguments.pattern)
+        run_labs(tally, labs, "lab", arguments.pattern, webs=list_webs(tally, arguments.pattern))
         for other in others:
             other.result()
     if not arguments.fast:
@@ -270,11 +303,12 @@ def main():
     LOGS.mkdir(parents=True, exist_ok=True)
     tally = Tally()
     print("Building ...", flush=True)
-    if not build("build"):
+    if not build("build", "-DLOCKSTEP_WEB=ON"):
         tally.add("build", 0, 1)
-    elif not arguments.fast and not build("build-small", "-DCMAKE_BUILD_TYPE=MinSizeRel"):
+    elif not arguments.fast and not build("build-small", "-DCMAKE_BUILD_TYPE=MinSizeRel", "-DLOCKSTEP_WEB=OFF"):
         tally.add("build as routers get it", 0, 1)
-    elif not arguments.fast and not build("build-sanitized", "-DLOCKSTEP_SANITIZE=ON", "-DCMAKE_BUILD_TYPE=Debug"):
+    elif not arguments.fast and not build("build-sanitized", "-DLOCKSTEP_SANITIZE=ON", "-DCMAKE_BUILD_TYPE=Debug",
+                                         "-DLOCKSTEP_WEB=OFF"):
         tally.add("build with sanitizers", 0, 1)
     else:
         if not arguments.fast:

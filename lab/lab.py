@@ -434,7 +434,7 @@ class Server:
         what = request["do"]
         if what == "status":
             return {name: {"powered": node.powered, "radio": node.radio, "board": node.board,
-                           "address": node.address, "directory": str(node.directory),
+                           "address": node.address, "directory": str(node.directory), "netns": node.netns,
                            "daemon": node.daemon.pid if node.daemon else None}
                     for name, node in self.nodes.items()}
         if what == "link":

@@ -17,20 +17,30 @@ def receive(connection, size):
     return data
 
 
-def exchange(address, data_type, entries, port=3490):
-    """Entries as {key: (author, ttl, data)}; returns {key: data} of the other side."""
+def send(connection, data_type, entries):
+    """The half of an exchange that the one who connects says: entries as {key: (author, ttl, data)}."""
     body = json.dumps({"stateSlice": [
         {"key": key, "value": {"mAuthor": author, "mTtl": ttl, "mData": data}}
         for key, (author, ttl, data) in entries.items()]}).encode()
     name = data_type.encode()
+    connection.sendall(struct.pack(">I", 1))
+    if receive(connection, 4) != struct.pack(">I", 1):
+        raise ConnectionError("another version")
+    connection.sendall(struct.pack("<I", 1) + bytes([len(name)]) + name + struct.pack(">I", len(body)) + body)
+    if receive(connection, 4) != struct.pack(">I", 5 + len(name) + len(body)):
+        raise ConnectionError("a wrong acknowledgement")
+
+
+def tell(address, data_type, entries, port=3490):
+    """Does not wait for what the other side has."""
     with socket.create_connection((address, port), timeout=5) as connection:
-        connection.sendall(struct.pack(">I", 1))
-        if receive(connection, 4) != struct.pack(">I", 1):
-            raise ConnectionError("another version")
-        connection.sendall(struct.pack("<I", 1) + bytes([len(name)]) + name +
-                           struct.pack(">I", len(body)) + body)
-        if receive(connection, 4) != struct.pack(">I", 5 + len(name) + len(body)):
-            raise ConnectionError("a wrong acknowledgement")
+        send(connection, data_type, entries)
+
+
+def exchange(address, data_type, entries, port=3490):
+    """Returns {key: data} of the other side."""
+    with socket.create_connection((address, port), timeout=5) as connection:
+        send(connection, data_type, entries)
         other = receive(connection, receive(connection, 1)[0])
         size = struct.unpack(">I", receive(connection, 4))[0]
         state = receive(connection, size)

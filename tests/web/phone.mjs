@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+/** A phone, or a laptop: Chromium in the lab's network, and what a person does with it. */
+import assert from 'node:assert/strict';
+import { mkdirSync, readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
+import { chromium } from 'playwright-core';
+import { PATIENCE_MS, PHRASE, processIn, ROOT } from './lab.mjs';
+
+export const SIZES = { small: { width: 320, height: 640 }, tablet: { width: 768, height: 1024 }, wide: { width: 1280, height: 800 } };
+const SCREENS = join(ROOT, 'build/test-logs/screens');
+const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+
+export class Browser {
+  static async start(lab) {
+    const browser = new Browser();
+    browser.chromium = await chromium.launch({
+      executablePath: join(ROOT, 'tests/web/in-the-mesh'),
+      env: { ...process.env, LOCKSTEP_PHONE: processIn(lab.phone.netns) },
+      args: ['--disable-gpu'],
+    });
+    return browser;
+  }
+
+  stop() {
+    return this.chromium.close();
+  }
+
+  /** Opens a node's page; `place` is mesh, upgrade or history. */
+  async open(node, { size = SIZES.small, dark = false, language = 'en', place = 'mesh', still = false, before } = {}) {
+    const context = await this.chromium.newContext({
+      viewport: size,
+      colorScheme: dark ? 'dark' : 'light',
+      locale: language,
+      reducedMotion: still ? 'reduce' : 'no-preference',
+    });
+    context.setDefaultTimeout(PATIENCE_MS);
+    const page = new Page(node, context, await context.newPage());
+    await before?.(page);
+    await page.page.goto(`${node.url}/#${place}`);
+    return page;
+  }
+}
+
+export class Page {
+  constructor(node, context, page) {
+    this.node = node;
+    this.context = context;
+    this.page = page;
+    this.asked = [];
+    this.complaints = [];
+    context.on('request', request => this.asked.push(request.url()));
+    page.on('pageerror', error => this.complaints.push(`${error.name}: ${error.message}`));
+    page.on('console', message => {
+      // A router that is off, or refuses, is told of by the browser itself as well.
+      if (message.type() === 'error' && !message.text().startsWith('Failed to load resource'))
+        this.complaints.push(message.text());
+    });
+  }
+
+  /** It has asked nobody but its own node, and complained of nothing. */
+  async close() {
+    await this.context.close();
+    const strange = this.asked.filter(url => !url.startsWith(`${this.node.url}/`) && !/^(data|blob):/.test(url));
+    assert.deepEqual(strange, [], 'the page asks nobody but the node that it came from');
+    assert.deepEqual(this.complaints, []);
+  }
+
+  find(selector) {
+    return this.page.locator(selector);
+  }
+
+  /** Whatever is there to press, fill in or choose has a name for tests. */
+  thing(what) {
+    return this.find(`[data-do="${what}"]`);
+  }
+
+  press(what) {
+    return this.thing(what).click();
+  }
+
+  go(place) {
+    return this.find(`nav a[href="#${place}"]`).click();
+  }
+
+  sees(text) {
+    return this.page.getByText(text).first().waitFor();
+  }
+
+  step(name) {
+    return this.find(`[data-step="${name}"]`).waitFor();
+  }
+
+  async unlockWithFile(path) {
+    await this.thing('keyfile').setInputFiles(path);
+  }
+
+  async unlockWithPhrase(phrase = PHRASE) {
+    await this.thing('phrase').fill(phrase);
+    await this.press('derive');
+  }
+
+  /** Everything that a person can read now, and what is read out instead. */
+  texts() {
+    return this.page.evaluate(() => {
+      const found = [];
+      const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+      while (walker.nextNode()) {
+        const { parentElement, data } = walker.currentNode;
+        if (data.trim() && parentElement && !['SCRIPT', 'STYLE', 'NOSCRIPT'].includes(parentElement.tagName))
+          found.push({ text: data.trim(), lang: parentElement.closest('[lang]')?.lang ?? '' });
+      }
+      for (const element of document.body.querySelectorAll('[aria-label], [title], [placeholder], [alt]'))
+        for (const name of ['aria-label', 'title', 'placeholder', 'alt'])
+          if (element.getAttribute(name))
+            found.push({ text: element.getAttribute(name), lang: element.closest('[lang]')?.lang ?? '' });
+      return found;
+    });
+  }
+
+  async setSize(size) {
+    await this.page.setViewportSize(size);
+  }
+
+  /** In both colours and narrow and wide: nothing that axe finds, nothing that has to be moved sideways to be read. */
+  async inspect(where) {
+    const before = this.page.viewportSize();
+    for (const size of [SIZES.small, SIZES.wide])
+      for (const colorScheme of ['light', 'dark']) {
+        await this.page.emulateMedia({ colorScheme });
+        await this.page.setViewportSize(size);
+        await this.settled();
+        const how = `${where}, ${size.width} pixels wide, ${colorScheme}`;
+        await this.fits(how);
+        await this.accessible(how);
+      }
+    await this.page.emulateMedia({ colorScheme: 'light' });
+    await this.page.setViewportSize(before);
+    await this.settled();
+  }
+
+  /** Drawn, with all that was decided by a change of size or colour. */
+  settled() {
+    return this.page.evaluate(() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done))));
+  }
+
+  async fits(how) {
+    const wider = await this.page.evaluate(() => {
+      const { scrollWidth, clientWidth } = document.documentElement;
+      if (scrollWidth <= clientWidth)
+        return [];
+      return [...document.body.querySelectorAll('*')]
+        .filter(element => element.getBoundingClientRect().right > clientWidth + 0.5)
+        .map(element => `${element.tagName}.${element.className}: ${element.textContent.slice(0, 60)}`);
+    });
+    assert.deepEqual(wider, [], `${how}: something is wider than the screen`);
+  }
+
+  async accessible(how) {
+    // Run by the browser itself: the page's own policy lets no other script in.
+    await this.page.evaluate(`window.axe || (() => { ${AXE} })()`);
+    const { violations } = await this.page.evaluate(() => window.axe.run(document, { resultTypes: ['violations'] }));
+    const told = violations.flatMap(({ id, help, nodes }) =>
+      nodes.map(({ html, failureSummary }) => `${id}: ${help}\n  ${html.slice(0, 200)}\n  ${failureSummary}`));
+    assert.equal(told.length, 0, `${how}:\n${told.join('\n')}`);
+  }
+
+  /** Pictures for people, at three sizes in light and dark. */
+  async picture(name) {
+    mkdirSync(SCREENS, { recursive: true });
+    const before = this.page.viewportSize();
+    for (const [size, viewport] of Object.entries(SIZES))
+      for (const colorScheme of ['light', 'dark']) {
+        await this.page.emulateMedia({ colorScheme });
+        await this.page.setViewportSize(viewport);
+        await this.settled();
+        await this.page.screenshot({ path: join(SCREENS, `${name}-${size}-${colorScheme}.png`), fullPage: true });
+      }
+    await this.page.emulateMedia({ colorScheme: 'light' });
+    await this.page.setViewportSize(before);
+  }
+}
