@@ -11,6 +11,25 @@ export const SIZES = { small: { width: 320, height: 640 }, tablet: { width: 768,
 const SCREENS = join(ROOT, 'build/test-logs/screens');
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 
+/** Runs in the page before all else: its clock can be put forward and back, as a phone's. */
+function adjustableClock() {
+  const Real = Date;
+  let aheadMs = 0;
+  window.setClock = ms => (aheadMs = ms - Real.now());
+  window.Date = class extends Real {
+    constructor(...parts) {
+      if (parts.length > 0)
+        super(...parts);
+      else
+        super(Real.now() + aheadMs);
+    }
+
+    static now() {
+      return Real.now() + aheadMs;
+    }
+  };
+}
+
 export class Browser {
   static async start(lab) {
     const browser = new Browser();
@@ -27,7 +46,7 @@ export class Browser {
   }
 
   /** Opens a node's page; `place` is mesh, upgrade or history. */
-  async open(node, { size = SIZES.small, dark = false, language = 'en', place = 'mesh', still = false, before } = {}) {
+  async open(node, { size = SIZES.small, dark = false, language = 'en', place = 'mesh', still = false } = {}) {
     const context = await this.chromium.newContext({
       viewport: size,
       colorScheme: dark ? 'dark' : 'light',
@@ -35,8 +54,8 @@ export class Browser {
       reducedMotion: still ? 'reduce' : 'no-preference',
     });
     context.setDefaultTimeout(PATIENCE_MS);
+    await context.addInitScript(adjustableClock);
     const page = new Page(node, context, await context.newPage());
-    await before?.(page);
     await page.page.goto(`${node.url}/#${place}`);
     return page;
   }
@@ -87,6 +106,7 @@ export class Page {
     return this.page.getByText(text).first().waitFor();
   }
 
+  /** Where it is in an upgrade: choose, check, fetch, time, countdown, install, keep. */
   step(name) {
     return this.find(`[data-step="${name}"]`).waitFor();
   }
@@ -98,6 +118,15 @@ export class Page {
   async unlockWithPhrase(phrase = PHRASE) {
     await this.thing('phrase').fill(phrase);
     await this.press('derive');
+  }
+
+  /** At the next full minute, which by this phone's clock is so many seconds away; then there is a window of a minute. */
+  async scheduleIn(seconds) {
+    await this.page.evaluate(ms => window.setClock(ms), new Date(2026, 0, 1, 12, 0, 60 - seconds).getTime());
+    await this.thing('when-at').check();
+    await this.thing('clock').fill('12:01');
+    await this.thing('window').fill('1');
+    await this.press('schedule');
   }
 
   /** Everything that a person can read now, and what is read out instead. */
