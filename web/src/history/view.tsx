@@ -1,4 +1,213 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
+/** Afterwards: past upgrades, who signed what in them, and how one of them went, router by router. */
+import type { ComponentChildren } from 'preact';
+import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
+import { version as pageVersion } from '../../package.json';
+import { get, type ApiError } from '../model/api';
+import { currentLive } from '../model/live';
+import type { History, LogEntry, MeshNode, PastUpgrade, State, Trust } from '../model/types';
+import { useTick } from '../ui/hooks';
+import { reasonText, Refusal, Sign, stateWord } from '../ui/parts';
+import { dateTime, duration, list, t, time, tOr, type Word } from '../words';
+import { Axis, Bars, type Chart, chartOf, Legend } from './chart';
+import { save, savePicture } from './picture';
+import { fileName, gather } from './report';
+import { momentsOf, troubles, type Row } from './rows';
+import './view.css';
+
+const PICTURE_WIDTH = 1100;
+const NAMES_TOLD = 8;
+const TABLE = ['router', 'state', 'from', 'long'];
+/** Of a phase that is an end; until then it is under way. */
+const TONES: Record<string, 'calm' | 'stop' | 'back'> = { confirmed: 'calm', aborted: 'stop', reverted: 'back' };
+
+interface Heard extends History {
+  /** How much our clock is ahead of the router's, in seconds. */
+  ahead: number;
+}
+
+const clockNow = () => Date.now() / 1000;
+const wordOf = (state: State | undefined) => stateWord({ state } as MeshNode);
+
+/** Asked again when the mesh has told news, the less often the more there is to tell. */
+function useHistory(): [Heard | null, ApiError | null] {
+  const [answer, setAnswer] = useState<[Heard | null, ApiError | null]>([null, null]);
+  useEffect(() => {
+    let known = -1;
+    const look = () => {
+      const { version, link } = currentLive();
+      if (version === known || link !== 'live')
+        return;
+      known = version;
+      get<History>('/v1/history').then(
+        history => setAnswer([{ ...history, ahead: clockNow() - history.now }, null]),
+        (error: ApiError) => setAnswer(([before]) => [before, error]),
+      );
+    };
+    look();
+    const timer = setInterval(look, 5000 + 40 * currentLive().nodes.size);
+    return () => clearInterval(timer);
+  }, []);
+  return answer;
+}
+
+function useAnswer<T>(path: string): T | null {
+  const [answer, setAnswer] = useState<T | null>(null);
+  useEffect(() => void get<T>(path).then(setAnswer, () => {}), []);
+  return answer;
+}
+
+/** Is built only when it is opened. */
+function Fold({ title, children }: { title: string; children: () => ComponentChildren }) {
+  const [open, setOpen] = useState(false);
+  return (
+    <details onToggle={event => setOpen(event.currentTarget.open)}>
+      <summary>{title}</summary>
+      {open && <div class="past-scroll" tabIndex={0} role="region" aria-label={title}>{children()}</div>}
+    </details>
+  );
+}
+
+function orderLines({ orders, begun }: PastUpgrade, date: Chart['date'], trust: Trust | null): string[] {
+  const grouped = orders.some(({ wave }) => wave);
+  const day = date(begun).toDateString();
+  return orders.map(({ kind, at, signed_by, wave }) => {
+    const when = date(at);
+    const who = trust?.operator.keys.find(({ fingerprint }) => fingerprint === signed_by)?.name ?? signed_by;
+    const group = grouped && (kind === 'schedule' || kind === 'confirm') ? ` (${t('past.group', { n: wave + 1 })})` : '';
+    return `${when.toDateString() === day ? time(when) : dateTime(when)} – ${t(`past.${kind}` as Word, { who })}${group}`;
+  });
+}
+
+const troubleLines = (rows: Row[]): string[] =>
+  troubles(rows).map(({ state, reason, names }) => {
+    const more = names.length - NAMES_TOLD;
+    const told = more > 0 ? [...names.slice(0, NAMES_TOLD), t('past.more', { n: more })] : names;
+    return `${list(told)}: ${wordOf(state)}${reason && ` – ${reasonText(reason)}`}`;
+  });
+
+const Table = ({ rows, date }: Chart) => (
+  <table>
+    <thead>
+      <tr>{TABLE.map(name => <th scope="col">{t(`past.${name}` as Word)}</th>)}</tr>
+    </thead>
+    {rows.map(({ name, reason, spans, bad }) => (
+      <tbody>
+        {(spans.length ? spans : [null]).map((span, index) => {
+          const last = index >= spans.length - 1;
+          return (
+            <tr>
+              {index === 0 && <th scope="rowgroup" rowSpan={spans.length || 1}>{name}</th>}
+              <td>{wordOf(span?.state)}{last && bad && reason && ` – ${reasonText(reason)}`}</td>
+              <td>{span && time(date(span.from))}</td>
+              <td>{span && !last && duration(span.to - span.from, 'short')}</td>
+            </tr>
+          );
+        })}
+      </tbody>
+    ))}
+  </table>
+);
+
+async function saveReport(upgrade: PastUpgrade, now: number, name: string) {
+  const report = {
+    lockstep_report: 1,
+    page: pageVersion,
+    browser: navigator.userAgent,
+    saved: new Date(),
+    now,
+    upgrade,
+    ...(await gather(get, ['status', 'mesh', 'log', 'trust'])),
+  };
+  save(new Blob([JSON.stringify(report, null, 1)], { type: 'application/json' }), `${name}.json`);
+}
+
+function Timeline({ upgrade, now, moments, date, told }: { upgrade: PastUpgrade; now: number; moments: number[]; date: Chart['date']; told: string[] }) {
+  const box = useRef<HTMLDivElement>(null);
+  const [width, setWidth] = useState(0);
+  useLayoutEffect(() => {
+    const measure = () => setWidth(box.current!.clientWidth);
+    measure();
+    window.addEventListener('resize', measure);
+    return () => window.removeEventListener('resize', measure);
+  }, []);
+  const chart = chartOf(upgrade, moments, date, Math.max(200, width));
+  const wrong = troubleLines(chart.rows);
+  const mesh = currentLive().mesh!.mesh;
+  const name = fileName(mesh, upgrade.version, date(upgrade.begun).toISOString().slice(0, 10));
+  return (
+    <>
+      {wrong.map(line => <p class="past-wrong"><Sign tone="wrong" />{line}</p>)}
+      <div class="past-scroll" tabIndex={0} role="img" aria-label={t('past.timeline')} ref={box}>
+        <Axis chart={chart} />
+        <Bars chart={chart} />
+      </div>
+      <Legend chart={chart} />
+      <Fold title={t('past.table')}>{() => <Table {...chart} />}</Fold>
+      <div class="row">
+        <button type="button" onClick={() => savePicture(chartOf(upgrade, moments, date, PICTURE_WIDTH), `${mesh} · ${upgrade.version}`, [...told, ...wrong], name)}>
+          {t('past.picture')}
+        </button>
+        <button type="button" onClick={() => void saveReport(upgrade, now, name)}>{t('past.file')}</button>
+      </div>
+      <small>{t('past.file.help')}</small>
+    </>
+  );
+}
+
+function Past({ upgrade, now, ahead, trust, first }: { upgrade: PastUpgrade; now: number; ahead: number; trust: Trust | null; first: boolean }) {
+  const [open, setOpen] = useState(first);
+  const { version, begun, phase, participants, nodes } = upgrade;
+  const date = (moment: number) => new Date((moment + ahead) * 1000);
+  const moments = momentsOf(upgrade, now);
+  const word = tOr(`past.${phase}`, t('past.open'));
+  const facts = `${dateTime(date(begun))} · ${duration(moments[moments.length - 1]! - begun)} · ${t('routers', { n: participants })}`;
+  const orders = orderLines(upgrade, date, trust);
+  return (
+    <article class="card">
+      <div class="row spread">
+        <h3>{version}</h3>
+        <span class="chip"><Sign tone={TONES[phase] ?? 'busy'} />{word}</span>
+      </div>
+      <small>{facts}</small>
+      <ul>{orders.map(line => <li>{line}</li>)}</ul>
+      {nodes.length > 0 && (
+        <>
+          <button type="button" aria-expanded={open} onClick={() => setOpen(!open)}>{t('past.timeline')}</button>
+          {open && <Timeline upgrade={upgrade} now={now} moments={moments} date={date} told={[`${word} · ${facts}`, ...orders]} />}
+        </>
+      )}
+    </article>
+  );
+}
+
+function Log({ ahead }: { ahead: number }) {
+  const answer = useAnswer<{ entries: LogEntry[] }>('/v1/log');
+  return (
+    <ul lang="en">
+      {answer?.entries.map(({ time: at, level, text }) => (
+        <li class={`past-${level}`}>
+          <small>{dateTime(new Date(Date.parse(at) + ahead * 1000))}</small> {text}
+        </li>
+      )).reverse()}
+    </ul>
+  );
+}
+
 export function HistoryView() {
-  return <section />;
+  const [heard, error] = useHistory();
+  const trust = useAnswer<Trust>('/v1/trust');
+  useTick(5000, heard?.upgrades[0]?.ended === null);
+  const ahead = heard ? heard.ahead : 0;
+  return (
+    <section class="past">
+      <h2>{t('place.history')}</h2>
+      <Refusal error={error} />
+      {heard?.upgrades.length === 0 && <p>{t('past.none')}</p>}
+      {heard?.upgrades.map((upgrade, index) => (
+        <Past key={upgrade.id} upgrade={upgrade} now={clockNow() - ahead} ahead={ahead} trust={trust} first={index === 0} />
+      ))}
+      <Fold title={t('past.log')}>{() => <Log ahead={ahead} />}</Fold>
+    </section>
+  );
 }
