@@ -79,7 +79,7 @@ const orders: [string, string][] = [
   ['abort', abortText({ ...of, reason: '' }, NOW)],
   ['abort with a reason', abortText({ ...of, reason: 'el nodo "torre" no está \\ – volvemos' }, NOW)],
   ['abort of the longest reason', abortText({ ...of, reason: 'x'.repeat(159) }, NOW)],
-  ['order of a mesh of the longest name', abortText({ ...of, mesh: 'demo', upgrade: '8000000000000000', reason: 'x' }, NOW)],
+  ['order of an upgrade that is almost none', abortText({ ...of, upgrade: '0000000000000001', reason: 'x' }, NOW)],
 ];
 
 for (const [name, text] of orders)
