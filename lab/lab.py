@@ -116,7 +116,7 @@ class Node:
                 "config": str(self.directory / "etc"),
                 "state": str(self.directory / "state"),
                 "work": str(self.directory / "tmp"),
-                "web": str(ROOT / "build/web"),
+                "web": os.environ.get("LAB_WEB", str(ROOT / "build/web")),
             },
             **self.server.extra_config,
         }

@@ -45,8 +45,11 @@ export class Browser {
     return this.chromium.close();
   }
 
-  /** Opens a node's page; `place` is mesh, upgrade or history. */
-  async open(node, { size = SIZES.small, dark = false, language = 'en', place = 'mesh', still = false } = {}) {
+  /**
+   * Opens a node's page; `place` is mesh, upgrade or history. `slower`: how many times the processor is slowed down;
+   * `prepare`: what runs in the page before all else, with its argument.
+   */
+  async open(node, { size = SIZES.small, dark = false, language = 'en', place = 'mesh', still = false, slower = 1, prepare } = {}) {
     const context = await this.chromium.newContext({
       viewport: size,
       colorScheme: dark ? 'dark' : 'light',
@@ -55,7 +58,11 @@ export class Browser {
     });
     context.setDefaultTimeout(PATIENCE_MS);
     await context.addInitScript(adjustableClock);
+    if (prepare)
+      await context.addInitScript(...prepare);
     const page = new Page(node, context, await context.newPage());
+    if (slower > 1)
+      await (await context.newCDPSession(page.page)).send('Emulation.setCPUThrottlingRate', { rate: slower });
     await page.page.goto(`${node.url}/#${place}`);
     return page;
   }
