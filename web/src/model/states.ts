@@ -13,7 +13,8 @@ const TALK: (State | undefined)[] = ['DOWNLOADING', 'DOWNLOAD_ERROR', 'UPGRADE_S
 /** Colour and sign of a state; `style.css` has a colour for each. */
 export type Tone = 'calm' | 'news' | 'busy' | 'ready' | 'wait' | 'flash' | 'trial' | 'back' | 'stop' | 'wrong' | 'gone';
 
-const TONES: Record<State, Tone> = {
+/** In the order in which an upgrade goes, and then what goes wrong. */
+export const TONES: Record<State, Tone> = {
   UPDATED: 'calm',
   UPGRADE_AVAILABLE: 'news',
   DOWNLOADING: 'busy',
@@ -21,23 +22,23 @@ const TONES: Record<State, Tone> = {
   UPGRADE_SCHEDULED: 'wait',
   FLASHING: 'flash',
   CONFIRMATION_PENDING: 'trial',
-  REVERTED: 'back',
   ABORTED: 'stop',
+  REVERTED: 'back',
   DOWNLOAD_ERROR: 'wrong',
   UPGRADE_CHECK_FAILED: 'wrong',
   INTERNAL_ERROR: 'wrong',
 };
 
-/** Told apart without colours, too. */
+/** Told apart without colours, too; never as pictures of the system's. */
 export const SIGNS: Record<Tone, string> = {
   calm: '✓',
   news: '★',
   busy: '↓',
   ready: '●',
   wait: '◔',
-  flash: '⚡',
+  flash: '⚡\uFE0E',
   trial: '?',
-  back: '↩',
+  back: '↩\uFE0E',
   stop: '■',
   wrong: '!',
   gone: '–',
