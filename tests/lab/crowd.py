@@ -51,7 +51,7 @@ def main():
     crowd.say("whole")
     print("done", flush=True)
     for line in sys.stdin:
-        crowd.obey(line)
+        crowd.obey(line.strip())
         print("done", flush=True)
 
 
