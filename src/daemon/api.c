@@ -117,10 +117,9 @@ static void reply_view(const struct node *node, struct http_request *request, vi
 	char *bytes = render(node, write, &size);
 
 	if (bytes != NULL)
-		http_reply(request, 200, "application/json", bytes, size);
+		http_reply_bytes(request, 200, "application/json", bytes, size);
 	else
 		refuse_for_memory(request);
-	free(bytes);
 }
 
 /* Bytes that lie in memory anyway and that no radio can compress to nothing: our own program's. */
@@ -160,29 +159,31 @@ static void get_log(void *context, struct http_request *request)
 	reply_view(context, request, view_log);
 }
 
-static void get_events(void *context, struct http_request *request)
+/* The mesh, or what has changed in it since this reader was told last. */
+static bool tell_changes(void *context, struct http_request *stream)
 {
-	size_t size;
-	char *bytes = render(context, view_mesh, &size);
+	const struct node *node = context;
+	uint64_t *cursor = http_stream_number(stream), now_ms = clock_now_ms();
+	struct text text;
+	char *bytes;
+	bool part;
 
+	text_init(&text, NULL, 0);
+	part = agent_view_changes(node->agent, now_ms, *cursor, &text);
+	bytes = malloc(text.size + 1);
 	if (bytes == NULL)
-		refuse_for_memory(request);
-	else if (http_reply_stream(request))
-		http_stream_send(request, "mesh", bytes, size);
-	free(bytes);
+		return false;
+	text_init(&text, bytes, text.size + 1);
+	(void)agent_view_changes(node->agent, now_ms, *cursor, &text);
+	http_stream_send(stream, part ? "change" : "mesh", bytes, text.size);
+	*cursor = agent_view_cursor(node->agent);
+	return true;
 }
 
-void api_tell(struct node *node)
+static void get_events(void *context, struct http_request *request)
 {
-	size_t size;
-	char *bytes;
-
-	if (http_server_stream_count(node->server) == 0)
-		return;
-	bytes = render(node, view_mesh, &size);
-	if (bytes != NULL)
-		http_server_send(node->server, "mesh", bytes, size);
-	free(bytes);
+	(void)context;
+	http_reply_stream(request, tell_changes);
 }
 
 /* ---- releases and images ---- */

@@ -269,17 +269,6 @@ static bool step_once(struct node *node, const struct event *event, uint64_t *wa
 	return true;
 }
 
-/* Tells those who watch, if they were not told just now. */
-static void tell(struct node *node)
-{
-	if (!node->changed || node->told)
-		return;
-	node->changed = false;
-	node->told = true;
-	api_tell(node);
-	arm(node->changed_timer, NODE_CHANGED_MS);
-}
-
 void node_step(struct node *node, const struct event *event)
 {
 	static const struct event journal_failed = { .kind = EVENT_JOURNAL_FAILED };
@@ -297,7 +286,9 @@ void node_step(struct node *node, const struct event *event)
 	arm(node->timer, wake_ms > now_ms ? wake_ms - now_ms : 0);
 	if (node->neighbours != NULL)
 		neighbours_set_active(node->neighbours, agent_active(node->agent));
-	tell(node);
+	if (node->changed)
+		http_server_tell(node->server);
+	node->changed = false;
 }
 
 static void on_timer(evutil_socket_t fd, short what, void *context)
@@ -307,16 +298,6 @@ static void on_timer(evutil_socket_t fd, short what, void *context)
 	(void)fd;
 	(void)what;
 	node_step(context, &tick);
-}
-
-static void on_changed_timer(evutil_socket_t fd, short what, void *context)
-{
-	struct node *node = context;
-
-	(void)fd;
-	(void)what;
-	node->told = false;
-	tell(node);
 }
 
 /* ---- neighbours ---- */
@@ -638,12 +619,11 @@ static bool make_parts(struct node *node)
 	};
 
 	node->timer = evtimer_new(node->base, on_timer, node);
-	node->changed_timer = evtimer_new(node->base, on_changed_timer, node);
 	node->server = http_server_new(node->base, api_routes, node);
 	node->client = http_client_new(node->base);
 	node->gossip = gossip_net_new(node->base, &gossip_callbacks, node);
-	if (node->timer == NULL || node->changed_timer == NULL || node->server == NULL ||
-		node->client == NULL || node->gossip == NULL)
+	if (node->timer == NULL || node->server == NULL || node->client == NULL ||
+		node->gossip == NULL)
 		return fail(node, "event loop", -ENOMEM);
 	http_server_limit_rate(
 		node->server, node->config->rate_limit_kbit * RATE_UNIT, node->config->polite);
@@ -725,7 +705,6 @@ void node_close(struct node *node)
 	http_client_free(node->client);
 	http_server_free(node->server);
 	event_free(node->timer);
-	event_free(node->changed_timer);
 	timer_free(node->attach.timer);
 	timer_free(node->expected_timer);
 	free(node->expected);

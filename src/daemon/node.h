@@ -24,7 +24,6 @@
 #include "io/neighbours.h"
 
 enum {
-	NODE_CHANGED_MS = 500, /* between two looks of those who watch */
 	NODE_HEALTH_HOOKS_MAX = 32,
 };
 
@@ -34,10 +33,8 @@ struct node {
 	const struct config *config;
 	const char *name; /* of this node */
 	struct agent *agent;
-	struct event *timer;         /* the agent's own clock */
-	struct event *changed_timer; /* the next look of those who watch */
-	bool changed;
-	bool told; /* and changed_timer runs */
+	struct event *timer; /* the agent's own clock */
+	bool changed;        /* those who watch are to be told */
 	bool stepping;
 	bool ending; /* a signal came */
 	bool probed;
