@@ -86,6 +86,15 @@ static void view_expected(const struct node *node, uint64_t now_ms, struct text 
 	text_end_object(text);
 }
 
+static void view_trust(const struct node *node, uint64_t now_ms, struct text *text)
+{
+	(void)now_ms;
+	text_begin_object(text);
+	trust_view(&node->release_names, "release", node->config->threshold, text);
+	trust_view(&node->operator_names, "operator", 1, text);
+	text_end_object(text);
+}
+
 /* In memory that the caller frees; NULL without memory. */
 static char *render(const struct node *node, view *write, size_t *size)
 {
@@ -147,6 +156,11 @@ static void get_board(void *context, struct http_request *request)
 static void get_expected(void *context, struct http_request *request)
 {
 	reply_view(context, request, view_expected);
+}
+
+static void get_trust(void *context, struct http_request *request)
+{
+	reply_view(context, request, view_trust);
 }
 
 static void get_limeapp(void *context, struct http_request *request)
@@ -361,6 +375,7 @@ const struct http_route api_routes[] = {
 	{ "/v1/mesh", get_mesh, HTTP_GET, false },
 	{ "/v1/board", get_board, HTTP_GET, false },
 	{ "/v1/expected", get_expected, HTTP_GET, false },
+	{ "/v1/trust", get_trust, HTTP_GET, false },
 	{ "/v1/events", get_events, HTTP_GET, false },
 	{ "/v1/log", get_log, HTTP_GET, false },
 	{ "/v1/limeapp", get_limeapp, HTTP_GET, false },

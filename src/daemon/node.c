@@ -20,7 +20,6 @@
 #include "daemon/expected.h"
 #include "daemon/health.h"
 #include "daemon/measure.h"
-#include "daemon/trust.h"
 #include "io/clock.h"
 #include "io/command.h"
 #include "io/files.h"
@@ -539,7 +538,7 @@ static bool make_agent(struct node *node)
 	setup->type_count = config->type_count;
 	memcpy(setup->types, config->types, sizeof(setup->types));
 	randombytes_buf(&setup->seed, sizeof(setup->seed));
-	trust_read(&setup->operator_keys, config, "operator", node->log);
+	trust_read(&setup->operator_keys, &node->operator_names, config, "operator", node->log);
 	if (!trust_node_key(&setup->node_key, config, node->log))
 		goto done;
 	if (!files_join(path, config->state_directory, "journal"))
@@ -651,7 +650,7 @@ bool node_open(struct node *node, const struct config *config, struct log *log)
 		return fail(node, "event loop", -ENOMEM);
 	if (!make_directories(node))
 		return false;
-	trust_read(&node->release_keys, config, "release", log);
+	trust_read(&node->release_keys, &node->release_names, config, "release", log);
 	probe(node);
 	if (!make_agent(node) || !make_parts(node) || !listen_all(node) || !expected_begin(node))
 		return false;

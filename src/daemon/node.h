@@ -17,6 +17,7 @@
 #include "daemon/images.h"
 #include "daemon/log.h"
 #include "daemon/releases.h"
+#include "daemon/trust.h"
 #include "flash/flasher.h"
 #include "io/board.h"
 #include "io/http_client.h"
@@ -62,6 +63,7 @@ struct node {
 
 	struct board board;
 	struct keyring release_keys;
+	struct trust_names release_names, operator_names;
 	char url[LIMITS_ADDRESS_SIZE + 32]; /* of the neighbour that was asked for last */
 	struct actions actions;
 };
