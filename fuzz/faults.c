@@ -128,6 +128,10 @@ FALLIBLE(int, event_base_once, -1, ENOMEM,
 FALLIBLE(struct evbuffer *, evbuffer_new, NULL, ENOMEM, (void), )
 FALLIBLE(int, evbuffer_add, -1, ENOMEM, (struct evbuffer * buffer, const void *bytes, size_t size),
 	buffer, bytes, size)
+FALLIBLE(int, evbuffer_add_reference, -1, ENOMEM,
+	(struct evbuffer * buffer, const void *bytes, size_t size, evbuffer_ref_cleanup_cb done,
+		void *context),
+	buffer, bytes, size, done, context)
 FALLIBLE(int, evbuffer_add_file, -1, ENOMEM,
 	(struct evbuffer * buffer, int fd, ev_off_t offset, ev_off_t size), buffer, fd, offset,
 	size)

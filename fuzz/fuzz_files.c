@@ -206,6 +206,7 @@ static void check_keys(const char *path)
 {
 	static struct log log;
 	struct config *config = calloc(1, sizeof(*config));
+	static struct trust_names names;
 	struct keyring ring;
 	struct usign_secret key;
 	bool has_key;
@@ -215,7 +216,8 @@ static void check_keys(const char *path)
 	text_set(config->config_directory, sizeof(config->config_directory), path);
 	text_set(config->state_directory, sizeof(config->state_directory), path);
 	faults_on();
-	trust_read(&ring, config, "operator", &log);
+	trust_read(&ring, &names, config, "operator", &log);
+	assert(names.key_count == ring.key_count);
 	has_key = trust_node_key(&key, config, &log);
 	faults_off();
 	if (has_key) {

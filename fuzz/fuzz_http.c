@@ -11,8 +11,8 @@
  *   @N @C  through the network, the control socket     @E  he says that he has sent everything
  *   @G     to the gossip port                          @L  he closes at once, as a crash does
  *   @P @X  the rest is an order, which is posted as    @T  meanwhile the mesh changes, and who
- *          the operator signs it, or as a stranger         watches is told, @B much at once
- *   @D     the release's directory is posted again
+ *          the operator signs it, or as a stranger         watches is told, with @B
+ *   @D     the release's directory is posted again          again and again
  */
 #include <assert.h>
 #include <errno.h>
@@ -39,7 +39,6 @@ enum {
 	QUIET_TURNS = 3,
 	CHECK_EACH = 16,
 	OPEN_MAX = 100, /* connections at once */
-	MUCH = 600000,
 	FLASHER_WAIT_MS = 2000,
 };
 
@@ -323,7 +322,6 @@ static void post_directory(struct line *line, size_t piece)
 /* One connection's share of the input. */
 static void talk(struct line *line, const char *bytes, size_t size, size_t piece)
 {
-	static char much[MUCH];
 	char what = size >= 2 && bytes[0] == '@' ? bytes[1] : '\0';
 	const struct linger reset = { .l_onoff = 1, .l_linger = 0 };
 
@@ -355,14 +353,13 @@ static void talk(struct line *line, const char *bytes, size_t size, size_t piece
 		return;
 	}
 	say(line, bytes, size, piece);
-	if (what == 'T') {
-		faults_on();
-		api_tell(&node);
-		faults_off();
-	} else if (what == 'B') {
-		memset(much, 'x', sizeof(much));
-		for (int i = 0; i < 4; i++)
-			http_server_send(node.server, "mesh", much, sizeof(much));
+	if (what == 'T' || what == 'B') {
+		for (int i = 0; i < (what == 'B' ? 4 : 1); i++) {
+			faults_on();
+			http_server_tell(node.server);
+			faults_off();
+			turn();
+		}
 	} else {
 		(void)setsockopt(line->fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
 		(void)shutdown(line->fd, SHUT_RDWR);

@@ -56,6 +56,10 @@ static struct {
 	bool raw_closes;
 	uint32_t raw_accepted;
 	char raw_heard[4096];
+	/* what is told in streams */
+	uint32_t asked;
+	bool tells_nothing;
+	size_t event_size;
 	struct bufferevent *talking; /* a plain peer */
 	const char *until;           /* what it waits for */
 } t;
@@ -84,6 +88,12 @@ static void get_kept(void *context, struct http_request *request)
 	(void)context;
 	http_add_header(request, "Cache-Control: max-age=9");
 	http_reply(request, 200, "text/plain", "kept", 4);
+}
+
+static void get_taken(void *context, struct http_request *request)
+{
+	(void)context;
+	http_reply_bytes(request, 200, "text/plain", strdup("taken"), 5);
 }
 
 static void get_file(void *context, struct http_request *request)
@@ -123,17 +133,37 @@ static void get_who(void *context, struct http_request *request)
 		http_reply(request, 200, "text/plain", "network", 7);
 }
 
+/* The event says how many it has told of: "first 1", then "more 2", … */
+static bool tell(void *context, struct http_request *stream)
+{
+	uint64_t *number = http_stream_number(stream);
+	size_t size = 32 + t.event_size;
+	char *line;
+
+	assert_ptr_equal(context, &t);
+	t.asked++;
+	if (t.tells_nothing)
+		return false;
+	line = malloc(size);
+	assert_non_null(line);
+	memset(line, ' ', size);
+	snprintf(line, size, "%u of %u", (unsigned)++*number, (unsigned)t.asked);
+	line[strlen(line)] = ' ';
+	http_stream_send(stream, *number == 1 ? "first" : "more", line, size);
+	return true;
+}
+
 static void get_events(void *context, struct http_request *request)
 {
 	(void)context;
-	if (http_reply_stream(request))
-		http_stream_send(request, "first", "a\nb", 3);
+	http_reply_stream(request, tell);
 }
 
 static const struct http_route routes[] = {
 	{ "/text", get_text, HTTP_GET, false },
 	{ "/v1/*/x/*", get_parameters, HTTP_GET, false },
 	{ "/kept", get_kept, HTTP_GET, false },
+	{ "/taken", get_taken, HTTP_GET, false },
 	{ "/file", get_file, HTTP_GET, false },
 	{ "/later", get_later, HTTP_GET, false },
 	{ "/echo", post_echo, HTTP_POST, false },
@@ -1025,47 +1055,144 @@ static void test_caching(void **state)
 	assert_null(strstr(second, "max-age"));
 }
 
+static const char watch[] = "GET /events HTTP/1.1\r\n\r\n";
+
+/* Until this has come, too. */
+static void hear_until(const char *until)
+{
+	t.until = until;
+	if (strstr(t.body, until) == NULL)
+		event_base_dispatch(t.base);
+	assert_non_null(strstr(t.body, until));
+}
+
+/* The loop turns for so long. */
+static void turn_for(uint32_t ms)
+{
+	const struct timeval time = { .tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000 };
+
+	t.until = "\1"; /* which never comes */
+	(void)event_base_loopexit(t.base, &time);
+	event_base_dispatch(t.base);
+}
+
 static void test_streams(void **state)
 {
-	static const char request[] = "GET /events HTTP/1.1\r\n\r\n";
 	struct bufferevent *streams[HTTP_STREAMS_MAX];
 
 	(void)state;
 	for (int i = 0; i < HTTP_STREAMS_MAX; i++) {
-		streams[i] = talk(request, strlen(request), "data: b\n\n");
+		streams[i] = talk(watch, strlen(watch), "\n\n");
 		assert_non_null(strstr(t.body, "Content-Type: text/event-stream\r\n"));
-		assert_non_null(strstr(t.body, "\r\n\r\nevent: first\ndata: a\ndata: b\n\n"));
+		assert_non_null(strstr(t.body, "\r\n\r\nevent: first\ndata: 1 of "));
 	}
 	assert_int_equal(http_server_stream_count(t.server), HTTP_STREAMS_MAX);
 	bufferevent_free(talk("GET /events HTTP/1.0\r\n\r\n", 24, NULL));
 	assert_int_equal(strncmp(t.body, "HTTP/1.1 503 ", 13), 0);
-
-	http_server_send(t.server, "mesh", "{}", 2);
-	t.size = 0;
-	t.until = "\n\n";
-	event_base_dispatch(t.base);
-	assert_non_null(strstr(t.body, "event: mesh\ndata: {}\n\n"));
-
+	bufferevent_free(talk("HEAD /events HTTP/1.0\r\n\r\n", 25, NULL));
+	assert_int_equal(strncmp(t.body, "HTTP/1.1 503 ", 13), 0);
+	assert_int_equal(t.asked, HTTP_STREAMS_MAX);
 	for (int i = 0; i < HTTP_STREAMS_MAX; i++)
 		bufferevent_free(streams[i]);
 	while (http_server_stream_count(t.server) > 0)
 		event_base_loop(t.base, EVLOOP_ONCE);
+	bufferevent_free(talk("HEAD /events HTTP/1.1\r\n\r\n", 25, NULL));
+	assert_int_equal(strncmp(t.body, "HTTP/1.1 200 ", 13), 0);
+	assert_null(strstr(t.body, "event:"));
 }
 
-static void test_slow_reader_is_dropped(void **state)
+/* However often there is news, a stream is told so often and no more, and not where there is none.
+ */
+static void test_streams_are_told_in_turn(void **state)
 {
-	static char event[HTTP_STREAM_BUFFER_MAX];
-	struct bufferevent *stream = talk("GET /events HTTP/1.1\r\n\r\n", 24, "data: b\n\n");
+	struct bufferevent *stream = talk(watch, strlen(watch), "\n\n");
 
 	(void)state;
-	memset(event, 'x', sizeof(event));
-	bufferevent_disable(stream, EV_READ);
-	for (int i = 0; i < 100 && http_server_stream_count(t.server) > 0; i++) {
-		http_server_send(t.server, "mesh", event, sizeof(event));
+	for (int i = 0; i < 20; i++) {
+		http_server_tell(t.server);
 		event_base_loop(t.base, EVLOOP_NONBLOCK);
 	}
-	assert_int_equal(http_server_stream_count(t.server), 0);
+	assert_int_equal(t.asked, 1); /* it had one just now */
+	hear_until("event: more\ndata: 2 of 2");
+	turn_for(2 * HTTP_STREAM_GAP_MS);
+	assert_int_equal(t.asked, 2);
+	http_server_tell(t.server); /* after a rest, at once */
+	assert_int_equal(t.asked, 3);
+	hear_until("data: 3 of 3");
 	bufferevent_free(stream);
+}
+
+/* What cannot be told now is told later, without more news. */
+static void test_stream_that_could_not_be_told(void **state)
+{
+	struct bufferevent *stream;
+
+	(void)state;
+	t.tells_nothing = true;
+	stream = talk(watch, strlen(watch), "\r\n\r\n");
+	assert_null(strstr(t.body, "event:"));
+	assert_int_equal(t.asked, 1);
+	t.tells_nothing = false;
+	hear_until("event: first\ndata: 1 of 2");
+	bufferevent_free(stream);
+}
+
+/* Counts the ends of events, and keeps the last bytes. */
+static void on_drain(struct bufferevent *stream, void *context)
+{
+	uint32_t *ends = context;
+	char bytes[4096], before = 'x';
+	int size;
+
+	while ((size = evbuffer_remove(bufferevent_get_input(stream), bytes, sizeof(bytes))) > 0) {
+		for (int i = 0; i < size; i++) {
+			*ends += bytes[i] == '\n' && before == '\n';
+			before = bytes[i];
+		}
+	}
+}
+
+/* Who does not read gets no second event; when he goes on, he gets one for all that was missed. */
+static void test_slow_reader(void **state)
+{
+	struct bufferevent *slow, *quick;
+	uint32_t ends = 0;
+
+	(void)state;
+	t.event_size = 4000000;
+	slow = talk(watch, strlen(watch), "\r\n\r\n");
+	bufferevent_disable(slow, EV_READ);
+	t.event_size = 0;
+	quick = talk(watch, strlen(watch), "\n\n");
+	for (int i = 0; i < 3; i++) {
+		http_server_tell(t.server);
+		turn_for(HTTP_STREAM_GAP_MS);
+	}
+	/* The quick one was told each time, or but once: when that was is the clock's affair. */
+	assert_in_range(t.asked, 2 + 2, 2 + 3);
+	assert_int_equal(http_server_stream_count(t.server), 2);
+	bufferevent_free(quick);
+	t.asked = 0;
+	bufferevent_setcb(slow, on_drain, NULL, NULL, &ends);
+	bufferevent_enable(slow, EV_READ);
+	while (ends < 2)
+		event_base_loop(t.base, EVLOOP_ONCE);
+	turn_for(HTTP_STREAM_GAP_MS);
+	assert_int_equal(ends, 2);
+	assert_int_equal(t.asked, 1);
+	bufferevent_free(slow);
+}
+
+/* An owned reply is the same as a copied one, for HEAD too. */
+static void test_reply_that_is_taken(void **state)
+{
+	(void)state;
+	bufferevent_free(talk("GET /taken HTTP/1.0\r\n\r\n", 23, NULL));
+	assert_non_null(strstr(t.body, "Content-Length: 5\r\n"));
+	assert_non_null(strstr(t.body, "\r\n\r\ntaken"));
+	bufferevent_free(talk("HEAD /taken HTTP/1.0\r\n\r\n", 24, NULL));
+	assert_non_null(strstr(t.body, "Content-Length: 5\r\n"));
+	assert_null(strstr(t.body, "taken"));
 }
 
 /* When all connections are taken, one that idles gives way. */
@@ -1149,7 +1276,10 @@ int main(void)
 		TEST(test_cors),
 		TEST(test_caching),
 		TEST(test_streams),
-		TEST(test_slow_reader_is_dropped),
+		TEST(test_streams_are_told_in_turn),
+		TEST(test_stream_that_could_not_be_told),
+		TEST(test_slow_reader),
+		TEST(test_reply_that_is_taken),
 		TEST(test_connections_are_bounded),
 		TEST(test_rate_limit),
 		TEST(test_polite),

@@ -22,6 +22,7 @@
 static char root[] = TESTS_BINARY_DIR "/test_trust.XXXXXX";
 static struct config config;
 static struct log messages;
+static struct trust_names names;
 
 static int remove_one(const char *path, const struct stat *status, int kind, struct FTW *walk)
 {
@@ -114,7 +115,7 @@ static struct keyring read_ring(void)
 	struct keyring ring;
 
 	memset(&ring, 0x5a, sizeof(ring));
-	trust_read(&ring, &config, "operator", &messages);
+	trust_read(&ring, &names, &config, "operator", &messages);
 	return ring;
 }
 
@@ -135,6 +136,45 @@ static void test_keys_of_one_role(void **state)
 	assert_int_equal(ring.key_count, 2);
 	assert_true(holds(&ring, 1) && holds(&ring, 2));
 	assert_true(messages.count == 0);
+}
+
+/* Each key has the name of the first file that it stands in. */
+static void test_names(void **state)
+{
+	static const char *const wanted[] = { "anna", "berta.of.the.hill",
+		"cccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccc" };
+	char longest[128];
+	struct keyring ring;
+
+	(void)state;
+	put_key("trust/operator/anna.pub", 1);
+	put_key("trust/operator/anna2.pub", 1);
+	put("trust/operator/bad.pub", "bad", 3);
+	put_key("trust/operator/berta.of.the.hill.pub", 2);
+	snprintf(longest, sizeof(longest), "trust/operator/%s.pub", wanted[2]);
+	put_key(longest, 3);
+	ring = read_ring();
+	assert_int_equal(names.key_count, 3);
+	assert_int_equal(ring.key_count, 3);
+	for (uint32_t i = 0; i < 3; i++) {
+		struct usign_public key = key_of((uint8_t)(i + 1));
+
+		assert_int_equal(strncmp(names.keys[i].name, wanted[i], LIMITS_NAME_SIZE), 0);
+		assert_memory_equal(names.keys[i].keynum, key.keynum, USIGN_KEYNUM_SIZE);
+		assert_memory_equal(ring.keys[i].key, key.key, USIGN_KEY_SIZE);
+	}
+	assert_int_equal(strlen(names.keys[2].name), LIMITS_NAME_SIZE);
+}
+
+/* What is there no more has no name either. */
+static void test_names_are_read_anew(void **state)
+{
+	(void)state;
+	put_key("trust/operator/anna.pub", 1);
+	(void)read_ring();
+	assert_int_equal(unlink(path_of("trust/operator/anna.pub")), 0);
+	(void)read_ring();
+	assert_int_equal(names.key_count, 0);
 }
 
 /* One bad file takes nothing from the others, and the log names it. */
@@ -279,6 +319,8 @@ static void test_a_damaged_key_is_not_replaced(void **state)
 int main(void)
 {
 	static const struct CMUnitTest others[] = {
+		cmocka_unit_test_setup_teardown(test_names, make_room, clear_room),
+		cmocka_unit_test_setup_teardown(test_names_are_read_anew, make_room, clear_room),
 		cmocka_unit_test_setup_teardown(test_keys_of_one_role, make_room, clear_room),
 		cmocka_unit_test_setup_teardown(
 			test_what_else_may_lie_there, make_room, clear_room),

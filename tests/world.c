@@ -71,6 +71,7 @@ struct wnode {
 	size_t journal_size;
 	uint32_t journal_writes;
 	uint32_t measures;
+	uint32_t changes;
 	uint64_t flashed_ms;
 	uint32_t flash_count;
 	bool has_release[RELEASES_MAX];  /* manifest in its work directory */
@@ -766,6 +767,7 @@ static bool perform_one(struct world *world, uint32_t number, const struct actio
 		node->measures++;
 		break;
 	case ACTION_CHANGED:
+		node->changes++;
 		break;
 	case ACTION_LOG:
 		if (world->loud)
@@ -1163,6 +1165,11 @@ uint32_t world_flash_count(const struct world *world, uint32_t node)
 uint32_t world_journal_writes(const struct world *world, uint32_t node)
 {
 	return world->nodes[node].journal_writes;
+}
+
+uint32_t world_change_count(const struct world *world, uint32_t node)
+{
+	return world->nodes[node].changes;
 }
 
 uint32_t world_measure_count(const struct world *world, uint32_t node)

@@ -82,6 +82,7 @@ uint64_t world_now(const struct world *world);
 uint64_t world_flashed_ms(const struct world *world, uint32_t node);
 uint32_t world_flash_count(const struct world *world, uint32_t node);
 uint32_t world_journal_writes(const struct world *world, uint32_t node);
+uint32_t world_change_count(const struct world *world, uint32_t node); /* of the view */
 uint32_t world_measure_count(const struct world *world, uint32_t node);
 
 /* Releases: number 1 is what runs at first; world_release() makes another with images for all

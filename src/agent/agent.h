@@ -365,6 +365,15 @@ size_t agent_offer(const struct agent *agent, uint8_t offer[static AGENT_OFFER_M
 void agent_view_status(const struct agent *agent, uint64_t now_ms, struct text *text);
 void agent_view_mesh(const struct agent *agent, uint64_t now_ms, struct text *text);
 
+/*
+ * The same document for a reader who was told before, with only the nodes in it that changed since
+ * then: what the cursor was when he was told. False if all of them are in it: he was told nothing
+ * yet (0), or what has changed cannot be told so, for it is other nodes than before.
+ */
+uint64_t agent_view_cursor(const struct agent *agent); /* never 0 */
+bool agent_view_changes(
+	const struct agent *agent, uint64_t now_ms, uint64_t cursor, struct text *text);
+
 /* GET /v1/limeapp, and this node's entry in mesh_wide_upgrade (docs/limeapp.md). */
 void agent_view_limeapp(const struct agent *agent, uint64_t now_ms, struct text *text);
 

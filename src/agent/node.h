@@ -102,7 +102,8 @@ struct neighbour {
 	struct exchange types[TYPE_COUNT];
 	uint64_t measure_ms; /* when its link is measured next */
 	bool measuring;
-	uint32_t kbit; /* what came of it; 0 if not known */
+	uint32_t kbit;    /* what came of it; 0 if not known */
+	uint32_t flipped; /* the roster's change counter when it came or went last */
 	char name[LIMITS_NAME_SIZE + 1];
 };
 
@@ -232,6 +233,7 @@ struct agent {
 	uint32_t refused_next;
 	uint8_t refused[AGENT_REFUSED_MAX][BYTES_HASH_SIZE];
 	uint32_t neighbours_end; /* no higher number was ever up */
+	uint32_t renamed;        /* how often a neighbour took the number of another one */
 	struct neighbour neighbours[LIMITS_NEIGHBOURS_MAX];
 };
 

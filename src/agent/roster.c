@@ -98,6 +98,13 @@ static uint16_t *told_at(const struct roster *roster, const struct roster_entry 
 	return &roster->log[(roster->change - age_of(roster, entry)) % roster->room];
 }
 
+bool roster_changed(const struct roster *roster, const struct roster_entry *entry, uint32_t change)
+{
+	uint32_t span = roster->change - change;
+
+	return span > UINT16_MAX || age_of(roster, entry) < span;
+}
+
 struct roster_entry *roster_next(
 	const struct roster *roster, const struct roster_entry *entry, uint32_t change)
 {
@@ -118,8 +125,7 @@ struct roster_entry *roster_next(
 	}
 	/* The log has lost some of them: all are looked at. */
 	number = entry != NULL ? (uint32_t)(entry - roster->entries) + 1 : 0;
-	while (number < roster->count && span <= UINT16_MAX &&
-		age_of(roster, &roster->entries[number]) >= span)
+	while (number < roster->count && !roster_changed(roster, &roster->entries[number], change))
 		number++;
 	return number < roster->count ? &roster->entries[number] : NULL;
 }
@@ -324,5 +330,6 @@ uint64_t roster_expire(struct roster *roster, uint64_t now_ms,
 	}
 	if (roster->count < count)
 		index_all(roster);
+	roster->gone += count - roster->count;
 	return next_s < UINT32_MAX ? (uint64_t)next_s * 1000 : UINT64_MAX;
 }

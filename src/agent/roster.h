@@ -44,6 +44,7 @@ struct roster {
 	uint32_t room;  /* for entries */
 	uint32_t count; /* of records */
 	uint32_t change;              /* grows with every piece of news */
+	uint32_t gone;                /* records that expired, ever */
 	uint32_t newest;              /* the entry that changed last */
 	uint64_t digest;              /* the sum over all notices: who is known, and how new */
 	uint32_t parts[ROSTER_PARTS]; /* the same by roster_part() */
@@ -72,6 +73,9 @@ struct roster_entry *roster_newest(const struct roster *roster);
  * if the log reaches back so far; else a few that are older may be among them. */
 struct roster_entry *roster_next(
 	const struct roster *roster, const struct roster_entry *entry, uint32_t change);
+
+/* Is it one of these? What changed long before may seem to have. */
+bool roster_changed(const struct roster *roster, const struct roster_entry *entry, uint32_t change);
 
 struct roster_entry *roster_find(const struct roster *roster, const char *name);
 

@@ -91,8 +91,12 @@ static void neighbour_up(struct agent *agent, const struct event *event)
 					? neighbour->kbit
 					: 0;
 
+		/* What became of the other one can be told no more. */
+		agent->renamed += neighbour->name[0] != '\0' &&
+				  strcmp(neighbour->name, event->neighbour_up.name) != 0;
 		memset(neighbour, 0, sizeof(*neighbour));
 		neighbour->up = true;
+		neighbour->flipped = agent->roster.change;
 		neighbour->host = event->neighbour_up.host;
 		agent->attached |= neighbour->host;
 		if (agent->neighbours_end <= event->neighbour_up.neighbour)
@@ -137,6 +141,7 @@ static void neighbour_down(struct agent *agent, const struct event *event)
 	if (!neighbour->up)
 		return;
 	neighbour->up = false;
+	neighbour->flipped = agent->roster.change;
 	agent->attached &= !neighbour->host;
 	agent->links_stale = true;
 	agent->changed = true;
@@ -478,9 +483,13 @@ static void age(struct agent *agent)
 	uint64_t seconds = (agent->now_ms - agent->stores_aged_ms) / 1000;
 	uint32_t aged_s = seconds < UINT32_MAX ? (uint32_t)seconds : UINT32_MAX;
 
-	if (agent->now_ms >= agent->expire_ms)
+	if (agent->now_ms >= agent->expire_ms) {
+		uint32_t gone = agent->roster.gone;
+
 		agent->expire_ms =
 			roster_expire(&agent->roster, agent->now_ms, is_participant, agent);
+		agent->changed |= agent->roster.gone != gone;
+	}
 	if (agent->expire_ms <= agent->now_ms)
 		agent->expire_ms = agent->now_ms + AGENT_SYNC_IDLE_MS;
 	/* A second's precision is all that a TTL has; it is not worth waking for. */

@@ -274,8 +274,51 @@ static void write_nodes(
 	}
 }
 
-void agent_view_mesh(const struct agent *agent, uint64_t now_ms, struct text *text)
+static void write_entry(const struct agent *agent, uint64_t now_ms, struct text *text,
+	const struct scene *scene, const struct roster_entry *entry)
 {
+	const struct order_start *start = scene != NULL ? scene->question.start : NULL;
+	uint32_t seat = start != NULL ? order_find_participant(start, entry->notice->record.name)
+				      : UINT32_MAX;
+
+	write_node(
+		agent, now_ms, text, entry, seat != UINT32_MAX ? &start->participants[seat] : NULL);
+}
+
+/* What there is news of, and who became a neighbour or is none any more. */
+static void write_changes(const struct agent *agent, uint64_t now_ms, struct text *text,
+	const struct scene *scene, uint32_t change)
+{
+	const struct roster_entry *entry = NULL;
+
+	while ((entry = roster_next(&agent->roster, entry, change)) != NULL)
+		write_entry(agent, now_ms, text, scene, entry);
+	for (uint32_t i = 0; i < agent->neighbours_end; i++) {
+		const struct neighbour *neighbour = &agent->neighbours[i];
+
+		/* At the same number it may have been before or after. */
+		entry = (int32_t)(neighbour->flipped - change) >= 0
+				? roster_find(&agent->roster, neighbour->name)
+				: NULL;
+		if (entry != NULL && !roster_changed(&agent->roster, entry, change))
+			write_entry(agent, now_ms, text, scene, entry);
+	}
+}
+
+/* In its upper half what only grows, with everything that changes who is in the list. */
+uint64_t agent_view_cursor(const struct agent *agent)
+{
+	const struct book_order *start = book_start(&agent->book);
+	uint32_t list = 1 + agent->roster.gone + agent->renamed +
+			(start != NULL ? (uint32_t)start->change : 0);
+
+	return (uint64_t)list << 32 | agent->roster.change;
+}
+
+bool agent_view_changes(
+	const struct agent *agent, uint64_t now_ms, uint64_t cursor, struct text *text)
+{
+	bool whole = cursor >> 32 != agent_view_cursor(agent) >> 32;
 	struct scene scene;
 	bool known = set_scene(agent, &scene);
 
@@ -290,9 +333,18 @@ void agent_view_mesh(const struct agent *agent, uint64_t now_ms, struct text *te
 	else
 		text_add(text, "null");
 	text_begin_list(text, "nodes");
-	write_nodes(agent, now_ms, text, known ? &scene : NULL);
+	if (whole)
+		write_nodes(agent, now_ms, text, known ? &scene : NULL);
+	else
+		write_changes(agent, now_ms, text, known ? &scene : NULL, (uint32_t)cursor);
 	text_end_list(text);
 	text_end_object(text);
+	return !whole;
+}
+
+void agent_view_mesh(const struct agent *agent, uint64_t now_ms, struct text *text)
+{
+	(void)agent_view_changes(agent, now_ms, 0, text);
 }
 
 /* ---- mesh_wide_upgrade ---- */

@@ -86,6 +86,15 @@ static void view_expected(const struct node *node, uint64_t now_ms, struct text 
 	text_end_object(text);
 }
 
+static void view_trust(const struct node *node, uint64_t now_ms, struct text *text)
+{
+	(void)now_ms;
+	text_begin_object(text);
+	trust_view(&node->release_names, "release", node->config->threshold, text);
+	trust_view(&node->operator_names, "operator", 1, text);
+	text_end_object(text);
+}
+
 /* In memory that the caller frees; NULL without memory. */
 static char *render(const struct node *node, view *write, size_t *size)
 {
@@ -117,10 +126,9 @@ static void reply_view(const struct node *node, struct http_request *request, vi
 	char *bytes = render(node, write, &size);
 
 	if (bytes != NULL)
-		http_reply(request, 200, "application/json", bytes, size);
+		http_reply_bytes(request, 200, "application/json", bytes, size);
 	else
 		refuse_for_memory(request);
-	free(bytes);
 }
 
 /* Bytes that lie in memory anyway and that no radio can compress to nothing: our own program's. */
@@ -150,6 +158,11 @@ static void get_expected(void *context, struct http_request *request)
 	reply_view(context, request, view_expected);
 }
 
+static void get_trust(void *context, struct http_request *request)
+{
+	reply_view(context, request, view_trust);
+}
+
 static void get_limeapp(void *context, struct http_request *request)
 {
 	reply_view(context, request, view_limeapp);
@@ -160,29 +173,31 @@ static void get_log(void *context, struct http_request *request)
 	reply_view(context, request, view_log);
 }
 
-static void get_events(void *context, struct http_request *request)
+/* The mesh, or what has changed in it since this reader was told last. */
+static bool tell_changes(void *context, struct http_request *stream)
 {
-	size_t size;
-	char *bytes = render(context, view_mesh, &size);
+	const struct node *node = context;
+	uint64_t *cursor = http_stream_number(stream), now_ms = clock_now_ms();
+	struct text text;
+	char *bytes;
+	bool part;
 
+	text_init(&text, NULL, 0);
+	part = agent_view_changes(node->agent, now_ms, *cursor, &text);
+	bytes = malloc(text.size + 1);
 	if (bytes == NULL)
-		refuse_for_memory(request);
-	else if (http_reply_stream(request))
-		http_stream_send(request, "mesh", bytes, size);
-	free(bytes);
+		return false;
+	text_init(&text, bytes, text.size + 1);
+	(void)agent_view_changes(node->agent, now_ms, *cursor, &text);
+	http_stream_send(stream, part ? "change" : "mesh", bytes, text.size);
+	*cursor = agent_view_cursor(node->agent);
+	return true;
 }
 
-void api_tell(struct node *node)
+static void get_events(void *context, struct http_request *request)
 {
-	size_t size;
-	char *bytes;
-
-	if (http_server_stream_count(node->server) == 0)
-		return;
-	bytes = render(node, view_mesh, &size);
-	if (bytes != NULL)
-		http_server_send(node->server, "mesh", bytes, size);
-	free(bytes);
+	(void)context;
+	http_reply_stream(request, tell_changes);
 }
 
 /* ---- releases and images ---- */
@@ -360,6 +375,7 @@ const struct http_route api_routes[] = {
 	{ "/v1/mesh", get_mesh, HTTP_GET, false },
 	{ "/v1/board", get_board, HTTP_GET, false },
 	{ "/v1/expected", get_expected, HTTP_GET, false },
+	{ "/v1/trust", get_trust, HTTP_GET, false },
 	{ "/v1/events", get_events, HTTP_GET, false },
 	{ "/v1/log", get_log, HTTP_GET, false },
 	{ "/v1/limeapp", get_limeapp, HTTP_GET, false },

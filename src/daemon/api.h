@@ -10,7 +10,4 @@ extern const struct http_route api_routes[];
 /* Answers a posted order, if it is still waiting. */
 void api_answer(struct node *node, const struct action *action);
 
-/* Tells those who watch. */
-void api_tell(struct node *node);
-
 #endif

@@ -20,7 +20,6 @@
 #include "daemon/expected.h"
 #include "daemon/health.h"
 #include "daemon/measure.h"
-#include "daemon/trust.h"
 #include "io/clock.h"
 #include "io/command.h"
 #include "io/files.h"
@@ -269,17 +268,6 @@ static bool step_once(struct node *node, const struct event *event, uint64_t *wa
 	return true;
 }
 
-/* Tells those who watch, if they were not told just now. */
-static void tell(struct node *node)
-{
-	if (!node->changed || node->told)
-		return;
-	node->changed = false;
-	node->told = true;
-	api_tell(node);
-	arm(node->changed_timer, NODE_CHANGED_MS);
-}
-
 void node_step(struct node *node, const struct event *event)
 {
 	static const struct event journal_failed = { .kind = EVENT_JOURNAL_FAILED };
@@ -297,7 +285,9 @@ void node_step(struct node *node, const struct event *event)
 	arm(node->timer, wake_ms > now_ms ? wake_ms - now_ms : 0);
 	if (node->neighbours != NULL)
 		neighbours_set_active(node->neighbours, agent_active(node->agent));
-	tell(node);
+	if (node->changed)
+		http_server_tell(node->server);
+	node->changed = false;
 }
 
 static void on_timer(evutil_socket_t fd, short what, void *context)
@@ -307,16 +297,6 @@ static void on_timer(evutil_socket_t fd, short what, void *context)
 	(void)fd;
 	(void)what;
 	node_step(context, &tick);
-}
-
-static void on_changed_timer(evutil_socket_t fd, short what, void *context)
-{
-	struct node *node = context;
-
-	(void)fd;
-	(void)what;
-	node->told = false;
-	tell(node);
 }
 
 /* ---- neighbours ---- */
@@ -558,7 +538,7 @@ static bool make_agent(struct node *node)
 	setup->type_count = config->type_count;
 	memcpy(setup->types, config->types, sizeof(setup->types));
 	randombytes_buf(&setup->seed, sizeof(setup->seed));
-	trust_read(&setup->operator_keys, config, "operator", node->log);
+	trust_read(&setup->operator_keys, &node->operator_names, config, "operator", node->log);
 	if (!trust_node_key(&setup->node_key, config, node->log))
 		goto done;
 	if (!files_join(path, config->state_directory, "journal"))
@@ -638,12 +618,11 @@ static bool make_parts(struct node *node)
 	};
 
 	node->timer = evtimer_new(node->base, on_timer, node);
-	node->changed_timer = evtimer_new(node->base, on_changed_timer, node);
 	node->server = http_server_new(node->base, api_routes, node);
 	node->client = http_client_new(node->base);
 	node->gossip = gossip_net_new(node->base, &gossip_callbacks, node);
-	if (node->timer == NULL || node->changed_timer == NULL || node->server == NULL ||
-		node->client == NULL || node->gossip == NULL)
+	if (node->timer == NULL || node->server == NULL || node->client == NULL ||
+		node->gossip == NULL)
 		return fail(node, "event loop", -ENOMEM);
 	http_server_limit_rate(
 		node->server, node->config->rate_limit_kbit * RATE_UNIT, node->config->polite);
@@ -671,7 +650,7 @@ bool node_open(struct node *node, const struct config *config, struct log *log)
 		return fail(node, "event loop", -ENOMEM);
 	if (!make_directories(node))
 		return false;
-	trust_read(&node->release_keys, config, "release", log);
+	trust_read(&node->release_keys, &node->release_names, config, "release", log);
 	probe(node);
 	if (!make_agent(node) || !make_parts(node) || !listen_all(node) || !expected_begin(node))
 		return false;
@@ -725,7 +704,6 @@ void node_close(struct node *node)
 	http_client_free(node->client);
 	http_server_free(node->server);
 	event_free(node->timer);
-	event_free(node->changed_timer);
 	timer_free(node->attach.timer);
 	timer_free(node->expected_timer);
 	free(node->expected);

@@ -17,6 +17,7 @@
 #include "daemon/images.h"
 #include "daemon/log.h"
 #include "daemon/releases.h"
+#include "daemon/trust.h"
 #include "flash/flasher.h"
 #include "io/board.h"
 #include "io/http_client.h"
@@ -24,7 +25,6 @@
 #include "io/neighbours.h"
 
 enum {
-	NODE_CHANGED_MS = 500, /* between two looks of those who watch */
 	NODE_HEALTH_HOOKS_MAX = 32,
 };
 
@@ -34,10 +34,8 @@ struct node {
 	const struct config *config;
 	const char *name; /* of this node */
 	struct agent *agent;
-	struct event *timer;         /* the agent's own clock */
-	struct event *changed_timer; /* the next look of those who watch */
-	bool changed;
-	bool told; /* and changed_timer runs */
+	struct event *timer; /* the agent's own clock */
+	bool changed;        /* those who watch are to be told */
 	bool stepping;
 	bool ending; /* a signal came */
 	bool probed;
@@ -65,6 +63,7 @@ struct node {
 
 	struct board board;
 	struct keyring release_keys;
+	struct trust_names release_names, operator_names;
 	char url[LIMITS_ADDRESS_SIZE + 32]; /* of the neighbour that was asked for last */
 	struct actions actions;
 };

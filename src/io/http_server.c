@@ -46,7 +46,11 @@ struct http_request {
 	enum state state;
 	bool control;
 	bool advancing; /* advance() is on the stack and goes on by itself */
+	bool due;       /* of a stream: there is something to tell, … */
+	bool resting;   /* … but its last event was just now: the timer runs */
 	uint64_t id;    /* of the request, and the order in which connections came to idle */
+	http_stream_tell *tell;
+	uint64_t number; /* which is its own */
 	struct pace pace;
 	struct http_request_head head;
 	char parameters[HTTP_PARAMETERS_MAX][HTTP_PARAMETER_SIZE + 1];
@@ -177,6 +181,32 @@ void http_reply(struct http_request *request, uint32_t status, const char *conte
 	end_reply(request);
 }
 
+static void free_taken(const void *bytes, size_t size, void *context)
+{
+	(void)size, (void)context;
+	free((void *)(uintptr_t)bytes);
+}
+
+/* Takes bytes of malloc(), without a copy of them. */
+static bool add_taken(struct http_request *request, char *bytes, size_t size)
+{
+	if (evbuffer_add_reference(output_of(request), bytes, size, free_taken, NULL) == 0)
+		return true;
+	free(bytes);
+	return false;
+}
+
+void http_reply_bytes(struct http_request *request, uint32_t status, const char *content_type,
+	char *bytes, size_t size)
+{
+	write_head(request, status, content_type, size);
+	if (request->head.method == HTTP_HEAD)
+		free(bytes);
+	else if (!add_taken(request, bytes, size))
+		request->head.keep_alive = false; /* as in http_reply_file() */
+	end_reply(request);
+}
+
 void http_reply_error(
 	struct http_request *request, uint32_t status, const char *reason, const char *message)
 {
@@ -235,63 +265,75 @@ uint32_t http_server_stream_count(const struct http_server *server)
 	return count;
 }
 
-bool http_reply_stream(struct http_request *request)
+static void tell(struct http_request *stream)
+{
+	stream->resting = timer_start(stream->timer, HTTP_STREAM_GAP_MS);
+	stream->due = !stream->tell(stream->server->context, stream);
+}
+
+static void tell_if_due(struct http_request *stream)
+{
+	if (stream->due && !stream->resting && unsent(stream) == 0)
+		tell(stream);
+}
+
+void http_reply_stream(struct http_request *request, http_stream_tell *teller)
 {
 	if (http_server_stream_count(request->server) >= HTTP_STREAMS_MAX) {
 		http_reply_error(request, 503, "too_many_streams", "Too many watch already.");
-		return false;
+		return;
 	}
 	write_head(request, 200, "text/event-stream", UINT64_MAX);
 	if (request->head.method == HTTP_HEAD) {
 		end_reply(request);
-		return false;
+		return;
 	}
 	request->state = STREAMING;
-	event_del(request->timer);
-	return true;
+	request->tell = teller;
+	tell(request);
 }
 
-void http_stream_send(
-	struct http_request *request, const char *event, const char *data, size_t size)
-{
-	struct evbuffer *output = output_of(request);
-
-	ensure(request->state == STREAMING);
-	evbuffer_add_printf(output, "event: %s\n", event);
-	while (size > 0) {
-		const char *end = memchr(data, '\n', size);
-		size_t line = end != NULL ? (size_t)(end - data) : size;
-
-		evbuffer_add_printf(output, "data: %.*s\n", (int)line, data);
-		line += end != NULL;
-		data += line;
-		size -= line;
-	}
-	evbuffer_add(output, "\n", 1);
-}
-
-void http_server_send(struct http_server *server, const char *event, const char *data, size_t size)
+void http_server_tell(struct http_server *server)
 {
 	for (uint32_t i = 0; i < CONNECTIONS_MAX; i++) {
 		struct http_request *request = server->connections[i];
 
 		if (request == NULL || request->state != STREAMING)
 			continue;
-		if (unsent(request) > HTTP_STREAM_BUFFER_MAX && !request->advancing)
-			drop(request);
-		else
-			http_stream_send(request, event, data, size);
+		request->due = true;
+		tell_if_due(request);
 	}
 }
 
+uint64_t *http_stream_number(struct http_request *stream)
+{
+	return &stream->number;
+}
+
+void http_stream_send(struct http_request *stream, const char *event, char *line, size_t size)
+{
+	struct evbuffer *output = output_of(stream);
+
+	ensure(stream->state == STREAMING && memchr(line, '\n', size) == NULL);
+	evbuffer_add_printf(output, "event: %s\ndata: ", event);
+	if (add_taken(stream, line, size))
+		evbuffer_add(output, "\n\n", 2);
+	else
+		stream->state = CLOSING; /* who reads it drops an event that is cut off */
+}
+
+/* Who has not read the last event yet has enough to read. */
 static void keep_streams_alive(evutil_socket_t fd, short what, void *context)
 {
 	struct http_server *server = context;
 
 	(void)fd, (void)what;
-	for (uint32_t i = 0; i < CONNECTIONS_MAX; i++)
-		if (server->connections[i] != NULL && server->connections[i]->state == STREAMING)
-			evbuffer_add(output_of(server->connections[i]), ":\n\n", 3);
+	for (uint32_t i = 0; i < CONNECTIONS_MAX; i++) {
+		struct http_request *request = server->connections[i];
+
+		if (request != NULL && request->state == STREAMING && unsent(request) == 0)
+			evbuffer_add(output_of(request), ":\n\n", 3);
+	}
 }
 
 /* ---- Requests ------------------------------------------------------------------------------ */
@@ -454,6 +496,8 @@ static void flushed(struct bufferevent *stream, void *context)
 {
 	struct http_request *request = context;
 
+	if (request->state == STREAMING)
+		tell_if_due(request);
 	if (request->state != CLOSING || unsent(request) > 0)
 		return;
 	shutdown(bufferevent_getfd(stream), SHUT_WR);
@@ -502,6 +546,11 @@ static void on_timer(evutil_socket_t fd, short what, void *context)
 	struct http_request *request = context;
 
 	(void)fd, (void)what;
+	if (request->state == STREAMING) {
+		request->resting = false;
+		tell_if_due(request);
+		return;
+	}
 	/* A long reply may take its time as long as it moves; the stream's own timeout sees to
 	 * that. */
 	if (request->state != LINGERING && unsent(request) > 0)

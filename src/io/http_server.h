@@ -28,7 +28,7 @@ enum {
 	HTTP_IDLE_S = 30,
 	HTTP_CONTROL_CONNECTIONS_MAX = 8, /* beside LIMITS_HTTP_CONNECTIONS_MAX */
 	HTTP_STREAMS_MAX = 8,
-	HTTP_STREAM_BUFFER_MAX = 1048576, /* a reader that is further behind is dropped */
+	HTTP_STREAM_GAP_MS = 500, /* between two events of one stream */
 	HTTP_STREAM_KEEPALIVE_S = 15,
 	HTTP_PARAMETERS_MAX = 2,
 	HTTP_PARAMETER_SIZE = 127,
@@ -85,19 +85,37 @@ struct http_request *http_server_find(struct http_server *server, uint64_t id);
 void http_add_header(struct http_request *request, const char *line);
 void http_reply(struct http_request *request, uint32_t status, const char *content_type,
 	const void *bytes, size_t size);
+/* The same with bytes of malloc(), which it takes. */
+void http_reply_bytes(struct http_request *request, uint32_t status, const char *content_type,
+	char *bytes, size_t size);
 /* {"error":{"reason":…,"message":…}} */
 void http_reply_error(
 	struct http_request *request, uint32_t status, const char *reason, const char *message);
 /* `size` bytes of `fd` from `offset`. Takes the fd. */
 void http_reply_file(struct http_request *request, uint32_t status, const char *content_type,
 	int fd, uint64_t offset, uint64_t size);
-/* Begins a stream of server-sent events, or replies 503 and returns false when there are enough. */
-bool http_reply_stream(struct http_request *request);
 
-/* Events go to one stream, in the handler that began it, or to all of them. `data` is text. */
-void http_stream_send(
-	struct http_request *request, const char *event, const char *data, size_t size);
-void http_server_send(struct http_server *server, const char *event, const char *data, size_t size);
+/*
+ * Streams of server-sent events. Each is told as fast as its reader reads: while bytes of its last
+ * event wait, and for HTTP_STREAM_GAP_MS after it, it gets nothing, and afterwards one event for
+ * everything that happened meanwhile. So there is at most one event in memory for each.
+ */
+
+/* Sends one event to the stream, of what there is to tell. False if that cannot be done now: it is
+ * asked again after the gap. */
+typedef bool http_stream_tell(void *context, struct http_request *stream);
+
+/* Begins a stream, and asks `tell` for its first event; or replies 503 when there are enough. */
+void http_reply_stream(struct http_request *request, http_stream_tell *tell);
+
+/* There is something new to tell to all streams. */
+void http_server_tell(struct http_server *server);
+
+/* For `tell`: a number of its own in each stream, 0 at first; and the event, of which it sends one:
+ * a line of malloc(), which is taken. */
+uint64_t *http_stream_number(struct http_request *stream);
+void http_stream_send(struct http_request *stream, const char *event, char *line, size_t size);
+
 uint32_t http_server_stream_count(const struct http_server *server);
 
 #endif
