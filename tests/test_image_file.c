@@ -58,7 +58,7 @@ static bool open_it(void)
 {
 	bool found = false;
 
-	assert_int_equal(image_file_open(&file, work, hash, SIZE, UINT64_MAX, &found), 0);
+	assert_int_equal(image_file_open(&file, work, hash, SIZE, UINT64_MAX, NULL, &found), 0);
 	return found;
 }
 
@@ -66,7 +66,8 @@ static void refuse(int result)
 {
 	bool found = false;
 
-	assert_int_equal(image_file_open(&file, work, hash, SIZE, UINT64_MAX, &found), result);
+	assert_int_equal(
+		image_file_open(&file, work, hash, SIZE, UINT64_MAX, NULL, &found), result);
 	assert_int_equal(file.fd, -1);
 }
 
@@ -221,12 +222,12 @@ static void test_room_bounds_new_files(void **state)
 	bool found = false;
 
 	(void)state;
-	assert_int_equal(image_file_open(&file, work, hash, SIZE, SIZE - 1, &found), -ENOSPC);
+	assert_int_equal(image_file_open(&file, work, hash, SIZE, SIZE - 1, NULL, &found), -ENOSPC);
 	assert_int_equal(access(path, F_OK), -1);
-	assert_int_equal(image_file_open(&file, work, hash, SIZE, SIZE, &found), 0);
+	assert_int_equal(image_file_open(&file, work, hash, SIZE, SIZE, NULL, &found), 0);
 	image_file_close(&file);
 	/* One that is there has its room. */
-	assert_int_equal(image_file_open(&file, work, hash, SIZE, 0, &found), 0);
+	assert_int_equal(image_file_open(&file, work, hash, SIZE, 0, NULL, &found), 0);
 	assert_true(found);
 }
 

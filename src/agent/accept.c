@@ -42,14 +42,14 @@ static void remember_refusal(struct agent *agent, const uint8_t id[static BYTES_
 	agent->refused_next = (agent->refused_next + 1) % AGENT_REFUSED_MAX;
 }
 
-static enum reason verify(const struct agent *agent, const struct order_offer *offer,
-	struct usign_signature *signature)
+static enum reason verify(const struct agent *agent, const char *blob, const char *text,
+	size_t size, struct usign_signature *signature)
 {
 	const struct keyring *trusted = &agent->setup.operator_keys;
 
-	if (!usign_signature_from_blob(signature, offer->signature))
+	if (!usign_signature_from_blob(signature, blob))
 		return REASON_BAD_SIGNATURE;
-	if (keyring_verify(trusted, signature, offer->text, offer->text_size) != NULL)
+	if (keyring_verify(trusted, signature, text, size) != NULL)
 		return REASON_NONE;
 	for (uint32_t i = 0; i < trusted->key_count; i++) {
 		if (memcmp(trusted->keys[i].keynum, signature->keynum, USIGN_KEYNUM_SIZE) == 0)
@@ -62,7 +62,8 @@ static enum reason verify(const struct agent *agent, const struct order_offer *o
 static enum reason open_offer(const struct agent *agent, const struct order_offer *offer,
 	struct usign_signature *signature, struct order *order, char *message, size_t capacity)
 {
-	enum reason reason = verify(agent, offer, signature);
+	enum reason reason =
+		verify(agent, offer->signature, offer->text, offer->text_size, signature);
 
 	return reason == REASON_NONE ? order_decode(order, offer->text, offer->text_size,
 					       agent->setup.mesh, message, capacity)
@@ -76,6 +77,24 @@ bool accept_peek(const struct agent *agent, const struct order_offer *offer, str
 
 	return offer->text_size <= LIMITS_ORDER_SIZE &&
 	       open_offer(agent, offer, &signature, order, problem, sizeof(problem)) == REASON_NONE;
+}
+
+/* ---- what is no order: an offer ---- */
+
+enum reason agent_judge_offer(const struct agent *agent, const char *text, size_t size,
+	const char *signature, struct release_offer *offer, char *message, size_t capacity)
+{
+	uint64_t next = agent->journal.highest_epoch + 1;
+	struct usign_signature parsed;
+	enum reason reason = verify(agent, signature, text, size, &parsed);
+
+	if (reason == REASON_NONE)
+		reason = offer_decode(
+			offer, text, size, agent->setup.mesh, agent->setup.name, message, capacity);
+	/* For no other upgrade, or it could be brought again years later. */
+	if (reason == REASON_NONE && offer->epoch != next)
+		reason = offer->epoch < next ? REASON_OLD_EPOCH : REASON_EPOCH_GAP;
+	return reason;
 }
 
 /* ---- start ---- */

@@ -21,6 +21,7 @@
 #include "base/limits.h"
 #include "base/reason.h"
 #include "base/text.h"
+#include "core/offer.h"
 #include "core/state.h"
 #include "release/keyring.h"
 #include "release/manifest.h"
@@ -334,6 +335,14 @@ void agent_close(struct agent *agent);
  * (now_ms: at once). */
 uint64_t agent_step(
 	struct agent *agent, uint64_t now_ms, const struct event *event, struct actions *actions);
+
+/*
+ * Is this text an offer that an operator made to this node, for its next upgrade? REASON_NONE, or
+ * why not with `message` saying more; `*offer` holds anything then. Nothing comes of it in here.
+ */
+__attribute__((warn_unused_result)) enum reason agent_judge_offer(const struct agent *agent,
+	const char *text, size_t size, const char *signature, struct release_offer *offer,
+	char *message, size_t capacity);
 
 /* ---- What the outside sees ----------------------------------------------------------------- */
 

@@ -40,10 +40,12 @@
 	X(NO_SPACE, "no_space", "There is not enough memory or space for the image.") \
 	X(SINGLE_SLOT, "single_slot", "This node has no way back, and the order does not allow that.") \
 	X(FLASHER_CHECK, "flasher_check", "The flasher refused the image.") \
-	X(HASH_MISMATCH, "hash_mismatch", "The image is not the one that the release names.") \
+	X(HASH_MISMATCH, "hash_mismatch", "The hash is not the one that was signed for this.") \
 	X(FAILED_BEFORE, "failed_before", "This release already failed here in this upgrade.") \
 	X(NO_SOURCE, "no_source", "Nobody who can be reached has the release or the image.") \
 	X(FETCH_FAILED, "fetch_failed", "The download failed.") \
+	X(NO_UPLOAD, "no_upload", "No upload of this was offered here.") \
+	X(WRONG_OFFSET, "wrong_offset", "This is not where the upload goes on.") \
 	/* The flash and after */ \
 	X(OPERATOR, "operator", "An operator ended the upgrade.") \
 	X(SUPERSEDED, "superseded", "A newer upgrade took its place.") \

@@ -15,8 +15,6 @@
 
 /* ---- views ---- */
 
-typedef void view(const struct node *node, uint64_t now_ms, struct text *text);
-
 static void view_status(const struct node *node, uint64_t now_ms, struct text *text)
 {
 	agent_view_status(node->agent, now_ms, text);
@@ -96,7 +94,7 @@ static void view_trust(const struct node *node, uint64_t now_ms, struct text *te
 }
 
 /* In memory that the caller frees; NULL without memory. */
-static char *render(const struct node *node, view *write, size_t *size)
+char *api_render(const struct node *node, api_view *write, size_t *size)
 {
 	uint64_t now_ms = clock_now_ms();
 	struct text text;
@@ -110,8 +108,12 @@ static char *render(const struct node *node, view *write, size_t *size)
 		return NULL;
 	text_init(&text, bytes, text.size + 1);
 	write(node, now_ms, &text);
-	if (text.size < *size) /* what is read of files may change meanwhile */
-		*size = text.size;
+	/* What is read of files may change meanwhile. */
+	if (text.size > *size) {
+		free(bytes);
+		return NULL;
+	}
+	*size = text.size;
 	return bytes;
 }
 
@@ -120,10 +122,18 @@ static void refuse_for_memory(struct http_request *request)
 	http_reply_error(request, 503, "internal", "There is not enough memory.");
 }
 
-static void reply_view(const struct node *node, struct http_request *request, view *write)
+void api_reply_text(struct http_request *request, const char *bytes, size_t size)
+{
+	if (bytes != NULL)
+		http_reply(request, 200, "application/json", bytes, size);
+	else
+		refuse_for_memory(request);
+}
+
+static void reply_view(const struct node *node, struct http_request *request, api_view *write)
 {
 	size_t size;
-	char *bytes = render(node, write, &size);
+	char *bytes = api_render(node, write, &size);
 
 	if (bytes != NULL)
 		http_reply_bytes(request, 200, "application/json", bytes, size);
@@ -233,17 +243,27 @@ static uint32_t status_of(enum reason reason)
 	case REASON_UNTRUSTED_KEY:
 	case REASON_BAD_SIGNATURE:
 		return 403;
+	case REASON_NO_UPLOAD:
+		return 404;
 	case REASON_BAD_ORDER:
 	case REASON_WRONG_MESH:
 	case REASON_UNKNOWN_KIND:
 	case REASON_UNKNOWN_WAVE:
+	case REASON_BAD_RELEASE:
+	case REASON_HASH_MISMATCH:
 		return 400;
 	default:
 		return 409;
 	}
 }
 
-static void reply_hash(struct http_request *request, uint32_t status, const char *name,
+void api_refuse(struct http_request *request, enum reason reason, const char *message)
+{
+	http_reply_error(request, status_of(reason), reason_word(reason),
+		message[0] != '\0' ? message : reason_sentence(reason));
+}
+
+void api_reply_hash(struct http_request *request, uint32_t status, const char *name,
 	const uint8_t hash[static BYTES_HASH_SIZE])
 {
 	char hex[BYTES_HASH_TEXT_SIZE + 1], body[BYTES_HASH_TEXT_SIZE + 32];
@@ -262,37 +282,45 @@ void api_answer(struct node *node, const struct action *action)
 	if (request == NULL)
 		return;
 	if (status == 202)
-		reply_hash(request, status, "id", action->answer.id);
+		api_reply_hash(request, status, "id", action->answer.id);
 	else
-		http_reply_error(request, status, reason_word(action->answer.reason),
-			action->answer.message);
+		api_refuse(request, action->answer.reason, action->answer.message);
+}
+
+bool api_read_signed(struct http_request *request, const char *name, struct api_signed *posted)
+{
+	char problem[LIMITS_MESSAGE_SIZE + 1];
+	struct json_reader reader;
+	size_t size;
+	const char *body = http_request_body(request, &size);
+
+	posted->object = json_parse(&reader, body, size);
+	posted->text = json_get_string_view(&reader, posted->object, name, &posted->size);
+	json_get_string(
+		&reader, posted->object, "signature", posted->signature, sizeof(posted->signature));
+	if (json_ok(&reader))
+		return true;
+	json_explain(&reader, problem, sizeof(problem));
+	api_refuse(request, REASON_BAD_ORDER, problem);
+	json_free(posted->object);
+	return false;
 }
 
 static void post_order(void *context, struct http_request *request)
 {
 	struct node *node = context;
 	struct event event = { .kind = EVENT_ORDER };
-	char signature[USIGN_SIGNATURE_BLOB_TEXT_SIZE + 1] = "";
-	char problem[LIMITS_MESSAGE_SIZE + 1];
 	uint64_t id = http_request_id(request);
-	struct json_reader reader;
-	struct json_object *object;
-	size_t size;
-	const char *body = http_request_body(request, &size);
+	struct api_signed posted;
 
-	object = json_parse(&reader, body, size);
-	event.order.order = json_get_string_view(&reader, object, "order", &event.order.order_size);
-	json_get_string(&reader, object, "signature", signature, sizeof(signature));
-	if (!json_ok(&reader)) {
-		json_explain(&reader, problem, sizeof(problem));
-		http_reply_error(request, 400, "bad_order", problem);
-		json_free(object);
+	if (!api_read_signed(request, "order", &posted))
 		return;
-	}
 	event.order.request = id;
-	event.order.signature = signature;
+	event.order.order = posted.text;
+	event.order.order_size = posted.size;
+	event.order.signature = posted.signature;
 	node_step(node, &event);
-	json_free(object);
+	json_free(posted.object);
 	/* No answer came: it waited for a journal that could not be written. */
 	request = http_server_find(node->server, id);
 	if (request != NULL)
@@ -320,9 +348,9 @@ static void post_directory(void *context, struct http_request *request)
 	else
 		directory = node_add_directory(node, path, problem, sizeof(problem));
 	if (directory != NULL)
-		reply_hash(request, 200, "release", directory->release_id);
+		api_reply_hash(request, 200, "release", directory->release_id);
 	else
-		http_reply_error(request, 400, reason_word(REASON_BAD_RELEASE), problem);
+		api_refuse(request, REASON_BAD_RELEASE, problem);
 }
 
 /* ---- numbers ---- */
@@ -379,6 +407,7 @@ const struct http_route api_routes[] = {
 	{ "/v1/events", get_events, HTTP_GET, false },
 	{ "/v1/log", get_log, HTTP_GET, false },
 	{ "/v1/limeapp", get_limeapp, HTTP_GET, false },
+	{ "/v1/releases", offers_get, HTTP_GET, false },
 	{ "/v1/releases/*/release.json", get_manifest, HTTP_GET, false },
 	{ "/v1/releases/*/signatures", get_signatures, HTTP_GET, false },
 	{ "/v1/images/*", get_image, HTTP_GET, false },
@@ -386,6 +415,8 @@ const struct http_route api_routes[] = {
 	{ "/v1/probe", get_probe, HTTP_GET, false },
 	{ "/metrics", get_metrics, HTTP_GET, false },
 	{ "/v1/orders", post_order, HTTP_POST, false },
+	{ "/v1/offers", offers_post, HTTP_POST, false },
+	{ "/v1/uploads/*/*/*", upload_post, HTTP_POST, false },
 	{ "/v1/directory", post_directory, HTTP_POST, true },
 	{ 0 },
 };

@@ -28,6 +28,7 @@ static const struct config defaults = {
 	.state_directory = "/etc/lockstep",
 	.work_directory = "/tmp/lockstep",
 	.web_directory = "/usr/share/lockstep/web",
+	.media_directory = "/mnt",
 	.threshold = 1,
 	.limeapp_projection = true,
 	.attach = "/usr/lib/lockstep/attach",
@@ -64,6 +65,7 @@ static const struct {
 	STRING(DIRECTORIES, "state", state_directory),
 	STRING(DIRECTORIES, "work", work_directory),
 	STRING(DIRECTORIES, "web", web_directory),
+	STRING(DIRECTORIES, "media", media_directory),
 };
 
 static_assert(sizeof(struct config) <= UINT16_MAX, "a string's place needs more bits");

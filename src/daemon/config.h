@@ -44,8 +44,9 @@ struct config {
 	char config_directory[FILES_PATH_SIZE + 1];
 	char state_directory[FILES_PATH_SIZE + 1];
 	char work_directory[FILES_PATH_SIZE + 1];
-	char expected[FILES_PATH_SIZE + 1];      /* prints who belongs to the mesh; "": none */
-	char web_directory[FILES_PATH_SIZE + 1]; /* where the page is installed */
+	char expected[FILES_PATH_SIZE + 1];        /* prints who belongs to the mesh; "": none */
+	char web_directory[FILES_PATH_SIZE + 1];   /* where the page is installed */
+	char media_directory[FILES_PATH_SIZE + 1]; /* below which sticks are mounted */
 	char types[LIMITS_CARRIED_MAX][LIMITS_TYPE_NAME_SIZE + 1]; /* carried for others */
 	char interfaces[NEIGHBOURS_INTERFACES_MAX][16];
 	char neighbours[LIMITS_NEIGHBOURS_MAX][LIMITS_ADDRESS_SIZE + 1];

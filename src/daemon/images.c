@@ -16,6 +16,7 @@
 #include "base/bytes.h"
 #include "base/ensure.h"
 #include "base/text.h"
+#include "io/files.h"
 #include "io/image_file.h"
 #include "io/memory.h"
 #include "io/range.h"
@@ -292,9 +293,9 @@ static void begin_scan(struct images *images, const struct image *image, bool lo
 void images_open(struct images *images, const struct action *action)
 {
 	const struct image *image = action->image_open.image;
-	const struct directory_image *found_local;
-	bool local = find_local(images, image->sha256, &found_local) != NULL;
-	uint64_t room;
+	const struct directory_image *kept;
+	const struct directory *directory = find_local(images, image->sha256, &kept);
+	char from[FILES_PATH_SIZE + 1];
 	bool found = false;
 	int result;
 
@@ -308,13 +309,18 @@ void images_open(struct images *images, const struct action *action)
 	chunkmap_init(&images->held, image->chunk_count);
 
 	image_file_drop_others(images->work_directory, image->sha256);
-	room = memory_room_in(images->work_directory);
+	/* What lies in our own memory already is not copied: that would take as much again. */
 	result = image_file_open(&images->file, images->work_directory, image->sha256, image->size,
-		room > IMAGES_MEMORY_SPARE ? room - IMAGES_MEMORY_SPARE : 0, &found);
+		memory_room_in(images->work_directory, IMAGES_MEMORY_SPARE),
+		directory != NULL && directory->ours &&
+				files_join(from, directory->path, kept->file)
+			? from
+			: NULL,
+		&found);
 	if (result == 0 && found)
-		begin_scan(images, image, local);
+		begin_scan(images, image, directory != NULL);
 	else
-		answer_opened(images, result, local);
+		answer_opened(images, result, directory != NULL);
 }
 
 void images_write(struct images *images, const struct action *action)
@@ -566,6 +572,27 @@ const struct directory *images_find_release(
 	return NULL;
 }
 
+const struct directory *images_directory(const struct images *images, uint32_t index)
+{
+	return index < images->directory_count ? images->directories[index] : NULL;
+}
+
+void images_forget_directory(struct images *images, const char *path)
+{
+	for (uint32_t i = images->directory_count; i > 0; i--)
+		if (strcmp(images->directories[i - 1]->path, path) == 0)
+			forget_directory(images, i - 1);
+}
+
+const struct directory *images_take_directory(struct images *images, struct directory *directory)
+{
+	images_forget_directory(images, directory->path);
+	if (images->directory_count == IMAGES_DIRECTORIES_MAX)
+		forget_directory(images, images->directories[0]->ours);
+	images->directories[images->directory_count++] = directory;
+	return directory;
+}
+
 const struct directory *images_add_directory(
 	struct images *images, const char *path, char *problem, size_t problem_capacity)
 {
@@ -579,13 +606,7 @@ const struct directory *images_add_directory(
 		free(directory);
 		return NULL;
 	}
-	for (uint32_t i = images->directory_count; i > 0; i--)
-		if (strcmp(images->directories[i - 1]->path, directory->path) == 0)
-			forget_directory(images, i - 1);
-	if (images->directory_count == IMAGES_DIRECTORIES_MAX)
-		forget_directory(images, 0);
-	images->directories[images->directory_count++] = directory;
-	return directory;
+	return images_take_directory(images, directory);
 }
 
 /* ---- HTTP ---------------------------------------------------------------------------------- */

@@ -59,6 +59,11 @@ const char *images_path(const struct images *images);
  */
 const struct directory *images_add_directory(
 	struct images *images, const char *path, char *problem, size_t problem_capacity);
+/* The same for one that was opened, which it takes. One of ours does not go for others. */
+const struct directory *images_take_directory(struct images *images, struct directory *directory);
+void images_forget_directory(struct images *images, const char *path);
+/* The one with this number, from 0 on; NULL if there are no more. */
+const struct directory *images_directory(const struct images *images, uint32_t index);
 /* The directory with this release; NULL if there is none. */
 const struct directory *images_find_release(
 	const struct images *images, const uint8_t release_id[static BYTES_HASH_SIZE]);

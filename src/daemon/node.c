@@ -417,18 +417,37 @@ static void on_event(void *context, const struct event *event)
 	node_step(context, event);
 }
 
+static void on_release(void *context, const struct event *event)
+{
+	if (event->release.peer == OFFERS_PEER)
+		offers_looked(context, event);
+	else
+		node_step(context, event);
+}
+
+static void tell_of(struct node *node, const struct directory *directory)
+{
+	struct event event = { .kind = EVENT_LOCAL_RELEASE };
+
+	node->offers.list_ms = 0;
+	memcpy(event.local_release.release_id, directory->release_id, BYTES_HASH_SIZE);
+	node_step(node, &event);
+}
+
 static const struct directory *attach(
 	struct node *node, const char *path, char *problem, size_t capacity)
 {
 	const struct directory *directory =
 		images_add_directory(node->images, path, problem, capacity);
-	struct event event = { .kind = EVENT_LOCAL_RELEASE };
 
-	if (directory == NULL)
-		return NULL;
-	memcpy(event.local_release.release_id, directory->release_id, BYTES_HASH_SIZE);
-	node_step(node, &event);
+	if (directory != NULL)
+		tell_of(node, directory);
 	return directory;
+}
+
+void node_take_directory(struct node *node, struct directory *directory)
+{
+	tell_of(node, images_take_directory(node->images, directory));
 }
 
 const struct directory *node_add_directory(
@@ -612,7 +631,7 @@ static bool make_parts(struct node *node)
 		.base = node->base,
 		.work_directory = node->config->work_directory,
 		.trusted = &node->release_keys,
-		.event = on_event,
+		.event = on_release,
 		.neighbour_url = neighbour_url,
 		.context = node,
 	};
@@ -632,6 +651,7 @@ static bool make_parts(struct node *node)
 	releases.images = node->images;
 	if (node->images != NULL)
 		node->releases = releases_new(&releases);
+	upload_clear(node);
 	return node->releases != NULL || fail(node, node->config->work_directory, -ENOMEM);
 }
 
@@ -700,6 +720,8 @@ void node_close(struct node *node)
 	node->neighbours = NULL;
 	gossip_net_free(node->gossip);
 	releases_free(node->releases);
+	offers_close(node);
+	upload_close(node);
 	images_free(node->images);
 	http_client_free(node->client);
 	http_server_free(node->server);

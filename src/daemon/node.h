@@ -16,8 +16,10 @@
 #include "daemon/gossip_net.h"
 #include "daemon/images.h"
 #include "daemon/log.h"
+#include "daemon/offers.h"
 #include "daemon/releases.h"
 #include "daemon/trust.h"
+#include "daemon/upload.h"
 #include "flash/flasher.h"
 #include "io/board.h"
 #include "io/http_client.h"
@@ -46,6 +48,8 @@ struct node {
 	struct http_client *client;
 	struct images *images;
 	struct releases *releases;
+	struct offers offers;
+	struct upload *upload; /* NULL if there is none */
 	struct attach attach;
 	struct event *expected_timer;
 	char *expected; /* owned; names with commas between them, or NULL */
@@ -88,5 +92,8 @@ void node_step_later(struct node *node, const struct event *event);
  * `problem` says why, if it holds no release. */
 const struct directory *node_add_directory(
 	struct node *node, const char *path, char *problem, size_t capacity);
+
+/* One that was opened: served from now on, until the node ends. */
+void node_take_directory(struct node *node, struct directory *directory);
 
 #endif

@@ -116,7 +116,7 @@ static void write_signatures(
 	text_end_object(text);
 }
 
-static bool read_signatures(
+bool releases_read_signatures(
 	const char *bytes, size_t size, struct usign_signature *signatures, size_t *count)
 {
 	struct json_reader reader;
@@ -212,7 +212,7 @@ static bool load(struct fetch *fetch)
 		     &fetch->manifest_size) == 0 &&
 	     read_kept(releases, fetch->id, "signatures", SIGNATURES_SIZE_MAX, &signatures,
 		     &size) == 0 &&
-	     read_signatures(signatures, size, fetch->signatures, &fetch->signature_count);
+	     releases_read_signatures(signatures, size, fetch->signatures, &fetch->signature_count);
 	free(signatures);
 	return ok;
 }
@@ -301,8 +301,8 @@ static void on_signatures(void *context, uint64_t token, const struct http_resul
 
 	(void)token;
 	if (result->outcome == HTTP_CAME &&
-		read_signatures((const char *)result->bytes, result->size, fetch->signatures,
-			&fetch->signature_count))
+		releases_read_signatures((const char *)result->bytes, result->size,
+			fetch->signatures, &fetch->signature_count))
 		succeed(fetch);
 	else if (fetch->source.peer >= AGENT_PEER_URL)
 		ask_next_signature(fetch);

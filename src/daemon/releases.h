@@ -35,6 +35,11 @@ void releases_free(struct releases *releases);
 /* Performs ACTION_FETCH_RELEASE; the event comes from the loop. */
 void releases_fetch(struct releases *releases, const struct action *action);
 
+/* Reads {"signatures":["BLOB",…]}, LIMITS_SIGNATURES_MAX at most; blobs that are none do not count.
+ */
+__attribute__((warn_unused_result)) bool releases_read_signatures(
+	const char *bytes, size_t size, struct usign_signature *signatures, size_t *count);
+
 /* GET /v1/releases/ID/release.json and …/signatures, with the ID as the first parameter. */
 void releases_serve_manifest(struct releases *releases, struct http_request *request);
 void releases_serve_signatures(struct releases *releases, struct http_request *request);

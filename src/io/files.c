@@ -20,7 +20,7 @@ bool files_join(char path[FILES_PATH_SIZE + 1], const char *directory, const cha
 int files_open(const char *path, int flags, uint64_t *size)
 {
 	/* NONBLOCK, or a FIFO in this place would stop us. */
-	int fd = open(path, O_CLOEXEC | O_NONBLOCK | flags);
+	int fd = open(path, O_CLOEXEC | O_NONBLOCK | flags, 0600);
 	struct stat status;
 
 	if (fd < 0)
@@ -128,6 +128,13 @@ int files_write(const char *path, const void *bytes, size_t size, unsigned mode)
 	return sync_directory_of(fresh);
 }
 
+bool files_is_directory(const char *path)
+{
+	struct stat status;
+
+	return lstat(path, &status) == 0 && S_ISDIR(status.st_mode);
+}
+
 int files_make_directory(const char *path)
 {
 	char partial[FILES_PATH_SIZE + 1];
@@ -145,9 +152,9 @@ int files_make_directory(const char *path)
 	return mkdir(partial, 0755) != 0 && errno != EEXIST ? -errno : 0;
 }
 
-static int compare_names(const struct dirent **a, const struct dirent **b)
+static int compare_names(const void *a, const void *b)
 {
-	return strcmp((*a)->d_name, (*b)->d_name);
+	return strcmp(a, b);
 }
 
 static bool ends_in(const char *name, const char *suffix)
@@ -160,20 +167,20 @@ static bool ends_in(const char *name, const char *suffix)
 int files_list(const char *directory, const char *suffix, uint32_t count_max,
 	void (*each)(void *context, const char *name), void *context)
 {
-	struct dirent **entries;
-	int count = scandir(directory, &entries, NULL, compare_names);
+	char names[FILES_ENTRIES_MAX][sizeof(((struct dirent *)0)->d_name)];
+	DIR *folder = opendir(directory);
+	const struct dirent *entry;
+	uint32_t count = 0, left = FILES_READ_MAX;
 
-	if (count < 0)
+	if (folder == NULL)
 		return -errno;
-	for (int i = 0; i < count; i++) {
-		const char *name = entries[i]->d_name;
-
-		if (count_max > 0 && name[0] != '.' && ends_in(name, suffix)) {
-			count_max--;
-			each(context, name);
-		}
-		free(entries[i]);
+	while (count < FILES_ENTRIES_MAX && left-- > 0 && (entry = readdir(folder)) != NULL) {
+		if (entry->d_name[0] != '.' && ends_in(entry->d_name, suffix))
+			strcpy(names[count++], entry->d_name);
 	}
-	free(entries);
+	closedir(folder);
+	qsort(names, count, sizeof(names[0]), compare_names);
+	for (uint32_t i = 0; i < count && i < count_max; i++)
+		each(context, names[i]);
 	return 0;
 }

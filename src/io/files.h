@@ -9,14 +9,17 @@
 
 enum {
 	FILES_PATH_SIZE = 255,
+	/* Of a directory, which may be somebody else's: names that fit, and others beside them. */
+	FILES_ENTRIES_MAX = 256,
+	FILES_READ_MAX = 2048,
 };
 
 /* Joins a directory and a name; false if it does not fit. */
 __attribute__((warn_unused_result)) bool files_join(
 	char path[FILES_PATH_SIZE + 1], const char *directory, const char *name);
 
-/* Opens a plain file with these flags of open(); its size in `*size`. A file descriptor or -errno;
- * -EINVAL: it is no plain file. */
+/* Opens a plain file with these flags of open(), for its owner alone if that makes it; its size in
+ * `*size`. A file descriptor or -errno; -EINVAL: it is no plain file. */
 __attribute__((warn_unused_result)) int files_open(const char *path, int flags, uint64_t *size);
 
 /* Reads the whole file, with a terminator behind it; -EFBIG if it has more than `size_max` bytes.
@@ -32,10 +35,14 @@ __attribute__((warn_unused_result)) int files_read_with(
 __attribute__((warn_unused_result)) int files_write(
 	const char *path, const void *bytes, size_t size, unsigned mode);
 
+/* Is it a directory, and no symbolic link to one? */
+bool files_is_directory(const char *path);
+
 /* Makes the directory and those above it; one that is there is fine. */
 __attribute__((warn_unused_result)) int files_make_directory(const char *path);
 
-/* Calls `each` with the name of every entry that ends in `suffix`, sorted, at most `count_max`. */
+/* Calls `each` with the name of every entry that ends in `suffix`, sorted, at most `count_max`, of
+ * the first FILES_ENTRIES_MAX that there are; not with those that begin with a dot. */
 __attribute__((warn_unused_result)) int files_list(const char *directory, const char *suffix,
 	uint32_t count_max, void (*each)(void *context, const char *name), void *context);
 

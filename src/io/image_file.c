@@ -22,15 +22,11 @@ void image_file_init(struct image_file *file)
 }
 
 /* Every way to `path` is ours but for its last component; that one must not lead elsewhere. */
-static int make_directory(const char *path)
+int image_file_make_folder(const char *path)
 {
-	struct stat status;
-
 	if (mkdir(path, 0700) != 0 && errno != EEXIST)
 		return -errno;
-	if (lstat(path, &status) != 0)
-		return -errno;
-	return S_ISDIR(status.st_mode) ? 0 : -ENOTDIR;
+	return files_is_directory(path) ? 0 : -ENOTDIR;
 }
 
 static int reserve(int fd, uint64_t size)
@@ -60,7 +56,8 @@ static int open_found(struct image_file *file)
 }
 
 int image_file_open(struct image_file *file, const char *work_directory,
-	const uint8_t sha256[static BYTES_HASH_SIZE], uint64_t size, uint64_t room, bool *found)
+	const uint8_t sha256[static BYTES_HASH_SIZE], uint64_t size, uint64_t room,
+	const char *from, bool *found)
 {
 	char directory[FILES_PATH_SIZE + 1], name[BYTES_HASH_TEXT_SIZE + 1];
 	int result;
@@ -73,9 +70,11 @@ int image_file_open(struct image_file *file, const char *work_directory,
 	if (!files_join(directory, work_directory, IMAGES) ||
 		!files_join(file->path, directory, name))
 		return -ENAMETOOLONG;
-	result = make_directory(work_directory);
+	result = image_file_make_folder(work_directory);
 	if (result == 0)
-		result = make_directory(directory);
+		result = image_file_make_folder(directory);
+	if (result == 0 && from != NULL)
+		(void)!link(from, file->path); /* or else it is copied */
 	if (result == 0)
 		result = open_found(file);
 	if (result < 0)

@@ -34,14 +34,18 @@ struct image_hash {
 
 void image_file_init(struct image_file *file);
 
+/* Makes a directory in one that is ours alone; what is in its place must not lead elsewhere. */
+__attribute__((warn_unused_result)) int image_file_make_folder(const char *path);
+
 /*
  * Makes the file, or finds it (`*found`) if it is there in the right size; one of another size is
- * replaced. -ENOSPC: it does not fit; then nothing is left of it. -ELOOP and others: something is
- * in its place that is no file of ours.
+ * replaced. `from` is NULL, or the path of a file in the same file system, of these bytes alone and
+ * nobody else's, that becomes it. -ENOSPC: it does not fit; then nothing is left of it. -ELOOP and
+ * others: something is in its place that is no file of ours.
  */
 __attribute__((warn_unused_result)) int image_file_open(struct image_file *file,
 	const char *work_directory, const uint8_t sha256[static BYTES_HASH_SIZE], uint64_t size,
-	uint64_t room, bool *found);
+	uint64_t room, const char *from, bool *found);
 
 /* Deletes all images in the directory but this one: they are memory. */
 void image_file_drop_others(

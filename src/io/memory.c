@@ -12,20 +12,26 @@ enum {
 	MEMINFO_SIZE_MAX = 8192,
 };
 
-uint64_t memory_room_in(const char *directory)
+uint64_t memory_room_in(const char *directory, uint64_t spare)
 {
 	static const char available[] = "\nMemAvailable:";
-	uint64_t room = UINT64_MAX;
+	uint64_t room, left;
 	struct statfs status;
 	char *text, *found;
 	size_t size;
 
-	if (statfs(directory, &status) != 0 || (uint64_t)status.f_type != TMPFS_KIND ||
+	if (statfs(directory, &status) != 0)
+		return UINT64_MAX;
+	room = (uint64_t)status.f_bavail * (uint64_t)status.f_bsize;
+	if ((uint64_t)status.f_type != TMPFS_KIND ||
 		files_read("/proc/meminfo", MEMINFO_SIZE_MAX, &text, &size) != 0)
 		return room;
 	found = strstr(text, available);
-	if (found != NULL)
-		room = (uint64_t)strtoul(found + sizeof(available) - 1, NULL, 10) * 1024; /* KiB */
+	if (found != NULL) {
+		left = (uint64_t)strtoul(found + sizeof(available) - 1, NULL, 10) * 1024; /* KiB */
+		left -= left < spare ? left : spare;
+		room = left < room ? left : room;
+	}
 	free(text);
 	return room;
 }

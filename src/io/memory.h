@@ -6,8 +6,8 @@
  * of that there is: only MemAvailable does. */
 #include <stdint.h>
 
-/* Bytes that a file in `directory` may take; UINT64_MAX if its file system is no memory, or if
- * nobody can say. */
-uint64_t memory_room_in(const char *directory);
+/* Bytes that files in `directory` may take: what its file system has, and where that is memory,
+ * what is left beside `spare` bytes. UINT64_MAX if nobody can say. */
+uint64_t memory_room_in(const char *directory, uint64_t spare);
 
 #endif

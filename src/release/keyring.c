@@ -25,18 +25,23 @@ const struct usign_public *keyring_verify(const struct keyring *ring,
 	return NULL;
 }
 
+bool keyring_key_signed(const struct usign_public *key, const struct usign_signature *signatures,
+	size_t signature_count, const void *message, size_t size)
+{
+	while (signature_count > 0 && !usign_verify(key, signatures, message, size)) {
+		signature_count--;
+		signatures++;
+	}
+	return signature_count > 0;
+}
+
 uint32_t keyring_count_signers(const struct keyring *ring, const struct usign_signature *signatures,
 	size_t signature_count, const void *message, size_t size)
 {
 	uint32_t count = 0;
 
-	for (uint32_t i = 0; i < ring->key_count; i++) {
-		size_t tried = 0;
-
-		while (tried < signature_count &&
-			!usign_verify(&ring->keys[i], &signatures[tried], message, size))
-			tried++;
-		count += tried < signature_count;
-	}
+	for (uint32_t i = 0; i < ring->key_count; i++)
+		count += keyring_key_signed(
+			&ring->keys[i], signatures, signature_count, message, size);
 	return count;
 }

@@ -27,6 +27,10 @@ __attribute__((warn_unused_result)) bool keyring_add(
 const struct usign_public *keyring_verify(const struct keyring *ring,
 	const struct usign_signature *signature, const void *message, size_t size);
 
+/* Did this key make one of the signatures over the message? */
+bool keyring_key_signed(const struct usign_public *key, const struct usign_signature *signatures,
+	size_t signature_count, const void *message, size_t size);
+
 /* How many distinct keys of the ring made at least one of these signatures over the message. */
 uint32_t keyring_count_signers(const struct keyring *ring, const struct usign_signature *signatures,
 	size_t signature_count, const void *message, size_t size);

@@ -51,7 +51,7 @@ static bool is_image_file(const char *file)
 	       text_is_name(file + sizeof(folder) - 1);
 }
 
-static bool is_for(const struct image *image, const char *board)
+bool image_is_for(const struct image *image, const char *board)
 {
 	for (uint32_t i = 0; i < image->board_count; i++) {
 		if (strcmp(image->boards[i], board) == 0)
@@ -66,7 +66,7 @@ static void read_boards(struct json_reader *reader, struct json_object *object, 
 		sizeof(image->boards[0]), LIMITS_IMAGE_BOARDS_MAX);
 	if (image->board_count == 0)
 		json_fail(reader, "boards", "are none");
-	if (is_for(image, ""))
+	if (image_is_for(image, ""))
 		json_fail(reader, "boards", "must not be empty");
 }
 
@@ -127,7 +127,7 @@ static bool repeats_a_board(struct json_reader *reader, struct json_object *imag
 			sizeof(boards[0]), LIMITS_IMAGE_BOARDS_MAX);
 
 		for (uint32_t i = 0; i < count; i++) {
-			if (is_for(image, boards[i]))
+			if (image_is_for(image, boards[i]))
 				return true;
 		}
 	}
@@ -159,7 +159,8 @@ static void explain(
 			reader->wrong);
 }
 
-bool manifest_decode(struct manifest *manifest, const char *bytes, size_t size, char *problem,
+bool manifest_walk(struct manifest *manifest, const char *bytes, size_t size,
+	void (*each)(void *context, const struct image *image), void *context, char *problem,
 	size_t problem_capacity)
 {
 	struct manifest decoded = { 0 };
@@ -177,6 +178,8 @@ bool manifest_decode(struct manifest *manifest, const char *bytes, size_t size, 
 		read_image(&reader, json_array_object(&reader, images, "images", i), &image);
 		if (repeats_a_board(&reader, images, i, &image))
 			json_fail(&reader, "boards", "names a board that another image has");
+		if (json_ok(&reader))
+			each(context, &image);
 	}
 	json_free(object);
 	if (!json_ok(&reader)) {
@@ -185,6 +188,18 @@ bool manifest_decode(struct manifest *manifest, const char *bytes, size_t size, 
 	}
 	*manifest = decoded;
 	return true;
+}
+
+static void leave(void *context, const struct image *image)
+{
+	(void)context;
+	(void)image;
+}
+
+bool manifest_decode(struct manifest *manifest, const char *bytes, size_t size, char *problem,
+	size_t problem_capacity)
+{
+	return manifest_walk(manifest, bytes, size, leave, NULL, problem, problem_capacity);
 }
 
 /* The image for `board`, or image `index` if that is NULL. */
@@ -199,7 +214,7 @@ static bool find(
 		if (board == NULL && i != index)
 			continue;
 		read_image(&reader, json_array_object(&reader, images, "images", i), image);
-		found = board == NULL || is_for(image, board);
+		found = board == NULL || image_is_for(image, board);
 	}
 	found = found && json_ok(&reader);
 	json_free(object);

@@ -62,6 +62,12 @@ extern const struct member manifest_image_members[MANIFEST_IMAGE_COUNT];
 __attribute__((warn_unused_result)) bool manifest_decode(struct manifest *manifest,
 	const char *bytes, size_t size, char *problem, size_t problem_capacity);
 
+/* The same, and every image is handed to `each` on the way. On failure some of them were, before it
+ * showed. */
+__attribute__((warn_unused_result)) bool manifest_walk(struct manifest *manifest, const char *bytes,
+	size_t size, void (*each)(void *context, const struct image *image), void *context,
+	char *problem, size_t problem_capacity);
+
 /* Image number `index` of a document that manifest_decode() accepted; false on any doubt. */
 __attribute__((warn_unused_result)) bool manifest_image(
 	struct image *image, uint32_t index, const char *bytes, size_t size);
@@ -73,6 +79,9 @@ __attribute__((warn_unused_result)) bool manifest_find_image(
 /* The numbers of "MAJOR.MINOR"; false, and they hold anything, if it is not that. */
 __attribute__((warn_unused_result)) bool manifest_split_compat(
 	const char *text, uint64_t *major, uint64_t *minor);
+
+/* Is it for this board? */
+bool image_is_for(const struct image *image, const char *board);
 
 /* Bytes of chunk `index`: chunk_size, or what is left for the last one. */
 uint32_t image_chunk_bytes(const struct image *image, uint32_t index);

@@ -45,12 +45,26 @@ static enum reason judge_image(const struct verdict_question *question,
 	return REASON_NONE;
 }
 
+/* The image for a board, which has none until it is found. */
+struct choice {
+	const char *board;
+	struct image *image;
+};
+
+static void choose(void *context, const struct image *image)
+{
+	const struct choice *choice = context;
+
+	if (image_is_for(image, choice->board))
+		*choice->image = *image;
+}
+
 enum reason verdict_give(const struct verdict_question *question, struct manifest *manifest,
 	struct image *image, char *detail_buffer, size_t detail_capacity)
 {
 	uint8_t hash[BYTES_HASH_SIZE];
 	struct manifest decoded;
-	struct image *found;
+	struct choice choice = { .board = question->board };
 	struct text detail;
 	enum reason reason = REASON_NONE;
 	uint32_t signers;
@@ -68,24 +82,23 @@ enum reason verdict_give(const struct verdict_question *question, struct manifes
 			signers, question->threshold);
 		return REASON_TOO_FEW_SIGNATURES;
 	}
-	if (!manifest_decode(&decoded, question->manifest_bytes, question->manifest_size,
-		    detail_buffer, detail_capacity))
-		return REASON_BAD_RELEASE;
-	/* 40 KiB, and only filled in once everything fits. */
-	found = malloc(sizeof(*found));
-	if (found == NULL)
+	/* 40 KiB, and only handed out once everything fits. */
+	choice.image = calloc(1, sizeof(*choice.image));
+	if (choice.image == NULL)
 		return REASON_INTERNAL;
-	if (!manifest_find_image(
-		    found, question->board, question->manifest_bytes, question->manifest_size)) {
+	if (!manifest_walk(&decoded, question->manifest_bytes, question->manifest_size, choose,
+		    &choice, detail_buffer, detail_capacity)) {
+		reason = REASON_BAD_RELEASE;
+	} else if (choice.image->chunk_count == 0) {
 		text_add_format(&detail, "No image for %s.", question->board);
 		reason = REASON_NO_IMAGE_FOR_BOARD;
 	} else {
-		reason = judge_image(question, &decoded, found, &detail);
+		reason = judge_image(question, &decoded, choice.image, &detail);
 	}
 	if (reason == REASON_NONE) {
 		*manifest = decoded;
-		*image = *found;
+		*image = *choice.image;
 	}
-	free(found);
+	free(choice.image);
 	return reason;
 }

@@ -29,44 +29,35 @@ static void join(char path[PATH_SIZE + 1], const struct directory *directory, co
 static int read_manifest(struct directory *directory)
 {
 	char path[PATH_SIZE + 1];
-	int error;
 
 	join(path, directory, "release.json");
-	error = files_read_with(path, O_NOFOLLOW, LIMITS_MANIFEST_SIZE, &directory->manifest,
+	return files_read_with(path, O_NOFOLLOW, LIMITS_MANIFEST_SIZE, &directory->manifest,
 		&directory->manifest_size);
-	if (error == 0)
-		bytes_sha256(directory->release_id, directory->manifest, directory->manifest_size);
-	return error;
 }
 
-static int index_images(struct directory *directory, char *problem, size_t capacity)
+static void take_image(void *context, const struct image *image)
+{
+	struct directory *directory = context;
+	struct directory_image *kept = &directory->images[directory->image_count++];
+
+	memcpy(kept->sha256, image->sha256, BYTES_HASH_SIZE);
+	kept->size = image->size;
+	kept->chunk_size = image->chunk_size;
+	kept->chunk_count = image->chunk_count;
+	text_set(kept->file, sizeof(kept->file), image->file);
+}
+
+bool directory_index(struct directory *directory, char *problem, size_t problem_capacity)
 {
 	struct manifest manifest;
-	struct image *image;
-	bool good = true;
 
-	if (!manifest_decode(
-		    &manifest, directory->manifest, directory->manifest_size, problem, capacity))
-		return -EBADMSG;
-	ensure(manifest.image_count <= LIMITS_IMAGES_MAX);
-	image = malloc(sizeof(*image));
-	if (image == NULL)
-		return -ENOMEM;
-	for (uint32_t i = 0; good && i < manifest.image_count; i++) {
-		struct directory_image *kept = &directory->images[i];
-
-		good = manifest_image(image, i, directory->manifest, directory->manifest_size);
-		if (!good)
-			break;
-		memcpy(kept->sha256, image->sha256, BYTES_HASH_SIZE);
-		kept->size = image->size;
-		kept->chunk_size = image->chunk_size;
-		kept->chunk_count = image->chunk_count;
-		text_set(kept->file, sizeof(kept->file), image->file);
-		directory->image_count++;
-	}
-	free(image);
-	return good ? 0 : -EBADMSG;
+	bytes_sha256(directory->release_id, directory->manifest, directory->manifest_size);
+	directory->image_count = 0;
+	if (manifest_walk(&manifest, directory->manifest, directory->manifest_size, take_image,
+		    directory, problem, problem_capacity))
+		return true;
+	directory->image_count = 0;
+	return false;
 }
 
 static void take_signature(void *context, const char *name)
@@ -106,8 +97,8 @@ int directory_open(
 		wrong = "release.json";
 		result = read_manifest(directory);
 	}
-	if (result == 0)
-		result = index_images(directory, problem, problem_capacity);
+	if (result == 0 && !directory_index(directory, problem, problem_capacity))
+		result = -EBADMSG;
 	if (result != 0) {
 		if (problem[0] == '\0')
 			snprintf(problem, problem_capacity, "%s: %s", wrong, strerror(-result));
@@ -141,16 +132,34 @@ static bool stays_below(const char *file)
 	return file[0] != '/' && file[0] != '.' && file[0] != '\0' && strstr(file, "/.") == NULL;
 }
 
-int directory_open_image(const struct directory *directory, const struct directory_image *image)
+/* An `images` that leads elsewhere would make anything of this machine an image. */
+static bool leads_elsewhere(char *path)
+{
+	char *slash = strrchr(path, '/');
+	bool leads;
+
+	*slash = '\0';
+	leads = !files_is_directory(path);
+	*slash = '/';
+	return leads;
+}
+
+int directory_open_file(const struct directory *directory, const struct directory_image *image,
+	int flags, uint64_t *size)
 {
 	char path[PATH_SIZE + 1];
-	uint64_t size;
-	int fd;
 
-	if (!stays_below(image->file))
+	if (directory->path[0] == '\0' || !stays_below(image->file))
 		return -EINVAL;
 	join(path, directory, image->file);
-	fd = files_open(path, O_RDONLY | O_NOFOLLOW, &size);
+	return leads_elsewhere(path) ? -ENOENT : files_open(path, O_NOFOLLOW | flags, size);
+}
+
+int directory_open_image(const struct directory *directory, const struct directory_image *image)
+{
+	uint64_t size;
+	int fd = directory_open_file(directory, image, O_RDONLY, &size);
+
 	if (fd >= 0 && size != image->size) {
 		close(fd);
 		return -EBADMSG;

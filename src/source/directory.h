@@ -7,6 +7,7 @@
  * the images. What the manifest says is checked for its form, not for who signed it: that is for
  * those who will install it.
  */
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -33,6 +34,7 @@ struct directory {
 	size_t manifest_size;
 	size_t signature_count;
 	uint32_t image_count;
+	bool ours; /* in this node's memory: nobody else writes to its files */
 	char path[DIRECTORY_PATH_SIZE + 1];
 	struct usign_signature signatures[LIMITS_SIGNATURES_MAX];
 	struct directory_image images[LIMITS_IMAGES_MAX];
@@ -47,9 +49,19 @@ __attribute__((warn_unused_result)) int directory_open(
 	struct directory *directory, const char *path, char *problem, size_t problem_capacity);
 void directory_close(struct directory *directory);
 
+/* Fills in release_id and images from the manifest. False, with `problem` saying more and without
+ * images: it is not sound. */
+__attribute__((warn_unused_result)) bool directory_index(
+	struct directory *directory, char *problem, size_t problem_capacity);
+
 /* NULL if the release has no such image. */
 const struct directory_image *directory_find(
 	const struct directory *directory, const uint8_t sha256[static BYTES_HASH_SIZE]);
+
+/* The image's file, of which there may be less than the manifest says, with these flags of open();
+ * how much there is in `*size`. A file descriptor or -errno. */
+__attribute__((warn_unused_result)) int directory_open_file(const struct directory *directory,
+	const struct directory_image *image, int flags, uint64_t *size);
 
 /* A file descriptor of the image, for reading; -errno if it is not there, is no plain file or has
  * another size than the manifest says (-EBADMSG). */
