@@ -1,0 +1,231 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+/** What the mesh view shows of each router and of each link, and how many there are of each kind. No DOM. */
+import { cannotGoBack, isError, isGone, progressOf, toneOf, TONES, type Tone } from '../model/states';
+import type { Mesh, MeshNode, Phase, State, Upgrade } from '../model/types';
+
+/** Below it an image of 8 MiB takes more than a minute; as `lockstep check` has it. */
+export const SLOW_KBIT = 1000;
+
+/** What the list is filtered by: the state, or that nobody hears of it. */
+export type Kind = State | 'gone';
+
+export const KINDS = [...Object.keys(TONES), 'gone'] as Kind[];
+
+export interface Row {
+  name: string;
+  node: MeshNode;
+  kind: Kind;
+  tone: Tone;
+  /** It belongs to the mesh by its reference state, and nobody knows it. */
+  missing: boolean;
+  /** 0 to 1 while it fetches; null if there is nothing to fetch, or all is there. */
+  part: number | null;
+  oneWay: boolean;
+  slow: boolean;
+  attention: boolean;
+  /** Two rows with the same one look the same. */
+  face: string;
+}
+
+/** Between two rows, by their index. */
+export interface MeshLink {
+  a: number;
+  b: number;
+  /** Of the slower direction; null: neighbours, and nobody measured it yet. */
+  kbit: number | null;
+  /** Both directions were measured. */
+  both: boolean;
+}
+
+export interface Survey {
+  /** By name. */
+  rows: Row[];
+  links: MeshLink[];
+  /** By row: its neighbours and their links. */
+  near: Map<number, MeshLink>[];
+  here: number;
+  counts: Map<Kind, number>;
+}
+
+const UNDER_WAY: Phase[] = ['open', 'scheduled', 'flashing', 'confirming'];
+export const underWay = (upgrade: Upgrade | null): upgrade is Upgrade =>
+  upgrade !== null && UNDER_WAY.includes(upgrade.phase);
+
+const unknown = new Map<string, MeshNode>();
+
+/** Someone of whom there is nothing but the name; the same object each time. */
+function nobody(name: string): MeshNode {
+  let node = unknown.get(name);
+  if (!node)
+    unknown.set(name, (node = { name, participant: false, here: false, neighbour: false, seen_ms: null, wave: 0 }));
+  return node;
+}
+
+function findLinks(nodes: MeshNode[], here: number, near: Map<number, MeshLink>[]): MeshLink[] {
+  const index = new Map(nodes.map((node, i) => [node.name, i]));
+  const links: MeshLink[] = [];
+  const between = (from: number, to: number) => {
+    let link = near[from]!.get(to);
+    if (!link) {
+      link = { a: from, b: to, kbit: null, both: false };
+      near[from]!.set(to, link);
+      near[to]!.set(from, link);
+      links.push(link);
+    }
+    return link;
+  };
+  nodes.forEach((node, from) => {
+    for (const [name, kbit] of Object.entries(node.links ?? {})) {
+      const to = index.get(name);
+      if (to === undefined || to === from || typeof kbit !== 'number')
+        continue;
+      const link = between(from, to);
+      link.both = link.kbit !== null;
+      link.kbit = Math.min(kbit, link.kbit ?? kbit);
+    }
+  });
+  nodes.forEach((node, i) => {
+    if (node.neighbour && here >= 0 && i !== here)
+      between(here, i);
+  });
+  return links;
+}
+
+/** `now`: performance.now() as long as we hear of the mesh, else when that was last so. */
+export function survey(nodes: Map<string, MeshNode>, mesh: Mesh, expected: string[], now: number): Survey {
+  const known = [...nodes.values()];
+  const absent = expected.filter(name => !nodes.has(name));
+  const all = absent.length
+    ? known.concat([...new Set(absent)].map(nobody)).sort((a, b) => (a.name < b.name ? -1 : 1))
+    : known;
+  const near = all.map(() => new Map<number, MeshLink>());
+  const here = all.findIndex(node => node.here);
+  const links = findLinks(all, here, near);
+  const counts = new Map<Kind, number>();
+  const active = underWay(mesh.upgrade);
+  const back = mesh.upgrade?.phase === 'reverted';
+  const rows = all.map((node, i): Row => {
+    const gone = !node.state || (!node.here && isGone(node, active, now, known.length));
+    const kind = gone ? 'gone' : KINDS.includes(node.state!) ? node.state! : 'INTERNAL_ERROR';
+    const missing = !nodes.has(node.name);
+    const progress = progressOf(node);
+    const part = progress !== null && progress < 1 ? progress : null;
+    const oneWay = cannotGoBack(node);
+    let slow = false;
+    near[i]!.forEach(link => (slow = slow || (link.kbit !== null && link.kbit < SLOW_KBIT)));
+    const { name, state, reason, message, held_bytes, image_bytes, version, board } = node;
+    counts.set(kind, (counts.get(kind) ?? 0) + 1);
+    return {
+      name,
+      node,
+      kind,
+      tone: gone ? 'gone' : toneOf(node),
+      missing,
+      part,
+      oneWay,
+      slow,
+      attention: gone || oneWay || slow || isError(node) || (state === 'REVERTED' && !back),
+      face: [kind, missing, oneWay, slow, held_bytes, image_bytes, reason, message, version, board, node.here].join('\n'),
+    };
+  });
+  return { rows, links, near, here, counts };
+}
+
+/** How far the upgrade is: how many of those who are to do the present step have done it. */
+export function countDone(rows: Row[], upgrade: Upgrade): { done: number; all: number } {
+  const steps: State[] = ['UPGRADE_READY', 'UPGRADE_SCHEDULED', 'FLASHING', 'CONFIRMATION_PENDING'];
+  const need = upgrade.phase === 'open' ? 0 : upgrade.phase === 'scheduled' ? 1 : 3;
+  let done = 0;
+  let all = 0;
+  for (const { node } of rows) {
+    if (!node.participant || (upgrade.waves > 1 && need > 0 && node.wave !== upgrade.wave))
+      continue;
+    all++;
+    const rank = node.state === 'UPDATED' && node.version === upgrade.version ? 4 : steps.indexOf(node.state!);
+    if (rank >= need && (rank === 4 || node.upgrade === upgrade.id))
+      done++;
+  }
+  return { done, all };
+}
+
+/** The firmware that most of them run. */
+export function mostRun(rows: Row[]): { version: string; count: number; of: number } {
+  const versions = new Map<string, number>();
+  let best = '';
+  let of = 0;
+  for (const { node } of rows) {
+    if (!node.version)
+      continue;
+    of++;
+    versions.set(node.version, (versions.get(node.version) ?? 0) + 1);
+    if (versions.get(node.version)! > (versions.get(best) ?? 0))
+      best = node.version;
+  }
+  return { version: best, count: versions.get(best) ?? 0, of };
+}
+
+export interface Filter {
+  text: string;
+  kinds: Kind[];
+  attention: boolean;
+}
+
+export const NO_FILTER: Filter = { text: '', kinds: [], attention: false };
+
+/** Indices of the rows that fit, in the order of the rows. All words must be found. */
+export function pick(rows: Row[], filter: Filter): number[] {
+  const words = filter.text.toLowerCase().split(/\s+/).filter(Boolean);
+  const found: number[] = [];
+  rows.forEach((row, i) => {
+    if ((filter.kinds.length && !filter.kinds.includes(row.kind)) || (filter.attention && !row.attention))
+      return;
+    const text = words.length ? `${row.name} ${row.node.board ?? ''} ${row.node.version ?? ''}`.toLowerCase() : '';
+    if (words.every(word => text.includes(word)))
+      found.push(i);
+  });
+  return found;
+}
+
+export const SORTS = ['name', 'state', 'progress'] as const;
+export type Sort = (typeof SORTS)[number];
+
+const { compare } = new Intl.Collator(undefined, { numeric: true });
+let ranked: Row[] = [];
+let ranks = new Map<string, number>();
+
+/** node2 before node10. Comparing words so is slow; the names seldom change. */
+function rankOf(rows: Row[]): Map<string, number> {
+  if (rows.length !== ranked.length || rows.some((row, i) => row.name !== ranked[i]!.name)) {
+    const names = rows.map(row => row.name).sort(compare);
+    ranks = new Map(names.map((name, i) => [name, i]));
+  }
+  ranked = rows;
+  return ranks;
+}
+
+/** By state: what needs somebody first. By progress: the slowest first. */
+export function sort(rows: Row[], found: number[], by: Sort): number[] {
+  const rank = rankOf(rows);
+  const weight = (row: Row) =>
+    by === 'state' ? -KINDS.indexOf(row.kind) : by === 'progress' ? (row.part ?? (row.kind === 'gone' ? 0 : 2)) : 0;
+  return [...found].sort(
+    (a, b) => weight(rows[a]!) - weight(rows[b]!) || rank.get(rows[a]!.name)! - rank.get(rows[b]!.name)!,
+  );
+}
+
+/** Where that router's own page is; "" if what it says is no HOST:PORT. */
+export function pageOf(address = ''): string {
+  return /^([a-z0-9]([a-z0-9.-]{0,252})?|\[[0-9a-f:.]{2,45}\]):[1-9]\d{0,4}$/i.test(address) ? `http://${address}/` : '';
+}
+
+/** Of a key's blob: the 8 bytes of its number. */
+export function fingerprint(blob = ''): string {
+  try {
+    return [...atob(blob).slice(2, 10)].map(byte => byte.charCodeAt(0).toString(16).padStart(2, '0')).join('');
+  } catch {
+    return '';
+  }
+}
+
+export const speed = (kbit: number): [value: number, unit: string] =>
+  kbit < 1000 ? [kbit, 'kbit/s'] : [kbit / 1000, 'Mbit/s'];
