@@ -17,7 +17,7 @@ import './view.css';
 
 const PICTURE_WIDTH = 1100;
 const NAMES_TOLD = 8;
-const TABLE = ['router', 'state', 'from', 'long'];
+const TABLE: Word[] = ['mesh.router', 'mesh.sort.state', 'past.from', 'past.long'];
 /** Of a phase that is an end; until then it is under way. */
 const TONES: Record<string, 'calm' | 'stop' | 'back'> = { confirmed: 'calm', aborted: 'stop', reverted: 'back' };
 
@@ -82,14 +82,14 @@ function orderLines({ orders, begun }: PastUpgrade, date: Chart['date'], trust: 
 const troubleLines = (rows: Row[]): string[] =>
   troubles(rows).map(({ state, reason, names }) => {
     const more = names.length - NAMES_TOLD;
-    const told = more > 0 ? [...names.slice(0, NAMES_TOLD), t('past.more', { n: more })] : names;
+    const told = more > 0 ? [...names.slice(0, NAMES_TOLD), t('mesh.more', { n: more })] : names;
     return `${list(told)}: ${wordOf(state)}${reason && ` – ${reasonText(reason)}`}`;
   });
 
 const Table = ({ rows, date }: Chart) => (
   <table>
     <thead>
-      <tr>{TABLE.map(name => <th scope="col">{t(`past.${name}` as Word)}</th>)}</tr>
+      <tr>{TABLE.map(name => <th scope="col">{t(name)}</th>)}</tr>
     </thead>
     {rows.map(({ name, reason, spans, bad }) => (
       <tbody>
