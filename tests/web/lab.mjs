@@ -8,7 +8,7 @@ import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, readli
 import http from 'node:http';
 import net from 'node:net';
 import { tmpdir } from 'node:os';
-import { basename, dirname, join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 
@@ -252,8 +252,6 @@ export function processIn(netns) {
   }
   throw new Error(`nobody is in ${netns}`);
 }
-
-export const shortName = path => basename(path).replace(/\.[a-z]+$/, '');
 
 /** Lines for `columns` by `rows` nodes in a grid. */
 export function grid(columns, rows) {

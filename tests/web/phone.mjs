@@ -6,6 +6,7 @@ import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { chromium } from 'playwright-core';
 import { PATIENCE_MS, PHRASE, processIn, ROOT } from './lab.mjs';
+import { patternOf } from './words.mjs';
 
 export const SIZES = { small: { width: 320, height: 640 }, tablet: { width: 768, height: 1024 }, wide: { width: 1280, height: 800 } };
 const SCREENS = join(ROOT, 'build/test-logs/screens');
@@ -113,6 +114,11 @@ export class Page {
     return this.page.getByText(text).first().waitFor();
   }
 
+  /** The same for a phrase of web/words. */
+  says(key) {
+    return this.sees(patternOf(key));
+  }
+
   /** Where it is in an upgrade: choose, check, fetch, time, countdown, install, keep. */
   step(name) {
     return this.find(`[data-step="${name}"]`).waitFor();
@@ -127,11 +133,16 @@ export class Page {
     await this.press('derive');
   }
 
-  /** At the next full minute, which by this phone's clock is so many seconds away; then there is a window of a minute. */
+  /** At a full minute, which by this phone's clock is so many seconds away; then there is a window of a minute. */
   async scheduleIn(seconds) {
-    await this.page.evaluate(ms => window.setClock(ms), new Date(2026, 0, 1, 12, 0, 60 - seconds).getTime());
-    await this.thing('when-at').check();
-    await this.thing('clock').fill('12:01');
+    const minute = await this.page.evaluate(before => {
+      const ms = Math.ceil(Date.now() / 60000 + 1) * 60000;
+      window.setClock(ms - before * 1000);
+      const at = new Date(ms);
+      return [at.getHours(), at.getMinutes()].map(value => String(value).padStart(2, '0')).join(':');
+    }, seconds);
+    await this.press('when-at');
+    await this.thing('clock').fill(minute);
     await this.thing('window').fill('1');
     await this.press('schedule');
   }

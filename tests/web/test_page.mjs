@@ -1,17 +1,12 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 /** The page itself, whatever the mesh does: where it looks, how it is read, and what it says without an answer. */
 import assert from 'node:assert/strict';
-import { readdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { grid, Lab, ROOT, shortName } from './lab.mjs';
+import { grid, Lab } from './lab.mjs';
 import { Browser, SIZES } from './phone.mjs';
+import { books, formsOf } from './words.mjs';
 
 const PLACES = ['mesh', 'upgrade', 'history'];
-const WORDS = join(ROOT, 'web/words');
-const books = Object.fromEntries(
-  readdirSync(WORDS).map(file => [shortName(file), JSON.parse(readFileSync(join(WORDS, file), 'utf8'))]));
-const forms = phrase => (typeof phrase === 'string' ? [phrase] : Object.values(phrase ?? {}));
 
 let lab, browser;
 
@@ -28,7 +23,7 @@ after(async () => {
 
 test('shows every router of the mesh', async () => {
   const page = await browser.open(lab.nodes.node1);
-  await page.sees('seen from node1');
+  await page.says('seen.from');
   for (const { name } of lab.list())
     await page.sees(name);
   assert.equal(await page.page.title(), 'lab · Lockstep');
@@ -37,7 +32,7 @@ test('shows every router of the mesh', async () => {
 
 test('fits narrow and wide screens, and assistive technology, in every place', async () => {
   const page = await browser.open(lab.nodes.node1);
-  await page.sees('seen from node1');
+  await page.says('seen.from');
   for (const place of PLACES) {
     await page.go(place);
     await page.inspect(place);
@@ -48,7 +43,7 @@ test('fits narrow and wide screens, and assistive technology, in every place', a
 
 test('asks nobody else, and could not', async () => {
   const page = await browser.open(lab.nodes.node1);
-  await page.sees('seen from node1');
+  await page.says('seen.from');
   const answers = await page.page.evaluate(url => fetch(url, { mode: 'no-cors' }).then(() => 'came', () => 'refused'),
     `${lab.nodes.node2.url}/v1/status`);
   assert.equal(answers, 'refused');
@@ -70,8 +65,8 @@ for (const language of Object.keys(books))
     const page = await browser.open(lab.nodes.node1, { language });
     await page.find('nav a').first().waitFor();
     assert.equal(await page.find('html').getAttribute('lang'), language);
-    const own = new Set(Object.values(books[language]).flatMap(forms));
-    const english = new Set(Object.values(books.en).flatMap(forms).filter(phrase => !own.has(phrase)));
+    const own = new Set(Object.values(books[language]).flatMap(formsOf));
+    const english = new Set(Object.values(books.en).flatMap(formsOf).filter(phrase => !own.has(phrase)));
     for (const place of PLACES) {
       await page.go(place);
       await page.settled();
@@ -97,7 +92,7 @@ test('a language that was chosen is remembered', async () => {
 
 test('can be used without a mouse', async () => {
   const page = await browser.open(lab.nodes.node1, { size: SIZES.wide });
-  await page.sees('seen from node1');
+  await page.says('seen.from');
   await page.page.keyboard.press('Tab');
   await page.page.keyboard.press('Enter');
   assert.equal(await page.page.evaluate(() => document.activeElement.id), 'content');
@@ -122,10 +117,10 @@ test('can be used without a mouse', async () => {
 
 test('says that the router does not answer, and goes on when it does', async () => {
   const page = await browser.open(lab.nodes.node1);
-  await page.sees('seen from node1');
+  await page.says('seen.from');
   await lab.nodes.node1.powerOff();
   await page.find('.connection.lost').waitFor();
-  await page.sees('No answer from node1');
+  await page.says('link.lost');
   await page.fits('without an answer');
   await page.accessible('without an answer');
   await lab.nodes.node1.powerOn();
@@ -136,7 +131,7 @@ test('says that the router does not answer, and goes on when it does', async () 
 
 test('notices a link that is gone, though nobody closed it', async () => {
   const page = await browser.open(lab.nodes.node1);
-  await page.sees('seen from node1');
+  await page.says('seen.from');
   await lab.link('phone', 'node1', false);
   await page.find('.connection.lost').waitFor();
   await lab.link('phone', 'node1', true);

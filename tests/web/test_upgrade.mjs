@@ -33,7 +33,7 @@ test('from a release in the phone and a passphrase to new firmware everywhere', 
 
   // A wrong passphrase changes nothing, and can be corrected.
   await page.unlockWithPhrase('six words that somebody else thought of');
-  await page.sees('That is not the passphrase of this network');
+  await page.says('key.wrong');
   await page.inspect('a wrong passphrase');
   assert.deepEqual((await lab.nodes.node1.get('/v1/releases')).releases, []);
   await page.unlockWithPhrase();
@@ -60,7 +60,7 @@ test('from a release in the phone and a passphrase to new firmware everywhere', 
   await page.picture('upgrade-countdown');
   await page.step('install');
   await page.find('.connection.lost').waitFor();
-  await page.sees('The routers are restarting');
+  await page.says('link.lost.installing');
 
   await page.step('keep');
   await page.thing('confirm').waitFor();
@@ -108,7 +108,7 @@ test('a key file that the routers do not trust orders nothing', async () => {
   const page = await browser.open(lab.nodes.node3, { place: 'upgrade' });
   await page.press('unlock');
   await page.unlockWithFile(lab.file('stranger.sec'));
-  await page.sees('This router does not trust that key');
+  await page.says('key.trusted');
   await page.unlockWithFile(lab.file('release.pub'));
   await page.find('.dialog [role=alert]').waitFor();
   await page.page.keyboard.press('Escape');
