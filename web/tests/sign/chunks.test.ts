@@ -70,9 +70,24 @@ test('a signature that is none does not count', async () => {
 });
 
 test('signatures of another folder do not count', async () => {
-  const others = files('other/').filter(file => file.path.endsWith('.sig'));
+  const others = ['releasE/', 'another/', 'release/deeper/', ''].flatMap(prefix =>
+    files(prefix).filter(file => file.path.endsWith('.sig')),
+  );
   const release = await openRelease([...others, ...files('release/').filter(file => !file.path.endsWith('.sig'))]);
   assert.deepEqual(release.signatures, []);
+});
+
+test('what is too large for a signature, and what are too many files for it, are not even read', async () => {
+  let reads = 0;
+  const counted = (i: number): SourceFile => ({
+    path: `signatures/${i}.sig`,
+    size: 5,
+    read: () => Promise.resolve(Buffer.alloc(5, ++reads)),
+  });
+  const large: SourceFile = { path: 'signatures/large.sig', size: 1281, read: () => assert.fail('was read') };
+  const release = await openRelease([large, ...files(), ...Array.from({ length: 300 }, (_, i) => counted(i))]);
+  assert.equal(reads, 256 - 2);
+  assert.equal(release.signatures.length, 2);
 });
 
 test('no more signatures than a node reads', async () => {

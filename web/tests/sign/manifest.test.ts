@@ -128,6 +128,8 @@ const refused: [string, string, string | Buffer][] = [
   ['odd chunks', 'images[0].chunk_size', ofBytes(512, 1025, 1)],
   ['a hash too few', 'images[0].chunks', ofBytes(65537, 65536, 1)],
   ['a hash too many', 'images[0].chunks', ofBytes(65536, 65536, 2)],
+  ['a byte too many', 'images[0].chunks', image({ size: 1, chunks: Buffer.alloc(33).toString('base64') })],
+  ['a byte too few', 'images[0].chunks', image({ size: 1, chunks: Buffer.alloc(31).toString('base64') })],
   ['no chunks', 'images[0].chunks', imageWithout('chunks')],
   ['chunks with a blank', 'images[0].chunks', image({ size: 1, chunks: `${Buffer.alloc(32).toString('base64').slice(0, 42)} =` })],
   ['chunks for URLs', 'images[0].chunks', image({ size: 1, chunks: Buffer.alloc(32, 255).toString('base64url') + '=' })],

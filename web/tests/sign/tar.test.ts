@@ -95,6 +95,14 @@ function header(changes: [number, string][], summed = true): Buffer {
   return Buffer.concat([block, plain.subarray(512)]);
 }
 
+test('a name in two parts is put together, and only where a prefix stands', async () => {
+  const long = await readTar(fileOf('x', archive('ustar-paths', ['--format=ustar', '-C', inLongFolder(), LONG])));
+  assert.ok(long.some(file => file.path === `${LONG}/release.json`));
+  assert.ok(long.some(file => file.path === `${LONG}/images/00-image0.bin`));
+  const withTimes = await readTar(fileOf('x', header([[345, '15105074000\0']])));
+  assert.equal(withTimes[0]!.path, 'release.json');
+});
+
 const damaged: [string, () => Buffer, Trouble['word']][] = [
   ['nothing', () => Buffer.alloc(0), 'no_release'],
   ['zeros', () => Buffer.alloc(10240), 'no_release'],
@@ -113,6 +121,7 @@ const damaged: [string, () => Buffer, Trouble['word']][] = [
   ['a size below zero', () => header([[124, '-0000000001\0']]), 'damaged_archive'],
   ['a size larger than the archive', () => header([[124, '77777777777\0']]), 'damaged_archive'],
   ['a size that is written in binary', () => header([[124, '\x80\0\0\0\0\0\0\0\0\0\x01\0']]), 'damaged_archive'],
+  ['a size with more behind it', () => header([[135, '9']]), 'damaged_archive'],
   ['no size', () => header([[124, '\0'.repeat(12)]]), 'damaged_archive'],
 ];
 

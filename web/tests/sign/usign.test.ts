@@ -99,6 +99,8 @@ const refused: [string, () => string, Parameters<typeof trouble>[0]][] = [
   ['a public key', () => ana.pub, 'public_key_given'],
   ['a signature', () => signatureFile(readSecret(ana.sec).sign('x')), 'signature_given'],
   ['half of the second line', () => ana.sec.slice(0, -70), 'damaged_key'],
+  ['a letter too few', () => ana.sec.replace(/..=\n/, '=\n'), 'damaged_key'],
+  ['five letters', () => `${COMMENT}RWRCS`, 'damaged_key'],
   ['only a comment', () => COMMENT, 'damaged_key'],
   ['a third line', () => `${ana.sec}\n`, 'not_a_key'],
   ['carriage returns', () => ana.sec.replace(/\n/g, '\r\n'), 'damaged_key'],
@@ -182,6 +184,6 @@ test('what is no signature file is none', () => {
 
 test('the key of a public blob', () => {
   assert.deepEqual(Buffer.from(keyOfBlob(ana.blob)!), Buffer.from(ana.blob, 'base64').subarray(10));
-  for (const blob of ['', 'RW', ana.blob.slice(4), `${ana.blob}AAAA`, `${ana.blob}\n`, ana.blob.replace('RW', 'RX')])
+  for (const blob of ['', 'R', 'RW', 'RWRWR', 'RW==', '====', 'R===', ana.blob.slice(4), `${ana.blob}AAAA`, `${ana.blob}\n`, ana.blob.replace('RW', 'RX')])
     assert.equal(keyOfBlob(blob), null);
 });
