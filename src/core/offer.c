@@ -41,9 +41,12 @@ static void read_upload(
 static void read_place(
 	struct json_reader *reader, struct json_object *object, struct release_offer *offer)
 {
+	bool has_upload = json_has(object, "upload");
 	size_t size = strlen(offer->url);
 
-	if (json_has(object, "upload")) {
+	if ((offer->path[0] != '\0') + (size > 0) + has_upload != 1)
+		json_fail(reader, "path", "or url or upload must be there alone");
+	if (has_upload) {
 		offer->kind = OFFER_UPLOAD;
 		read_upload(reader, json_get_object(reader, object, "upload"), &offer->upload);
 	} else if (size > 0) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-/* sign-text KEY.sec: the signature blob of standard input's bytes, as orders and offers carry it. For
- * tests, which make texts that no command of ours would. */
+/* sign-text KEY.sec: the signature blob of standard input's bytes, as orders and offers carry it.
+ * For tests, which make texts that no command of ours would. */
 #include <stdio.h>
 
 #include <sodium.h>

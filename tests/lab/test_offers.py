@@ -377,7 +377,7 @@ class Media(OfferCase):
             (media / f"sda1/{number:02}/release.json").write_text(
                 json.dumps({**manifest, "sequence": number + 1}) + " " * 600000)
         self.ask("POST", "/v1/directory", json.dumps({"path": str(DATA / "release-4")}))
-        self.assertEqual([entry["sequence"] for entry in self.releases("media")], [1, 2, 3, 4])
+        self.assertEqual([entry["sequence"] for entry in self.releases("media")], [1, 2])
 
 
 class Url(OfferCase):
