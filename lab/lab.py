@@ -82,7 +82,7 @@ class Node:
 
     def prepare(self):
         for part in ("etc/trust/release", "etc/trust/operator", "etc/health.d", "state", "tmp", "log",
-                     "device/faults", "device/slot_a", "device/slot_b"):
+                     "media", "device/faults", "device/slot_a", "device/slot_b"):
             (self.directory / part).mkdir(parents=True, exist_ok=True)
         for role in ("release", "operator"):
             for key in self.server.trust(role):
@@ -117,6 +117,7 @@ class Node:
                 "state": str(self.directory / "state"),
                 "work": str(self.directory / "tmp"),
                 "web": os.environ.get("LAB_WEB", str(ROOT / "build/web")),
+                "media": str(self.directory / "media"),
             },
             **self.server.extra_config,
         }

@@ -185,6 +185,65 @@ static void test_image_that_is_no_file(void **state)
 	assert_int_equal(directory_open_image(&directory, &directory.images[0]), -EINVAL);
 }
 
+/* A stick may hold anything: what its `images` leads to is not its own. */
+static void test_images_that_lead_elsewhere(void **state)
+{
+	uint64_t size;
+
+	(void)state;
+	open_it();
+	assert_int_equal(rename(below("images"), below("elsewhere")), 0);
+	assert_int_equal(symlink("elsewhere", below("images")), 0);
+	assert_int_equal(directory_open_image(&directory, &directory.images[0]), -ENOENT);
+	assert_int_equal(
+		directory_open_file(&directory, &directory.images[0], O_RDONLY, &size), -ENOENT);
+	assert_int_equal(unlink(below("images")), 0);
+	assert_int_equal(rename(below("elsewhere"), below("images")), 0);
+}
+
+static void test_a_part_of_an_image(void **state)
+{
+	uint64_t size = 0;
+	int fd;
+
+	(void)state;
+	open_it();
+	assert_int_equal(truncate(below("images/alpha.bin"), 10), 0);
+	fd = directory_open_file(&directory, &directory.images[0], O_RDONLY, &size);
+	assert_true(fd >= 0);
+	assert_true(size == 10);
+	close(fd);
+	assert_int_equal(unlink(below("images/alpha.bin")), 0);
+	fd = directory_open_file(&directory, &directory.images[0], O_RDWR | O_CREAT, &size);
+	assert_true(fd >= 0);
+	assert_true(size == 0);
+	close(fd);
+	directory.path[0] = '\0'; /* of a release that lies nowhere */
+	assert_int_equal(
+		directory_open_file(&directory, &directory.images[0], O_RDONLY, &size), -EINVAL);
+	strcpy(directory.path, root);
+}
+
+static void test_index(void **state)
+{
+	char text[2000];
+	size_t size = make_manifest(text, sizeof(text), "images/alpha.bin");
+
+	(void)state;
+	directory.manifest = strdup(text);
+	directory.manifest_size = size;
+	for (int i = 0; i < 2; i++) { /* anew, and not beside what was there */
+		assert_true(directory_index(&directory, problem, sizeof(problem)));
+		assert_int_equal(directory.image_count, 1);
+		assert_memory_equal(directory.images[0].sha256, hash, sizeof(hash));
+	}
+	directory.manifest_size--;
+	problem[0] = '\0';
+	assert_false(directory_index(&directory, problem, sizeof(problem)));
+	assert_int_equal(directory.image_count, 0);
+	assert_string_not_equal(problem, "");
+}
+
 /* Should the manifest's reader ever let one through. */
 static void test_path_that_leads_out(void **state)
 {
@@ -266,6 +325,9 @@ int main(void)
 		TEST(test_image),
 		TEST(test_image_of_another_size),
 		TEST(test_image_that_is_no_file),
+		TEST(test_images_that_lead_elsewhere),
+		TEST(test_a_part_of_an_image),
+		TEST(test_index),
 		TEST(test_path_that_leads_out),
 		TEST(test_dots_inside_of_a_name),
 		TEST(test_signatures_are_bounded),

@@ -236,6 +236,42 @@ static void test_list(void **state)
 	assert_int_equal(files_list(path_of("missing"), "", 8, add_name, NULL), -ENOENT);
 }
 
+static void count_name(void *context, const char *name)
+{
+	(void)name;
+	(*(int *)context)++;
+}
+
+/* The directory may be somebody else's, with as many names as his disk holds. */
+static void test_list_is_bounded(void **state)
+{
+	char name[32];
+	int count = 0;
+
+	(void)state;
+	for (int i = 0; i < FILES_READ_MAX + 10; i++) {
+		snprintf(name, sizeof(name), "%d.txt", i);
+		write_plain(name, "", 0);
+	}
+	assert_int_equal(files_list(directory, ".txt", UINT32_MAX, count_name, &count), 0);
+	assert_int_equal(count, FILES_ENTRIES_MAX);
+	write_plain("a.pub", "", 0);
+	count = 0;
+	assert_int_equal(files_list(directory, ".pub", UINT32_MAX, count_name, &count), 0);
+	assert_in_range(count, 0, 1); /* nobody says where in the directory it is */
+}
+
+static void test_is_directory(void **state)
+{
+	(void)state;
+	assert_true(files_is_directory(directory));
+	assert_false(files_is_directory(path_of("missing")));
+	write_plain("file", "", 0);
+	assert_false(files_is_directory(path_of("file")));
+	assert_int_equal(symlink(".", path_of("link")), 0);
+	assert_false(files_is_directory(path_of("link")));
+}
+
 static void test_join(void **state)
 {
 	char path[FILES_PATH_SIZE + 1], name[FILES_PATH_SIZE + 1];
@@ -262,6 +298,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(
 			test_a_failed_write_leaves_the_old_file, make_room, clear_room),
 		cmocka_unit_test_setup_teardown(test_make_directory, make_room, clear_room),
+		cmocka_unit_test_setup_teardown(test_list_is_bounded, make_room, clear_room),
+		cmocka_unit_test_setup_teardown(test_is_directory, make_room, clear_room),
 		cmocka_unit_test(test_join),
 	};
 	static struct CMUnitTest tests[COUNT(read_cases) + COUNT(list_cases) + COUNT(others)];

@@ -231,6 +231,40 @@ static void test_room_bounds_new_files(void **state)
 	assert_true(found);
 }
 
+static void test_made_of_another_file(void **state)
+{
+	struct stat one, other;
+	bool found = false;
+	char from[100];
+	int fd;
+
+	(void)state;
+	snprintf(from, sizeof(from), "%s/uploaded", work);
+	/* It is not there: then the image's own is made. */
+	assert_int_equal(image_file_open(&file, work, hash, SIZE, UINT64_MAX, from, &found), 0);
+	assert_false(found);
+	image_file_drop(&file);
+	fd = open(from, O_CREAT | O_WRONLY, 0600);
+	assert_int_equal(write(fd, bytes, SIZE), SIZE);
+	assert_int_equal(close(fd), 0);
+	/* It takes no room, for it is the same file; and goes without it. */
+	assert_int_equal(image_file_open(&file, work, hash, SIZE, 0, from, &found), 0);
+	assert_true(found);
+	assert_int_equal(stat(from, &one) + stat(path, &other), 0);
+	assert_true(one.st_ino == other.st_ino);
+	image_file_drop(&file);
+	assert_int_equal(access(from, F_OK), 0);
+	/* What is there already stays. */
+	found = false;
+	assert_false(open_it());
+	image_file_close(&file);
+	assert_int_equal(image_file_open(&file, work, hash, SIZE, 0, from, &found), 0);
+	assert_true(found);
+	assert_int_equal(stat(path, &other), 0);
+	assert_true(one.st_ino != other.st_ino);
+	assert_int_equal(unlink(from), 0);
+}
+
 static void test_no_space(void **state)
 {
 	char images[100];
@@ -260,6 +294,7 @@ int main(void)
 		TEST(test_drop),
 		TEST(test_others_are_dropped),
 		TEST(test_room_bounds_new_files),
+		TEST(test_made_of_another_file),
 		TEST(test_no_space),
 	};
 

@@ -568,6 +568,64 @@ static void test_directories(void **state)
 	assert_null(images_find_release(t.taker, id));
 }
 
+/* What was uploaded: a directory of ours, with its image under its hash. */
+static struct directory *make_ours(void)
+{
+	struct directory *ours = calloc(1, sizeof(*ours));
+	char problem[200], name[200];
+
+	assert_non_null(ours);
+	assert_int_equal(directory_open(ours, t.root, problem, sizeof(problem)), 0);
+	snprintf(ours->path, sizeof(ours->path), "%s/taker/upload", t.root);
+	assert_int_equal(mkdir(ours->path, 0700), 0);
+	bytes_to_hex(ours->images[0].file, ours->images[0].sha256, BYTES_HASH_SIZE);
+	snprintf(name, sizeof(name), "taker/upload/%s", ours->images[0].file);
+	write_file(name, t.bytes, IMAGE_SIZE);
+	ours->ours = true;
+	return ours;
+}
+
+static void test_what_is_ours(void **state)
+{
+	struct directory *ours = make_ours();
+	char problem[200], path[400];
+	const struct directory *taken = images_take_directory(t.taker, ours);
+	struct stat one, other;
+	const struct event *event;
+
+	(void)state;
+	assert_ptr_equal(taken, ours);
+	assert_ptr_equal(images_directory(t.taker, 0), ours);
+	assert_null(images_directory(t.taker, 1));
+	/* Nobody pushes it out. */
+	for (int i = 1; i <= IMAGES_DIRECTORIES_MAX + 2; i++) {
+		snprintf(path, sizeof(path), "%s%.*s", t.root, i, "////////");
+		assert_non_null(images_add_directory(t.taker, path, problem, sizeof(problem)));
+		assert_ptr_equal(images_directory(t.taker, 0), ours);
+	}
+	assert_null(images_directory(t.taker, IMAGES_DIRECTORIES_MAX));
+	/* Another place's image is copied. This one's is the node's own at once, in the same
+	 * memory. */
+	for (uint32_t i = IMAGES_DIRECTORIES_MAX; i > 1; i--)
+		images_forget_directory(t.taker, images_directory(t.taker, 1)->path);
+	open_image();
+	event = await(1);
+	assert_int_equal(event->image_opened.error, EVENT_IMAGE_OK);
+	assert_true(event->image_opened.local);
+	assert_memory_equal(t.map, "\xff\x07", 2);
+	assert_int_equal(stat(images_path(t.taker), &one), 0);
+	snprintf(path, sizeof(path), "%s/%s", ours->path, ours->images[0].file);
+	assert_int_equal(stat(path, &other), 0);
+	assert_true(one.st_ino == other.st_ino);
+	/* And stays that when the upload goes. */
+	assert_int_equal(unlink(path), 0);
+	images_forget_directory(t.taker, ours->path);
+	assert_null(images_directory(t.taker, 0));
+	t.served = t.taker;
+	assert_int_equal(get(0, 0, ""), 200);
+	assert_memory_equal(t.body, t.bytes, IMAGE_SIZE);
+}
+
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
@@ -584,6 +642,7 @@ int main(void)
 		TEST(test_offer_what_is_held),
 		TEST(test_offer_directory),
 		TEST(test_directories),
+		TEST(test_what_is_ours),
 	};
 
 	signal(SIGPIPE, SIG_IGN);

@@ -129,6 +129,29 @@ static void test_good(void **state)
 	assert_false(manifest_image(&image, 2, good, strlen(good)));
 }
 
+static void note_image(void *context, const struct image *image)
+{
+	char *files = context;
+
+	strcat(strcat(files, image->file), " ");
+}
+
+static void test_walk(void **state)
+{
+	struct manifest manifest;
+	static struct image image;
+	char problem[LIMITS_MESSAGE_SIZE + 1] = "", files[256] = "";
+
+	(void)state;
+	assert_true(manifest_walk(
+		&manifest, good, strlen(good), note_image, files, problem, sizeof(problem)));
+	assert_int_equal(manifest.image_count, 2);
+	assert_string_equal(files, "images/alpha.bin images/beta.bin ");
+	assert_true(manifest_image(&image, 0, good, strlen(good)));
+	assert_true(image_is_for(&image, "demo,a2"));
+	assert_false(image_is_for(&image, "demo,a"));
+}
+
 /* Every document that ends early is refused: the end is part of what is signed. */
 static void test_torn(void **state)
 {
@@ -185,6 +208,7 @@ int main(void)
 {
 	static const struct CMUnitTest others[] = {
 		cmocka_unit_test(test_good),
+		cmocka_unit_test(test_walk),
 		cmocka_unit_test(test_torn),
 		cmocka_unit_test(test_what_is_written_is_read),
 	};

@@ -6,7 +6,8 @@
 #include "base/members.h"
 
 static const struct member members[] = {
-	MEMBER(struct release_offer, kind, WORD, "kind", .words = "offer\0"), /* the only one: none yet */
+	MEMBER(struct release_offer, kind, WORD, "kind",
+		.words = "offer\0"), /* the only one: none yet */
 	MEMBER(struct release_offer, mesh, STRING, "mesh"),
 	MEMBER(struct release_offer, node, STRING, "node"),
 	MEMBER(struct release_offer, epoch, NUMBER, "epoch"),
@@ -37,11 +38,15 @@ static void read_upload(
 	}
 }
 
-static void read_place(struct json_reader *reader, struct json_object *object, struct release_offer *offer)
+static void read_place(
+	struct json_reader *reader, struct json_object *object, struct release_offer *offer)
 {
+	bool has_upload = json_has(object, "upload");
 	size_t size = strlen(offer->url);
 
-	if (json_has(object, "upload")) {
+	if ((offer->path[0] != '\0') + (size > 0) + has_upload != 1)
+		json_fail(reader, "path", "or url or upload must be there alone");
+	if (has_upload) {
 		offer->kind = OFFER_UPLOAD;
 		read_upload(reader, json_get_object(reader, object, "upload"), &offer->upload);
 	} else if (size > 0) {
@@ -51,8 +56,8 @@ static void read_place(struct json_reader *reader, struct json_object *object, s
 	}
 }
 
-enum reason offer_decode(struct release_offer *offer, const char *bytes, size_t size, const char *mesh,
-	const char *node, char *problem, size_t problem_capacity)
+enum reason offer_decode(struct release_offer *offer, const char *bytes, size_t size,
+	const char *mesh, const char *node, char *problem, size_t problem_capacity)
 {
 	struct json_reader reader = { .wrong = "is larger than 16 KiB" };
 	struct json_object *object = NULL;

@@ -39,17 +39,18 @@ struct release_offer {
 	enum offer_kind kind;
 	uint64_t epoch; /* of the upgrade that it is for */
 	char mesh[LIMITS_MESH_SIZE + 1];
-	char node[LIMITS_NAME_SIZE + 1];    /* to whom it is made */
-	char path[OFFER_PATH_SIZE + 1];     /* of PATH */
-	char url[LIMITS_URL_SIZE + 1];      /* of URL: "http://…/" */
-	struct offer_upload upload;         /* of UPLOAD */
+	char node[LIMITS_NAME_SIZE + 1]; /* to whom it is made */
+	char path[OFFER_PATH_SIZE + 1];  /* of PATH */
+	char url[LIMITS_URL_SIZE + 1];   /* of URL: "http://…/" */
+	struct offer_upload upload;      /* of UPLOAD */
 };
 
 /*
  * REASON_NONE, BAD_ORDER (`problem` says which member), WRONG_MESH or NOT_NAMED (it is made to
  * another node); then `*offer` holds anything. To be read after the signature was verified.
  */
-__attribute__((warn_unused_result)) enum reason offer_decode(struct release_offer *offer, const char *bytes,
-	size_t size, const char *mesh, const char *node, char *problem, size_t problem_capacity);
+__attribute__((warn_unused_result)) enum reason offer_decode(struct release_offer *offer,
+	const char *bytes, size_t size, const char *mesh, const char *node, char *problem,
+	size_t problem_capacity);
 
 #endif

@@ -48,8 +48,8 @@ static void add_image(void *context, const struct image *image)
 	text_add_member_hex(text, "sha256", image->sha256, BYTES_HASH_SIZE);
 	text_add_member_u64(text, "size", image->size);
 	text_add_member_u64(text, "held", held);
-	text_add_member_strings(text, "boards", image->boards[0], sizeof(image->boards[0]),
-		image->board_count);
+	text_add_member_strings(
+		text, "boards", image->boards[0], sizeof(image->boards[0]), image->board_count);
 	text_end_object(text);
 }
 
@@ -113,10 +113,8 @@ struct search {
 	struct listing listing;
 	const char *above; /* the directory that is searched … */
 	uint32_t depth;    /* … which is so deep */
-	size_t effort;
-	uint32_t found;
+	uint32_t effort, found;
 	struct directory directory; /* room for one */
-	uint8_t ids[OFFERS_MEDIA_MAX][BYTES_HASH_SIZE];
 };
 
 static bool is_offered(const struct node *node, const char *path)
@@ -128,16 +126,6 @@ static bool is_offered(const struct node *node, const char *path)
 			return true;
 	}
 	return false;
-}
-
-static bool is_new(struct search *search, const uint8_t id[static BYTES_HASH_SIZE])
-{
-	for (uint32_t i = 0; i < search->found; i++) {
-		if (bytes_same_32(search->ids[i], id))
-			return false;
-	}
-	memcpy(search->ids[search->found++], id, BYTES_HASH_SIZE);
-	return true;
 }
 
 static void look_into(void *context, const char *name)
@@ -152,10 +140,10 @@ static void look_into(void *context, const char *name)
 		return;
 	if (!is_offered(search->listing.node, path) &&
 		directory_open(&search->directory, path, problem, sizeof(problem)) == 0) {
-		search->effort += search->directory.manifest_size;
+		search->found++;
+		search->effort += (uint32_t)search->directory.manifest_size;
 		search->listing.said[PLACE] = path;
-		if (is_new(search, search->directory.release_id))
-			add_release(&search->listing);
+		add_release(&search->listing);
 		directory_close(&search->directory);
 	}
 	if (++search->depth < OFFERS_DEPTH) {
@@ -177,7 +165,7 @@ static void view_releases(const struct node *node, uint64_t now_ms, struct text 
 		.above = node->config->media_directory,
 	};
 	struct listing *listing = &search.listing;
-	const struct directory *directory, *last;
+	const struct directory *directory;
 	enum reason reason;
 
 	(void)now_ms;
@@ -187,10 +175,9 @@ static void view_releases(const struct node *node, uint64_t now_ms, struct text 
 	(void)!files_list(search.above, "", FILES_ENTRIES_MAX, look_into, &search);
 	listing->said[SOURCE] = "directory";
 	for (uint32_t i = 0; (directory = images_directory(node->images, i)) != NULL; i++) {
-		last = images_find_release(node->images, directory->release_id);
 		listing->directory = directory;
 		listing->said[PLACE] = directory->path;
-		if (!directory->ours && (last == directory || last->ours))
+		if (!directory->ours)
 			add_release(listing);
 	}
 	listing->said[SOURCE] = "upload";

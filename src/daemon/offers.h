@@ -24,8 +24,8 @@ enum {
 	OFFERS_MEDIA_MAX = 16, /* releases */
 	/* All together: so many bytes of release.json are read, for reading them takes its time;
 	 * and each directory that is looked into counts as so many. */
-	OFFERS_EFFORT_MAX = 2097152,
-	OFFERS_DIRECTORY_EFFORT = 8192,
+	OFFERS_EFFORT_MAX = 1048576,
+	OFFERS_DIRECTORY_EFFORT = 4096,
 };
 
 struct node;

@@ -29,8 +29,9 @@ static enum reason make_room(const struct node *node, uint64_t needed, char *mes
 
 	if (needed <= room)
 		return REASON_NONE;
-	snprintf(message, LIMITS_MESSAGE_SIZE + 1, "%" PRIu64 " KiB are needed, %" PRIu64 " are free.",
-		needed / 1024 + 1, room / 1024);
+	snprintf(message, LIMITS_MESSAGE_SIZE + 1,
+		"%" PRIu64 " KiB are needed, %" PRIu64 " are free.", needed / 1024 + 1,
+		room / 1024);
 	return REASON_NO_SPACE;
 }
 
@@ -110,8 +111,7 @@ static uint64_t keep_named(struct directory *directory, const struct offer_uploa
 	uint64_t bytes = 0;
 
 	for (uint32_t i = 0; i < offered->image_count; i++) {
-		const struct directory_image *found =
-			directory_find(directory, offered->images[i]);
+		const struct directory_image *found = directory_find(directory, offered->images[i]);
 		size_t at = found != NULL ? (size_t)(found - images) : 0;
 
 		if (found == NULL || at < i)
@@ -181,8 +181,7 @@ static enum reason take_signatures(struct upload *upload, struct piece *piece)
 		return REASON_WRONG_OFFSET;
 	if (!releases_read_signatures(piece->bytes, piece->size, directory->signatures, &count) ||
 		keyring_count_signers(&node->release_keys, directory->signatures, count,
-			directory->manifest,
-			directory->manifest_size) < node->config->threshold)
+			directory->manifest, directory->manifest_size) < node->config->threshold)
 		return REASON_BAD_SIGNATURE;
 	directory->signature_count = count;
 	piece->held = upload->signatures_held = piece->size;
@@ -281,13 +280,11 @@ void upload_post(void *context, struct http_request *request)
 		bytes_from_hex(id, BYTES_HASH_SIZE, http_request_parameter(request, 0)) &&
 		bytes_same_32(upload->directory->release_id, id))
 		reason = strcmp(name, "release.json") == 0 ? take_manifest(upload, &piece)
-			 : strcmp(name, "signatures") == 0
-				 ? take_signatures(upload, &piece)
-				 : take_chunk(upload, &piece, name);
+			 : strcmp(name, "signatures") == 0 ? take_signatures(upload, &piece)
+							   : take_chunk(upload, &piece, name);
 	if (reason != REASON_NONE)
 		api_refuse(request, reason, message);
 	else
 		http_reply(request, 200, "application/json", body,
-			(size_t)snprintf(
-				body, sizeof(body), "{\"held\":%" PRIu64 "}", piece.held));
+			(size_t)snprintf(body, sizeof(body), "{\"held\":%" PRIu64 "}", piece.held));
 }
