@@ -183,6 +183,11 @@ static void get_log(void *context, struct http_request *request)
 	reply_view(context, request, view_log);
 }
 
+static void get_history(void *context, struct http_request *request)
+{
+	reply_view(context, request, history_view);
+}
+
 /* The mesh, or what has changed in it since this reader was told last. */
 static bool tell_changes(void *context, struct http_request *stream)
 {
@@ -405,6 +410,7 @@ const struct http_route api_routes[] = {
 	{ "/v1/expected", get_expected, HTTP_GET, false },
 	{ "/v1/trust", get_trust, HTTP_GET, false },
 	{ "/v1/events", get_events, HTTP_GET, false },
+	{ "/v1/history", get_history, HTTP_GET, false },
 	{ "/v1/log", get_log, HTTP_GET, false },
 	{ "/v1/limeapp", get_limeapp, HTTP_GET, false },
 	{ "/v1/releases", offers_get, HTTP_GET, false },
