@@ -53,8 +53,8 @@ static struct refusal_case {
 	{ "an empty path", PATH, "/mnt/sda1/x", "", "path or url" },
 	{ "two places", PATH, "\"path\":", "\"url\":\"http://host/\",\"path\":", "path or url" },
 	{ "path and upload", UPLOAD, "\"upload\":", "\"path\":\"/x\",\"upload\":", "path or url" },
-	{ "URL and upload", UPLOAD, "\"upload\":", "\"url\":\"http://h/\",\"upload\":",
-		"path or url" },
+	{ "URL and upload", UPLOAD,
+		"\"upload\":", "\"url\":\"http://h/\",\"upload\":", "path or url" },
 	{ "path is a list", PATH, "\"/mnt/sda1/x\"", "[]", "path" },
 	{ "path moves the cursor", PATH, "sda1", "\\u001b[2J", "path" },
 	{ "URL of another kind", URL, "http:", "https:", "url" },
@@ -84,7 +84,8 @@ static enum reason decode(struct release_offer *offer, const char *text, size_t 
 	assert_non_null(exact);
 	memcpy(exact, text, size);
 	problem[0] = '\0';
-	reason = offer_decode(offer, exact, size, "demo", "node1", problem, LIMITS_MESSAGE_SIZE + 1);
+	reason =
+		offer_decode(offer, exact, size, "demo", "node1", problem, LIMITS_MESSAGE_SIZE + 1);
 	free(exact);
 	return reason;
 }

@@ -44,8 +44,8 @@
 	X(FAILED_BEFORE, "failed_before", "This release already failed here in this upgrade.") \
 	X(NO_SOURCE, "no_source", "Nobody who can be reached has the release or the image.") \
 	X(FETCH_FAILED, "fetch_failed", "The download failed.") \
-	X(NO_UPLOAD, "no_upload", "No upload of this was offered here.") \
-	X(WRONG_OFFSET, "wrong_offset", "This is not where the upload goes on.") \
+	X(NO_UPLOAD, "no_upload", "No such upload was offered here.") \
+	X(WRONG_OFFSET, "wrong_offset", "The upload goes on elsewhere.") \
 	/* The flash and after */ \
 	X(OPERATOR, "operator", "An operator ended the upgrade.") \
 	X(SUPERSEDED, "superseded", "A newer upgrade took its place.") \

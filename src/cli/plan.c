@@ -15,29 +15,38 @@
 /* Whatever a strange node calls its nodes, no byte of an order takes more than two in a string. */
 enum { BODY_SIZE_MAX = 2 * LIMITS_ORDER_SIZE + 512 };
 
-void plan_decode(struct manifest *manifest, const char *place, const char *bytes, size_t size)
+static void decode(struct manifest *manifest, const char *place, const char *bytes, size_t size,
+	void (*each)(void *context, const struct image *image), void *context)
 {
 	char problem[256];
 
-	if (!manifest_decode(manifest, bytes, size, problem, sizeof(problem)))
+	if (!manifest_walk(manifest, bytes, size, each, context, problem, sizeof(problem)))
 		options_fail("bad_release", "%s: %s", place, problem);
 }
 
-static void collect_boards(struct plan_release *release, const char *bytes, size_t size)
+static void leave(void *context, const struct image *image)
 {
-	struct image *image = options_allocate(sizeof(*image));
+	(void)context;
+	(void)image;
+}
 
-	for (uint32_t i = 0; i < release->manifest.image_count; i++) {
-		if (!manifest_image(image, i, bytes, size))
-			options_fail("internal", "out of memory");
-		release->image_sizes[i] = image->size;
-		for (uint32_t j = 0; j < image->board_count; j++) {
-			release->image_of[release->board_count] = i;
-			memcpy(release->boards[release->board_count++], image->boards[j],
-				sizeof(image->boards[j]));
-		}
+void plan_decode(struct manifest *manifest, const char *place, const char *bytes, size_t size)
+{
+	decode(manifest, place, bytes, size, leave, NULL);
+}
+
+/* Counts the images on the way. */
+static void collect_boards(void *context, const struct image *image)
+{
+	struct plan_release *release = context;
+	uint32_t number = release->manifest.image_count++;
+
+	release->image_sizes[number] = image->size;
+	for (uint32_t i = 0; i < image->board_count; i++) {
+		release->image_of[release->board_count] = number;
+		memcpy(release->boards[release->board_count++], image->boards[i],
+			sizeof(image->boards[i]));
 	}
-	free(image);
 }
 
 static char *read_bytes(struct plan_release *release, const char *place, size_t *size)
@@ -64,8 +73,7 @@ struct plan_release *plan_read_release(const char *place)
 	size_t size;
 	char *bytes = read_bytes(release, place, &size);
 
-	plan_decode(&release->manifest, place, bytes, size);
-	collect_boards(release, bytes, size);
+	decode(&release->manifest, place, bytes, size, collect_boards, release);
 	bytes_sha256(release->id, bytes, size);
 	free(bytes);
 	return release;

@@ -577,11 +577,27 @@ const struct directory *images_directory(const struct images *images, uint32_t i
 	return index < images->directory_count ? images->directories[index] : NULL;
 }
 
+/* How many there are, if it is none of them. */
+static uint32_t find_path(const struct images *images, const char *path)
+{
+	uint32_t at = 0;
+
+	while (at < images->directory_count && strcmp(images->directories[at]->path, path) != 0)
+		at++;
+	return at;
+}
+
+bool images_is_offered(const struct images *images, const char *path)
+{
+	return find_path(images, path) < images->directory_count;
+}
+
 void images_forget_directory(struct images *images, const char *path)
 {
-	for (uint32_t i = images->directory_count; i > 0; i--)
-		if (strcmp(images->directories[i - 1]->path, path) == 0)
-			forget_directory(images, i - 1);
+	uint32_t at = find_path(images, path);
+
+	if (at < images->directory_count)
+		forget_directory(images, at);
 }
 
 const struct directory *images_take_directory(struct images *images, struct directory *directory)

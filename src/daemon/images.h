@@ -62,6 +62,7 @@ const struct directory *images_add_directory(
 /* The same for one that was opened, which it takes. One of ours does not go for others. */
 const struct directory *images_take_directory(struct images *images, struct directory *directory);
 void images_forget_directory(struct images *images, const char *path);
+bool images_is_offered(const struct images *images, const char *path);
 /* The one with this number, from 0 on; NULL if there are no more. */
 const struct directory *images_directory(const struct images *images, uint32_t index);
 /* The directory with this release; NULL if there is none. */

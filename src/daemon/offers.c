@@ -117,17 +117,6 @@ struct search {
 	struct directory directory; /* room for one */
 };
 
-static bool is_offered(const struct node *node, const char *path)
-{
-	const struct directory *directory;
-
-	for (uint32_t i = 0; (directory = images_directory(node->images, i)) != NULL; i++) {
-		if (strcmp(directory->path, path) == 0)
-			return true;
-	}
-	return false;
-}
-
 static void look_into(void *context, const char *name)
 {
 	struct search *search = context;
@@ -138,7 +127,7 @@ static void look_into(void *context, const char *name)
 	if (search->effort > OFFERS_EFFORT_MAX || search->found == OFFERS_MEDIA_MAX ||
 		!files_join(path, above, name) || !files_is_directory(path))
 		return;
-	if (!is_offered(search->listing.node, path) &&
+	if (!images_is_offered(search->listing.node->images, path) &&
 		directory_open(&search->directory, path, problem, sizeof(problem)) == 0) {
 		search->found++;
 		search->effort += (uint32_t)search->directory.manifest_size;
@@ -245,7 +234,7 @@ static enum reason offer_path(
 {
 	const struct directory *directory;
 
-	if (!is_offered(node, offer->path) && !is_media(node, offer->path)) {
+	if (!images_is_offered(node->images, offer->path) && !is_media(node, offer->path)) {
 		text_set(message, capacity, "path is not on a stick");
 		return REASON_BAD_ORDER;
 	}
