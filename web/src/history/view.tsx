@@ -17,7 +17,7 @@ import './view.css';
 
 const PICTURE_WIDTH = 1100;
 const NAMES_TOLD = 8;
-const TABLE: Word[] = ['mesh.router', 'mesh.sort.state', 'past.from', 'past.long'];
+const TABLE: Word[] = ['mesh.sort.state', 'past.from', 'past.long'];
 /** Of a phase that is an end; until then it is under way. */
 const TONES: Record<string, 'calm' | 'stop' | 'back'> = { confirmed: 'calm', aborted: 'stop', reverted: 'back' };
 
@@ -85,11 +85,11 @@ const Table = ({ rows, date }: Chart) => (
     </thead>
     {rows.map(({ name, reason, spans, bad }) => (
       <tbody>
+        <tr><th scope="rowgroup" colSpan={3}>{name}</th></tr>
         {(spans.length ? spans : [null]).map((span, index) => {
           const last = index >= spans.length - 1;
           return (
             <tr>
-              {index === 0 && <th scope="rowgroup" rowSpan={spans.length || 1}>{name}</th>}
               <td>{wordOf(span?.state)}{last && bad && reason && ` – ${reasonText(reason)}`}</td>
               <td>{span && time(date(span.from))}</td>
               <td>{span && !last && duration(span.to - span.from, 'short')}</td>
