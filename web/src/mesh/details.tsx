@@ -1,17 +1,20 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 /** All that is known of one router. */
+import type { ComponentChildren } from 'preact';
 import type { Upgrade } from '../model/types';
-import { Bar, Dialog, Notice, reasonHelp, reasonText } from '../ui/parts';
-import { bytes, number, t } from '../words';
-import { Chip, heardText } from './list';
-import { fingerprint, pageOf, SLOW_KBIT, speed, underWay, type MeshLink, type Survey } from './survey';
+import { Dialog, Notice, reasonHelp, reasonText } from '../ui/parts';
+import { bytes, t, type Word } from '../words';
+import { speed } from './draw';
+import { heardText, How } from './list';
+import { fingerprint, pageOf, underWay, type Survey } from './survey';
 
-function speedText({ kbit, both }: MeshLink): string {
-  if (kbit === null)
-    return t('mesh.unmeasured');
-  const [value, unit] = speed(kbit);
-  const notes = [kbit < SLOW_KBIT && t('mesh.slow'), !both && t('mesh.key.one')].filter(Boolean);
-  return `${number(value, 1)} ${unit}${notes.length ? ` (${notes.join('; ')})` : ''}`;
+function Fact({ word, children }: { word: Word; children: ComponentChildren }) {
+  return children ? (
+    <div>
+      <dt>{t(word)}</dt>
+      <dd>{children}</dd>
+    </div>
+  ) : null;
 }
 
 export function Details(props: { survey: Survey; name: string; upgrade: Upgrade | null; onOpen: (name: string) => void; onClose: () => void }) {
@@ -21,63 +24,38 @@ export function Details(props: { survey: Survey; name: string; upgrade: Upgrade 
   if (!row)
     return null;
   const { node } = row;
+  const { reason } = node;
   const page = pageOf(node.address);
-  const key = fingerprint(node.key);
-  const help = node.reason && reasonHelp(node.reason);
+  const help = reason && reasonHelp(reason);
   return (
     <Dialog title={name} onClose={onClose}>
-      <p class="row">
-        <Chip row={row} />
-        {node.here && t('mesh.here')}
-      </p>
-      {row.part !== null && <Bar part={row.part} label={name} />}
-      {row.part !== null && <p>{t('mesh.held', { held: bytes(node.held_bytes ?? 0), all: bytes(node.image_bytes ?? 0) })}</p>}
-      {row.kind === 'gone' && (
-        <Notice kind="warn">
-          <p>{t('mesh.gone.help')}</p>
-        </Notice>
-      )}
-      {node.reason && (
+      <div><How row={row} /></div>
+      {row.part !== null && <p>{t('of', { k: bytes(node.held_bytes ?? 0), n: bytes(node.image_bytes!) })}</p>}
+      {node.here && <p>{t('mesh.here')}</p>}
+      {underWay(upgrade) && <p>{node.participant ? upgrade.waves > 1 && t('group', { n: node.wave + 1 }) : t('mesh.outside')}</p>}
+      {row.kind === 'gone' && <Notice kind="warn">{t('keep.look')}</Notice>}
+      {reason && (
         <Notice kind={row.tone === 'wrong' ? 'bad' : 'info'}>
-          <p>{reasonText(node.reason, node.message)}</p>
+          <p>{reasonText(reason, node.message)}</p>
           {help && <p>{help}</p>}
         </Notice>
       )}
-      {node.state === 'CONFIRMATION_PENDING' && !node.healthy && <p>{t('mesh.unhealthy')}</p>}
-      {underWay(upgrade) && !node.participant && <p>{t('mesh.outside')}</p>}
-      {row.oneWay && (
-        <Notice kind="warn">
-          <p>
-            <strong>▲ {t('mesh.one.way')}.</strong> {t('mesh.one.way.help')}
-          </p>
-        </Notice>
-      )}
-      {node.slots! > 1 && <p>{t('mesh.two.ways')}</p>}
+      {row.oneWay ? <Notice kind="warn">▲ {t('reason.single_slot')}</Notice> : node.slots && <p>{t('mesh.two.ways')}</p>}
       <dl class="facts">
-        {node.version && [<dt>{t('mesh.firmware')}</dt>, <dd>{node.version}</dd>]}
-        {node.board && [<dt>{t('mesh.board')}</dt>, <dd>{node.board}</dd>]}
-        {upgrade && upgrade.waves > 1 && node.participant && <dd>{t("mesh.group", { wave: node.wave + 1, n: upgrade.waves })}</dd>}
-        {survey.near[at]!.size > 0 && [
-          <dt>{t('mesh.neighbours')}</dt>,
-          <dd>
-            <ul>
-              {[...survey.near[at]!].map(([other, link]) => (
-                <li key={other}>
-                  <button type="button" class="plain" onClick={() => onOpen(survey.rows[other]!.name)}>{survey.rows[other]!.name}</button>
-                  <span class={link.kbit !== null && link.kbit < SLOW_KBIT ? 'slow' : ''}>{speedText(link)}</span>
-                </li>
-              ))}
-            </ul>
-          </dd>,
-        ]}
+        <Fact word="mesh.firmware">{node.version}</Fact>
+        <Fact word="mesh.board">{node.board}</Fact>
+        <Fact word="mesh.neighbours">
+          {survey.near[at]!.size > 0 && [...survey.near[at]!].map(([other, { kbit, both, slow }]) => (
+            <p key={other} class={slow ? 'row slow' : 'row'}>
+              <button type="button" class="plain" onClick={() => onOpen(survey.rows[other]!.name)}>{survey.rows[other]!.name}</button>
+              {[kbit !== null && speed(kbit), slow && t('mesh.slow'), !both && t('mesh.unmeasured')].filter(Boolean).join('; ')}
+            </p>
+          ))}
+        </Fact>
+        <Fact word="mesh.key"><code>{fingerprint(node.key)}</code></Fact>
       </dl>
-      <p class="small">
-        {heardText(row)}
-        {key && <> · {t('mesh.fingerprint')} <code>{key}</code></>}
-      </p>
-      {page && !node.here && (
-        <a class="button" href={page} rel="noreferrer">{t('mesh.page')}</a>
-      )}
+      <small>{heardText(row)}</small>
+      {page && !node.here && <a class="button" href={page} rel="noreferrer">{t('mesh.page')}</a>}
     </Dialog>
   );
 }

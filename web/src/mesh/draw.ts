@@ -2,7 +2,7 @@
 /** One frame of the map: links by their quality, routers by their state, and as many names as have room. */
 import { SIGNS } from '../model/states';
 import { number, t } from '../words';
-import { SLOW_KBIT, speed, type MeshLink, type Survey } from './survey';
+import { SLOW_KBIT, type MeshLink, type Survey } from './survey';
 
 /** So few routers all have their names, if there is room; and so many from near. */
 const NAMED = 60;
@@ -50,8 +50,11 @@ function lineOf({ kbit, both }: MeshLink): number {
   let line = LINES.length - 1;
   while (kbit < LINES[line]![0])
     line--;
-  return both || line < 3 ? line : 1;
+  return both || line === 2 ? line : 1;
 }
+
+export const speed = (kbit: number) =>
+  kbit < 1000 ? `${number(kbit)} kbit/s` : `${number(kbit / 1000, kbit < 100000 ? 1 : 0)} Mbit/s`;
 
 export function paint(ctx: CanvasRenderingContext2D, picture: Picture, ink: Ink) {
   const { survey, shown, x, y, part, picked, hovered, width, height, scale } = picture;
@@ -190,9 +193,8 @@ export function paint(ctx: CanvasRenderingContext2D, picture: Picture, ink: Ink)
     }
     near[focus]?.forEach(({ kbit }, other) => {
       const [dx, dy] = [x[other]! - x[focus]!, y[other]! - y[focus]!];
-      const [value, unit] = speed(kbit ?? 0);
       if (kbit !== null && Math.hypot(dx, dy) > 80)
-        write(`${number(value, 1)} ${unit}`, x[focus]! + dx / 2, y[focus]! + dy / 2, 'ink-2');
+        write(speed(kbit), x[focus]! + dx / 2, y[focus]! + dy / 2, 'ink-2');
     });
   }
 

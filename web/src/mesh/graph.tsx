@@ -13,60 +13,58 @@ const KEYS: Record<string, (map: MeshMap) => void> = {
   ArrowUp: map => map.pan(0, STEP_PX),
   ArrowDown: map => map.pan(0, -STEP_PX),
   '+': map => map.zoom(1.5),
+  '−': map => map.zoom(1 / 1.5),
   '-': map => map.zoom(1 / 1.5),
+  '⤢': map => map.fit(),
   '0': map => map.fit(),
 };
 
-const BUTTONS: [sign: string, key: string, label: Word][] = [
-  ['+', '+', 'mesh.in'],
-  ['−', '-', 'mesh.out'],
-  ['⤢', '0', 'mesh.fit'],
-];
-
 const SIGNS: [look: string, word: Word, sign?: string][] = [
-  ['ring', 'mesh.key.ring'],
+  ['ring', 'state.DOWNLOADING'],
   ['hollow', 'state.unseen', '–'],
   ['warn', 'mesh.one.way', '▲'],
-  ['line fast', 'mesh.key.fast'],
-  ['line one', 'mesh.key.one'],
-  ['line slow', 'mesh.key.slow'],
+  ['link', 'mesh.fast'],
+  ['link dashed', 'mesh.unmeasured'],
+  ['link slow', 'mesh.slow'],
 ];
 
 export function Graph(props: { survey: Survey; shown: Uint8Array; picked: string | null; onPick: (name: string | null) => void }) {
   const { survey, shown, picked, onPick } = props;
   const canvas = useRef<HTMLCanvasElement>(null);
-  const map = useRef<MeshMap | null>(null);
+  const map = useRef<MeshMap>();
   const [fitting, setFitting] = useState(true);
   useEffect(() => {
     map.current = makeMap(canvas.current!, onPick, setFitting);
-    return () => map.current!.close();
+    return map.current.close;
   }, []);
   useEffect(() => map.current!.show(survey, shown, picked), [survey, shown, picked]);
+  const press = (key: string) => KEYS[key]?.(map.current!);
   const onKeyDown = (event: KeyboardEvent) => {
-    if (!KEYS[event.key] || event.ctrlKey || event.metaKey || event.altKey)
+    if (event.ctrlKey || event.metaKey || event.altKey || !KEYS[event.key])
       return;
     event.preventDefault();
-    KEYS[event.key]!(map.current!);
+    press(event.key);
   };
   const n = survey.rows.length;
+  const name = t('mesh.map');
   return (
-    <section class="card map" aria-label={t('mesh.map')}>
-      <div class="row" role="group" aria-label={t('mesh.map')} onKeyDown={onKeyDown}>
-        <h2>{t('mesh.map')}</h2>
-        {BUTTONS.map(([sign, key, label]) => (
-          <button key={key} type="button" aria-label={t(label)} title={t(label)} disabled={key === '0' && fitting} onClick={() => KEYS[key]!(map.current!)}>
-            {sign}
+    <section class="card map" aria-label={name}>
+      <div class="row" role="group" aria-label={name} onKeyDown={onKeyDown}>
+        <h2>{name}</h2>
+        {['+', '−', '⤢'].map(key => (
+          <button key={key} type="button" disabled={key === '⤢' && fitting} onClick={() => press(key)}
+            aria-label={key === '⤢' ? t('mesh.all') : `${t('mesh.zoom')} ${key}`}>
+            {key}
           </button>
         ))}
       </div>
-      <canvas id="mesh-graph" class={n < 6 ? 'few' : ''} ref={canvas} role="img" aria-label={t('mesh.map.label', { n, links: survey.links.length })} />
+      <canvas id="mesh-graph" class={n < 6 ? 'few' : ''} ref={canvas} role="img" aria-label={`${name}: ${t('routers', { n })}`} />
       <details>
-        <summary>{t('mesh.key')}</summary>
-        <ul class="key">
+        <summary>{t('mesh.signs')}</summary>
+        <ul class="row">
           {SIGNS.map(([look, word, sign]) => (
             <li key={look}>
-              <span class={look}>{sign}</span>
-              {t(word)}
+              <span class={look}>{sign}</span> {t(word)}
             </li>
           ))}
         </ul>

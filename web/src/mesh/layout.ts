@@ -18,12 +18,12 @@ const ETA_LAST = 0.04;
 const SLICE = 4096;
 const MARGIN = 0.65;
 
-/** -0.05 to 0.05, always the same for a text. */
-function jitter(text: string): number {
+/** A direction that is always the same for a name. */
+function directionOf(name: string): number {
   let hash = 2166136261;
-  for (let i = 0; i < text.length; i++)
-    hash = Math.imul(hash ^ text.charCodeAt(i), 16777619);
-  return (((hash ^ (hash >>> 15)) & 1023) / 1023 - 0.5) * 0.1;
+  for (let i = 0; i < name.length; i++)
+    hash = Math.imul(hash ^ name.charCodeAt(i), 16777619);
+  return (hash ^ (hash >>> 15)) % 1024;
 }
 
 const coprime = (a: number, b: number): boolean => (b === 0 ? a === 1 : coprime(b, a % b));
@@ -75,41 +75,6 @@ export function makeLayout(): Layout {
   let round = ROUNDS;
   let pair = 0;
   let cold = true;
-
-  /** Where somebody belongs who has no place: around the middle, each branch in a sector as wide as it has leaves. */
-  function grow(names: string[], group: number[], near: number[][], keeps: (i: number) => boolean) {
-    const root = group.includes(here) ? here : group.reduce((a, b) => (near[b]!.length > near[a]!.length ? b : a));
-    const order = [root];
-    const parent = new Map([[root, -1]]);
-    for (const at of order) {
-      for (const next of near[at]!) {
-        if (!parent.has(next)) {
-          parent.set(next, at);
-          order.push(next);
-        }
-      }
-    }
-    const leaves = new Map<number, number>();
-    for (const at of [...order].reverse()) {
-      const own = Math.max(1, leaves.get(at) ?? 0);
-      leaves.set(at, own);
-      leaves.set(parent.get(at)!, (leaves.get(parent.get(at)!) ?? 0) + own);
-    }
-    const begins = new Map([[root, 0]]);
-    const share = (2 * Math.PI) / leaves.get(root)!;
-    for (const at of order.slice(1)) {
-      const from = parent.get(at)!;
-      const begin = begins.get(from)!;
-      const width = share * leaves.get(at)!;
-      begins.set(from, begin + width);
-      begins.set(at, begin);
-      if (!keeps(at)) {
-        const angle = begin + width / 2 + jitter(names[at]!);
-        x[at] = x[from]! + Math.cos(angle);
-        y[at] = y[from]! + Math.sin(angle);
-      }
-    }
-  }
 
   /** Along its longer side; `here`, or the first of all, to the left and on top. */
   function turn(group: number[]) {
@@ -193,9 +158,15 @@ export function makeLayout(): Layout {
       layout.names = names;
       layout.x = x = new Float64Array(names.length);
       layout.y = y = new Float64Array(names.length);
-      const keeps = (i: number) => !cold && old.has(names[i]!);
-      names.forEach((name, i) => keeps(i) && ([x[i], y[i]] = old.get(name)!));
-      groups.forEach(group => grow(names, group, near, keeps));
+      // From a ring everybody finds his place; who comes later begins beside somebody who is there.
+      names.forEach((name, i) => {
+        const place = cold ? undefined : old.get(name);
+        const beside = cold ? undefined : near[i]!.map(j => old.get(names[j]!)).find(Boolean);
+        const angle = directionOf(name);
+        const radius = cold ? farthest / 2 : 1;
+        x[i] = place ? place[0] : (beside?.[0] ?? 0) + radius * Math.cos(angle);
+        y[i] = place ? place[1] : (beside?.[1] ?? 0) + radius * Math.sin(angle);
+      });
       round = linked.length === 0 ? ROUNDS : cold ? 0 : WARM;
       pair = 0;
       arrange();

@@ -10,22 +10,25 @@ import type { Row } from './survey';
 /** So many rows at once, so that the first are there soon. */
 const BATCH = 60;
 const BATCH_MS = 60;
-const DAY_MS = 86400000;
+const HALF_DAY_MS = 43200000;
 
 export function heardText({ node }: Row): string {
   if (node.heard == null)
-    return t('mesh.never');
+    return '';
   const ago = performance.now() - node.heard;
-  const moment = new Date(Date.now() - ago);
-  return t('mesh.heard', { time: ago > DAY_MS / 2 ? dateTime(moment) : time(moment) });
+  return t('mesh.heard', { time: (ago > HALF_DAY_MS ? dateTime : time)(new Date(Date.now() - ago)) });
 }
 
-export function Chip({ row }: { row: Row }) {
+/** Its state, and how far it is with that. */
+export function How({ row }: { row: Row }) {
   return (
-    <span class="chip">
-      <Sign tone={row.tone} />
-      {kindWord(row.kind)}
-    </span>
+    <>
+      <span class="chip">
+        <Sign tone={row.tone} />
+        {kindWord(row.kind)}
+      </span>
+      {row.part !== null && <Bar part={row.part} label={row.name} />}
+    </>
   );
 }
 
@@ -41,24 +44,19 @@ class Line extends Component<LineProps> {
   }
 
   override render({ row, onOpen }: LineProps) {
-    const { node } = row;
+    const { name, node } = row;
     return (
       <div role="row" class="router">
         <div role="rowheader">
-          <button type="button" class="plain" onClick={() => onOpen(row.name)}>{row.name}</button>
-          {node.here && <small> {t('mesh.here')}</small>}
+          <button type="button" class="plain" onClick={() => onOpen(name)}>{name}</button>
+          {node.here && <small>{t('mesh.here')}</small>}
         </div>
-        <div role="cell">
-          <Chip row={row} />
-          {row.part !== null && <Bar part={row.part} label={row.name} />}
-        </div>
-        <div role="cell">
-          {node.version} <small>{node.board}</small>
-        </div>
+        <div role="cell"><How row={row} /></div>
+        <div role="cell">{node.version} <small>{node.board}</small></div>
         <div role="cell" class="small">
-          {row.oneWay && <p><span class="warn" aria-hidden="true">▲</span> {t('mesh.one.way')}</p>}
+          {row.oneWay && <p><span class="warn">▲</span> {t('mesh.one.way')}</p>}
           {row.slow && <p>{t('mesh.slow')}</p>}
-          {row.kind === 'gone' ? <p>{heardText(row)}</p> : node.reason && <p>{reasonText(node.reason, node.message)}</p>}
+          <p>{row.kind === 'gone' ? heardText(row) : node.reason && reasonText(node.reason, node.message)}</p>
         </div>
       </div>
     );
@@ -67,26 +65,20 @@ class Line extends Component<LineProps> {
 
 export function List({ rows, onOpen }: { rows: Row[]; onOpen: (name: string) => void }) {
   const [limit, setLimit] = useState(BATCH);
+  const more = limit < rows.length;
   useEffect(() => {
-    if (limit >= rows.length)
-      return;
-    const timer = setTimeout(() => setLimit(limit + BATCH), BATCH_MS);
-    return () => clearTimeout(timer);
-  }, [limit, rows.length]);
+    const timer = more && setTimeout(() => setLimit(limit + BATCH), BATCH_MS);
+    return () => clearTimeout(timer || 0);
+  }, [limit, more]);
   const language = currentLanguage();
   return (
-    <div role="table" aria-label={t('mesh.list')} aria-rowcount={rows.length + 1} class="routers">
-      <div role="rowgroup">
-        <div role="row" class="router heads">
-          <span role="columnheader">{t('mesh.router')}</span>
-          <span role="columnheader">{t('mesh.sort.state')}</span>
-          <span role="columnheader">{t('mesh.firmware')}</span>
-          <span role="columnheader">{t('mesh.notes')}</span>
-        </div>
+    <div role="table" aria-label={t('routers', { n: rows.length })} aria-rowcount={rows.length + 1}>
+      <div role="row" class="router small">
+        {(['mesh.name', 'mesh.state', 'mesh.firmware', 'mesh.attention'] as const).map(word => (
+          <b key={word} role="columnheader">{t(word)}</b>
+        ))}
       </div>
-      <div role="rowgroup">
-        {rows.slice(0, limit).map(row => <Line key={row.name} row={row} language={language} onOpen={onOpen} />)}
-      </div>
+      {rows.slice(0, limit).map(row => <Line key={row.name} row={row} language={language} onOpen={onOpen} />)}
     </div>
   );
 }

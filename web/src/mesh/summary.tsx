@@ -1,92 +1,96 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 /** How the mesh stands, in a sentence, a clock and a bar; its legend picks whom the rest of the view shows. */
 import type { Live } from '../model/live';
-import { toneOf, type Tone } from '../model/states';
-import type { MeshNode, Upgrade } from '../model/types';
+import { TONES, type Tone } from '../model/states';
+import type { Phase, State, Upgrade } from '../model/types';
 import { Sign } from '../ui/parts';
 import { useTick, useWide } from '../ui/hooks';
-import { clock, list, t, tOr, type Word } from '../words';
+import { clock, list, t, tOr } from '../words';
 import { countDone, KINDS, mostRun, underWay, type Filter, type Kind, type Survey } from './survey';
 
 const NAMES_MAX = 3;
+/** The node names no more. */
+const WAITING_MAX = 64;
+
+/** An upgrade's phase is called as the state that its routers are in. */
+const STATES: Record<Phase, State> = {
+  open: 'DOWNLOADING',
+  scheduled: 'UPGRADE_SCHEDULED',
+  flashing: 'FLASHING',
+  confirming: 'CONFIRMATION_PENDING',
+  confirmed: 'UPDATED',
+  aborted: 'ABORTED',
+  reverted: 'REVERTED',
+};
 
 export const kindWord = (kind: Kind) => (kind === 'gone' ? t('state.unseen') : tOr(`state.${kind}`, kind));
-const toneOfKind = (kind: Kind): Tone => (kind === 'gone' ? 'gone' : toneOf({ state: kind } as MeshNode));
+const toneOf = (kind: Kind): Tone => (kind === 'gone' ? 'gone' : TONES[kind]);
 
 function Countdown({ upgrade, live }: { upgrade: Upgrade; live: Live }) {
-  const install = upgrade.phase === 'scheduled' ? upgrade.countdown_ms : null;
-  const left = install ?? (upgrade.confirm === 'operator' ? upgrade.window_remaining_ms : null);
+  const { countdown_ms, window_remaining_ms, confirm } = upgrade;
+  const left = countdown_ms ?? (confirm === 'operator' ? window_remaining_ms : null);
   const now = useTick(1000, left !== null);
   if (left === null)
     return null;
+  const time = clock((left - now + live.receivedMs) / 1000);
   return (
-    <p class="countdown" role="timer">
-      <strong>{clock((left - (now - live.receivedMs)) / 1000)}</strong> {t(install === null ? 'mesh.until.back' : 'mesh.until.install')}
+    <p role="timer" class={countdown_ms === null ? '' : 'clock'}>
+      {countdown_ms === null ? t('keep.until', { time }) : time}
     </p>
   );
 }
 
-function sentences({ rows }: Survey, upgrade: Upgrade | null): [title: string, ...rest: string[]] {
-  const most = mostRun(rows);
-  const run = (version: string, done: number, n: number) =>
-    done === n ? t('mesh.all', { n, version }) : t('mesh.done.run', { done, n, version });
-  if (!upgrade)
-    return [t('mesh.none'), run(most.version, most.count, most.of)];
-  const { version, phase } = upgrade;
-  const { done, all } = countDone(rows, upgrade);
-  const ready = phase === 'open' && all > 0 && done === all;
-  const title = t(`mesh.${ready ? 'ready' : phase}` as Word, { version });
-  const group = upgrade.waves > 1 && underWay(upgrade) ? [t('mesh.group', { wave: upgrade.wave + 1, n: upgrade.waves })] : [];
-  const names = upgrade.waiting?.names ?? [];
-  // At most 64 are named.
-  const many = names.length < 64 ? names.length : all - done;
-  const few = many > NAMES_MAX + 1 ? [...names.slice(0, NAMES_MAX), t('mesh.more', { n: many - NAMES_MAX })] : names;
-  const waiting = names.length ? [t('mesh.waiting', { names: list(few) })] : [];
-  if (phase === 'open' || phase === 'scheduled')
-    return [title, ...group, t(`mesh.done.${phase}`, { done, n: all }), ...waiting];
-  if (phase === 'aborted' || phase === 'reverted')
-    return [title, run(most.version, most.count, most.of)];
-  return [title, ...group, run(version, done, all), ...waiting];
+function sentences({ rows }: Survey, upgrade: Upgrade | null): [title: string, rest: string] {
+  if (!upgrade || upgrade.phase === 'aborted' || upgrade.phase === 'reverted') {
+    const most = mostRun(rows);
+    const title = upgrade ? `${upgrade.version}: ${kindWord(STATES[upgrade.phase])}` : t('routers', { n: rows.length });
+    return [title, t('mesh.run', most)];
+  }
+  const { version, phase, waves, waiting } = upgrade;
+  const { k, n } = countDone(rows, upgrade);
+  const step: State = phase === 'open' ? 'UPGRADE_READY' : STATES[phase];
+  const names = waiting?.names ?? [];
+  const many = names.length < WAITING_MAX ? names.length : n - k;
+  const few = many > NAMES_MAX + 1 ? [...names.slice(0, NAMES_MAX), t('more', { n: many - NAMES_MAX })] : names;
+  const rest = [
+    waves > 1 && underWay(upgrade) && `${t('group', { n: upgrade.wave + 1 })}.`,
+    phase === 'open' || phase === 'scheduled' ? `${kindWord(step)}: ${t('of', { k, n })}.` : t('mesh.run', { k, n, version }),
+    many > 0 && `${t('missing')} ${list(few)}.`,
+  ];
+  return [`${version}: ${kindWord(k === n ? step : STATES[phase])}`, rest.filter(Boolean).join(' ')];
 }
 
 export function Summary(props: { live: Live; survey: Survey; filter: Filter; onFilter: (filter: Filter) => void }) {
   const { live, survey, filter, onFilter } = props;
   const upgrade = live.mesh!.upgrade;
   const besides = useWide();
-  const [title, ...rest] = sentences(survey, upgrade);
+  const [title, rest] = sentences(survey, upgrade);
   const kinds = KINDS.filter(kind => survey.counts.get(kind) || filter.kinds.includes(kind));
-  const toggle = (kind: Kind) =>
-    onFilter({
-      ...filter,
-      kinds: filter.kinds.includes(kind) ? filter.kinds.filter(other => other !== kind) : [...filter.kinds, kind],
-    });
   return (
-    <section class="card summary">
+    <section class="card">
       <div role="status">
         <h2>{title}</h2>
       </div>
-      <p>{rest.join(' ')}</p>
+      <p>{rest}</p>
       {upgrade && <Countdown upgrade={upgrade} live={live} />}
       <div class="stack" aria-hidden="true">
         {kinds.map(kind => (
-          <span key={kind} class={`tone-${toneOfKind(kind)}`} style={{ flexGrow: survey.counts.get(kind) ?? 0 }} />
+          <span key={kind} class={`tone-${toneOf(kind)}`} style={{ flexGrow: survey.counts.get(kind) ?? 0 }} />
         ))}
       </div>
-      <ul class="legend" aria-label={t('mesh.by.state')}>
-        {kinds.map(kind => (
-          <li key={kind}>
-            <button type="button" aria-pressed={filter.kinds.includes(kind)} onClick={() => toggle(kind)}>
-              <Sign tone={toneOfKind(kind)} />
+      <div class="row legend" role="group" aria-label={t('mesh.state')}>
+        {kinds.map(kind => {
+          const rest = filter.kinds.filter(other => other !== kind);
+          const on = rest.length < filter.kinds.length;
+          return (
+            <button key={kind} type="button" aria-pressed={on} onClick={() => onFilter({ ...filter, kinds: on ? rest : [...rest, kind] })}>
+              <Sign tone={toneOf(kind)} />
               {kindWord(kind)} <b>{survey.counts.get(kind) ?? 0}</b>
             </button>
-          </li>
-        ))}
-      </ul>
-      {!besides && (
-        <a class="button main" href="#upgrade">
-          {t(underWay(upgrade) ? 'mesh.go.on' : 'mesh.go.begin')}
-        </a>
-      )}
+          );
+        })}
+      </div>
+      {!besides && <a class="button main" href="#upgrade">{t('place.upgrade')}</a>}
     </section>
   );
 }

@@ -35,6 +35,7 @@ export interface MeshLink {
   kbit: number | null;
   /** Both directions were measured. */
   both: boolean;
+  slow: boolean;
 }
 
 export interface Survey {
@@ -67,7 +68,7 @@ function findLinks(nodes: MeshNode[], here: number, near: Map<number, MeshLink>[
   const between = (from: number, to: number) => {
     let link = near[from]!.get(to);
     if (!link) {
-      link = { a: from, b: to, kbit: null, both: false };
+      link = { a: from, b: to, kbit: null, both: false, slow: false };
       near[from]!.set(to, link);
       near[to]!.set(from, link);
       links.push(link);
@@ -77,11 +78,12 @@ function findLinks(nodes: MeshNode[], here: number, near: Map<number, MeshLink>[
   nodes.forEach((node, from) => {
     for (const [name, kbit] of Object.entries(node.links ?? {})) {
       const to = index.get(name);
-      if (to === undefined || to === from || typeof kbit !== 'number')
+      if (to === undefined || to === from || !(kbit > 0))
         continue;
       const link = between(from, to);
       link.both = link.kbit !== null;
       link.kbit = Math.min(kbit, link.kbit ?? kbit);
+      link.slow = link.kbit < SLOW_KBIT;
     }
   });
   nodes.forEach((node, i) => {
@@ -111,8 +113,7 @@ export function survey(nodes: Map<string, MeshNode>, mesh: Mesh, expected: strin
     const progress = progressOf(node);
     const part = progress !== null && progress < 1 ? progress : null;
     const oneWay = cannotGoBack(node);
-    let slow = false;
-    near[i]!.forEach(link => (slow = slow || (link.kbit !== null && link.kbit < SLOW_KBIT)));
+    const slow = [...near[i]!.values()].some(link => link.slow);
     const { name, state, reason, message, held_bytes, image_bytes, version, board } = node;
     counts.set(kind, (counts.get(kind) ?? 0) + 1);
     return {
@@ -132,36 +133,35 @@ export function survey(nodes: Map<string, MeshNode>, mesh: Mesh, expected: strin
 }
 
 /** How far the upgrade is: how many of those who are to do the present step have done it. */
-export function countDone(rows: Row[], upgrade: Upgrade): { done: number; all: number } {
+export function countDone(rows: Row[], upgrade: Upgrade): { k: number; n: number } {
   const steps: State[] = ['UPGRADE_READY', 'UPGRADE_SCHEDULED', 'FLASHING', 'CONFIRMATION_PENDING'];
   const need = upgrade.phase === 'open' ? 0 : upgrade.phase === 'scheduled' ? 1 : 3;
-  let done = 0;
-  let all = 0;
+  let [k, n] = [0, 0];
   for (const { node } of rows) {
     if (!node.participant || (upgrade.waves > 1 && need > 0 && node.wave !== upgrade.wave))
       continue;
-    all++;
+    n++;
     const rank = node.state === 'UPDATED' && node.version === upgrade.version ? 4 : steps.indexOf(node.state!);
     if (rank >= need && (rank === 4 || node.upgrade === upgrade.id))
-      done++;
+      k++;
   }
-  return { done, all };
+  return { k, n };
 }
 
-/** The firmware that most of them run. */
-export function mostRun(rows: Row[]): { version: string; count: number; of: number } {
+/** The firmware that most of them run, and of how many it is known. */
+export function mostRun(rows: Row[]): { version: string; k: number; n: number } {
   const versions = new Map<string, number>();
-  let best = '';
-  let of = 0;
+  let [version, k, n] = ['', 0, 0];
   for (const { node } of rows) {
     if (!node.version)
       continue;
-    of++;
-    versions.set(node.version, (versions.get(node.version) ?? 0) + 1);
-    if (versions.get(node.version)! > (versions.get(best) ?? 0))
-      best = node.version;
+    n++;
+    const count = (versions.get(node.version) ?? 0) + 1;
+    versions.set(node.version, count);
+    if (count > k)
+      [version, k] = [node.version, count];
   }
-  return { version: best, count: versions.get(best) ?? 0, of };
+  return { version, k, n };
 }
 
 export interface Filter {
@@ -172,45 +172,27 @@ export interface Filter {
 
 export const NO_FILTER: Filter = { text: '', kinds: [], attention: false };
 
-/** Indices of the rows that fit, in the order of the rows. All words must be found. */
-export function pick(rows: Row[], filter: Filter): number[] {
-  const words = filter.text.toLowerCase().split(/\s+/).filter(Boolean);
-  const found: number[] = [];
-  rows.forEach((row, i) => {
-    if ((filter.kinds.length && !filter.kinds.includes(row.kind)) || (filter.attention && !row.attention))
-      return;
-    const text = words.length ? `${row.name} ${row.node.board ?? ''} ${row.node.version ?? ''}`.toLowerCase() : '';
-    if (words.every(word => text.includes(word)))
-      found.push(i);
-  });
-  return found;
+/** The rows that fit, in the order of the rows. All words must be found. */
+export function pick(rows: Row[], { text, kinds, attention }: Filter): Set<Row> {
+  const words = text.toLowerCase().split(/\s+/);
+  const fits = ({ name, node, kind, attention: needs }: Row) =>
+    (!kinds.length || kinds.includes(kind)) &&
+    (!attention || needs) &&
+    words.every(word => `${name} ${node.board} ${node.version}`.toLowerCase().includes(word));
+  return new Set(rows.filter(fits));
 }
 
 export const SORTS = ['name', 'state', 'progress'] as const;
 export type Sort = (typeof SORTS)[number];
 
+/** node2 before node10. */
 const { compare } = new Intl.Collator(undefined, { numeric: true });
-let ranked: Row[] = [];
-let ranks = new Map<string, number>();
-
-/** node2 before node10. Comparing words so is slow; the names seldom change. */
-function rankOf(rows: Row[]): Map<string, number> {
-  if (rows.length !== ranked.length || rows.some((row, i) => row.name !== ranked[i]!.name)) {
-    const names = rows.map(row => row.name).sort(compare);
-    ranks = new Map(names.map((name, i) => [name, i]));
-  }
-  ranked = rows;
-  return ranks;
-}
 
 /** By state: what needs somebody first. By progress: the slowest first. */
-export function sort(rows: Row[], found: number[], by: Sort): number[] {
-  const rank = rankOf(rows);
-  const weight = (row: Row) =>
-    by === 'state' ? -KINDS.indexOf(row.kind) : by === 'progress' ? (row.part ?? (row.kind === 'gone' ? 0 : 2)) : 0;
-  return [...found].sort(
-    (a, b) => weight(rows[a]!) - weight(rows[b]!) || rank.get(rows[a]!.name)! - rank.get(rows[b]!.name)!,
-  );
+export function sort(found: Iterable<Row>, by: Sort): Row[] {
+  const weight = ({ kind, part }: Row) =>
+    by === 'state' ? -KINDS.indexOf(kind) : by === 'progress' ? part ?? (kind === 'gone' ? 0 : 2) : 0;
+  return [...found].sort((a, b) => weight(a) - weight(b) || compare(a.name, b.name));
 }
 
 /** Where that router's own page is; "" if what it says is no HOST:PORT. */
@@ -227,5 +209,3 @@ export function fingerprint(blob = ''): string {
   }
 }
 
-export const speed = (kbit: number): [value: number, unit: string] =>
-  kbit < 1000 ? [kbit, 'kbit/s'] : [kbit / 1000, 'Mbit/s'];

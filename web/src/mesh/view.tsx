@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-/** The mesh: how the upgrade goes in one sentence, the graph, and the same as a list. */
+/** The mesh: how the upgrade goes in one sentence, the map, and the same as a list. */
 import { useCallback, useEffect, useMemo, useState } from 'preact/hooks';
 import { get } from '../model/api';
 import { useLive, useTick } from '../ui/hooks';
@@ -8,7 +8,7 @@ import { Details } from './details';
 import { Graph } from './graph';
 import { List } from './list';
 import { Summary } from './summary';
-import { NO_FILTER, pick, sort, SORTS, survey as look, type Filter, type Sort, type Survey } from './survey';
+import { NO_FILTER, pick, sort, SORTS, survey as look, type Filter, type Sort } from './survey';
 import './mesh.css';
 
 const EXPECTED_MS = 300000;
@@ -20,11 +20,7 @@ const SAY_MS = 700;
 function useExpected(): string[] {
   const [names, setNames] = useState<string[]>([]);
   useEffect(() => {
-    const ask = () =>
-      get<{ nodes: string[] }>('/v1/expected').then(
-        answer => setNames(answer.nodes),
-        () => undefined,
-      );
+    const ask = () => get<{ nodes: string[] }>('/v1/expected').then(({ nodes }) => setNames(nodes), () => undefined);
     ask();
     const timer = setInterval(ask, EXPECTED_MS);
     return () => clearInterval(timer);
@@ -33,79 +29,59 @@ function useExpected(): string[] {
 }
 
 /** How many are shown is said when somebody filters, not whenever a router changes its state. */
-function Shown({ text, filter }: { text: string; filter: Filter }) {
+function Said({ text, filter }: { text: string; filter: Filter }) {
   const [said, setSaid] = useState('');
   useEffect(() => {
-    if (filter === NO_FILTER)
-      return;
-    const timer = setTimeout(() => setSaid(text), SAY_MS);
+    const timer = setTimeout(() => setSaid(filter === NO_FILTER ? '' : text), SAY_MS);
     return () => clearTimeout(timer);
   }, [filter]);
-  return (
-    <>
-      <p class="small">{text}</p>
-      <p class="hidden" role="status">{said}</p>
-    </>
-  );
-}
-
-function Tools(props: { survey: Survey; filter: Filter; onFilter: (filter: Filter) => void; by: Sort; onSort: (by: Sort) => void }) {
-  const { survey, filter, onFilter, by, onSort } = props;
-  const troubled = survey.rows.filter(row => row.attention).length;
-  return (
-    <div class="row tools">
-      <input type="search" aria-label={t('mesh.search')} placeholder={t('mesh.search')} value={filter.text}
-        onInput={event => onFilter({ ...filter, text: event.currentTarget.value })} />
-      <button type="button" aria-pressed={filter.attention} onClick={() => onFilter({ ...filter, attention: !filter.attention })}>
-        {t('mesh.attention')} <b>{troubled}</b>
-      </button>
-      <label class="row">
-        {t('mesh.sort')}
-        <select value={by} onChange={event => onSort(event.currentTarget.value as Sort)}>
-          {SORTS.map(sort => (
-            <option key={sort} value={sort}>{t(`mesh.sort.${sort}`)}</option>
-          ))}
-        </select>
-      </label>
-    </div>
-  );
+  return <p class="hidden" role="status">{said}</p>;
 }
 
 export function MeshView() {
   const live = useLive();
   const expected = useExpected();
-  const tick = useTick(LOOK_MS);
+  const moment = Math.floor(useTick(LOOK_MS) / LOOK_MS);
   const [filter, setFilter] = useState(NO_FILTER);
   const [by, setBy] = useState<Sort>('name');
   const [picked, setPicked] = useState<string | null>(null);
   const [open, setOpen] = useState(false);
-  const moment = Math.floor(tick / LOOK_MS);
   const survey = useMemo(
     () => look(live.nodes, live.mesh!, expected, live.link === 'live' ? performance.now() : live.lostMs),
-    [live.nodes, live.mesh, expected, live.link, moment],
+    [live.mesh, live.link, expected, moment],
   );
-  const found = useMemo(() => pick(survey.rows, filter), [survey, filter]);
-  const shown = useMemo(() => {
-    const marks = new Uint8Array(survey.rows.length);
-    found.forEach(i => (marks[i] = 1));
-    return marks;
-  }, [survey, found]);
-  const order = useMemo(() => sort(survey.rows, found, by).map(i => survey.rows[i]!), [survey, found, by]);
+  const { rows } = survey;
+  const found = useMemo(() => pick(rows, filter), [rows, filter]);
+  const shown = useMemo(() => Uint8Array.from(rows, row => Number(found.has(row))), [found]);
+  const order = useMemo(() => sort(found, by), [found, by]);
   const choose = useCallback((name: string | null) => {
     setPicked(name);
     setOpen(name !== null);
   }, []);
-  const n = survey.rows.length;
+  const n = rows.length;
+  const count = found.size < n ? t('of', { k: found.size, n }) : t('routers', { n });
   return (
     <div class="mesh">
       <Summary live={live} survey={survey} filter={filter} onFilter={setFilter} />
       <Graph survey={survey} shown={shown} picked={picked} onPick={choose} />
       <section class="card">
-        <h2>{t('mesh.list')}</h2>
-        <Tools survey={survey} filter={filter} onFilter={setFilter} by={by} onSort={setBy} />
         <div class="row">
-          <Shown text={order.length < n ? t('mesh.shown', { shown: order.length, n }) : t('routers', { n })} filter={filter} />
-          {order.length < n && <button type="button" class="plain" onClick={() => setFilter(NO_FILTER)}>{t('mesh.shown.all')}</button>}
+          <h2>{count}</h2>
+          {found.size < n && <button type="button" class="plain" onClick={() => setFilter(NO_FILTER)}>{t('mesh.all')}</button>}
+          <Said text={count} filter={filter} />
+        </div>
+        <div class="row">
+          <input type="search" aria-label={t('mesh.search')} placeholder={t('mesh.search')} value={filter.text}
+            onInput={event => setFilter({ ...filter, text: event.currentTarget.value })} />
+          <button type="button" aria-pressed={filter.attention} onClick={() => setFilter({ ...filter, attention: !filter.attention })}>
+            {t('mesh.attention')} <b>{rows.filter(row => row.attention).length}</b>
+          </button>
+          <label class="row">
+            {t('mesh.sort')}
+            <select value={by} onChange={event => setBy(event.currentTarget.value as Sort)}>
+              {SORTS.map(sort => <option key={sort} value={sort}>{t(`mesh.${sort}`)}</option>)}
+            </select>
+          </label>
         </div>
         <List rows={order} onOpen={choose} />
       </section>
