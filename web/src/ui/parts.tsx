@@ -3,13 +3,14 @@
 import type { ComponentChildren } from 'preact';
 import { useEffect, useId, useRef } from 'preact/hooks';
 import { percent, t, tOr } from '../words';
+import { sameReason } from '../model/reasons';
 import { SIGNS, toneOf, type Tone } from '../model/states';
 import type { MeshNode } from '../model/types';
 
 export const stateWord = (node: MeshNode) => (node.state ? tOr(`state.${node.state}`, node.state) : t('state.unseen'));
 
 /** A reason's sentence; `message` is what the node itself said, in English, when we have no words for it. */
-export const reasonText = (reason: string, message = '') => tOr(`reason.${reason}`, message || reason);
+export const reasonText = (reason: string, message = '') => tOr(`reason.${sameReason(reason)}`, message || reason);
 
 /** What helps against it; "" if there is nothing that we know of. */
 export const reasonHelp = (reason: string) => tOr(`help.${reason}`, '');

@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+/** What the way needs beside the mesh itself, and what was chosen so far: it outlives the views. */
+import { get } from '../model/api';
+import type { Release } from '../model/types';
+import { newDraft } from './plan';
+import { store } from './store';
+
+export const draft = store(newDraft());
+
+export const releases = store<Release[]>([]);
+export const expected = store<string[]>([]);
+
+/** What is offered already comes first: nothing more is to be done for it. */
+const RANK: Release['source'][] = ['directory', 'upload', 'media', 'url'];
+
+export async function loadReleases(): Promise<void> {
+  const all = (await get<{ releases: Release[] }>('/v1/releases')).releases;
+  all.sort((a, b) => b.sequence - a.sequence || RANK.indexOf(a.source) - RANK.indexOf(b.source));
+  const ready = new Set<string>();
+  releases.set(all.filter(({ id, state }) => !(id && ready.has(id)) && (state !== 'ready' || ready.add(id))));
+}
+
+export const loadExpected = async () => expected.set((await get<{ nodes: string[] }>('/v1/expected')).nodes);
