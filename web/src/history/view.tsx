@@ -17,7 +17,7 @@ import './view.css';
 
 const PICTURE_WIDTH = 1100;
 const NAMES_TOLD = 8;
-const TABLE: Word[] = ['mesh.sort.state', 'past.from', 'past.long'];
+const TABLE: Word[] = ['sort.state', 'past.from', 'past.long'];
 /** Of a phase that is an end; until then it is under way. */
 const TONES: Record<string, 'calm' | 'stop' | 'back'> = { confirmed: 'calm', aborted: 'stop', reverted: 'back' };
 
@@ -65,16 +65,16 @@ function orderLines({ orders, begun }: PastUpgrade, date: Chart['date'], trust: 
   const day = date(begun).toDateString();
   return orders.map(({ kind, at, signed_by, wave }) => {
     const when = date(at);
-    const who = trust?.operator.keys.find(({ fingerprint }) => fingerprint === signed_by)?.name ?? signed_by;
-    const group = grouped && (kind === 'schedule' || kind === 'confirm') ? ` (${t('past.group', { n: wave + 1 })})` : '';
-    return `${when.toDateString() === day ? time(when) : dateTime(when)} – ${t(`past.${kind}` as Word, { who })}${group}`;
+    const name = trust?.operator.keys.find(({ fingerprint }) => fingerprint === signed_by)?.name ?? signed_by;
+    const group = grouped && (kind === 'schedule' || kind === 'confirm') ? ` · ${t('group', { n: wave + 1 })}` : '';
+    return `${when.toDateString() === day ? time(when) : dateTime(when)} – ${t(kind === 'start' ? 'by' : (`past.by.${kind}` as Word), { name })}${group}`;
   });
 }
 
 const troubleLines = (rows: Row[]): string[] =>
   troubles(rows).map(({ state, reason, names }) => {
     const more = names.length - NAMES_TOLD;
-    const told = more > 0 ? [...names.slice(0, NAMES_TOLD), t('mesh.more', { n: more })] : names;
+    const told = more > 0 ? [...names.slice(0, NAMES_TOLD), t('more', { n: more })] : names;
     return `${list(told)}: ${wordOf(state)}${reason && ` – ${reasonText(reason)}`}`;
   });
 
@@ -153,7 +153,7 @@ function Past(props: Told & { ahead: number; trust: Trust | undefined; first: bo
   const { version, begun, phase, participants, nodes } = upgrade;
   const date = (moment: number) => new Date((moment + ahead) * 1000);
   const moments = momentsOf(upgrade, now);
-  const word = tOr(`past.${phase}`, t('past.open'));
+  const word = tOr(`past.end.${phase}`, t('past.open'));
   const facts = `${dateTime(date(begun))} · ${duration(moments[moments.length - 1]! - begun)} · ${t('routers', { n: participants })}`;
   const orders = orderLines(upgrade, date, trust);
   return (
