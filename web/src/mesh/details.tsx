@@ -45,10 +45,10 @@ export function Details(props: { survey: Survey; name: string; upgrade: Upgrade 
         <Fact word="mesh.firmware">{node.version}</Fact>
         <Fact word="mesh.board">{node.board}</Fact>
         <Fact word="mesh.neighbours">
-          {survey.near[at]!.size > 0 && [...survey.near[at]!].map(([other, { kbit, both, slow }]) => (
+          {survey.near[at]!.size > 0 && [...survey.near[at]!].map(([other, { kbit, sides, slow }]) => (
             <p key={other} class={slow ? 'row slow' : 'row'}>
               <button type="button" class="plain" onClick={() => onOpen(survey.rows[other]!.name)}>{survey.rows[other]!.name}</button>
-              {[kbit !== null && speed(kbit), slow && t('mesh.slow'), !both && t('mesh.unmeasured')].filter(Boolean).join('; ')}
+              {[kbit !== null && speed(kbit), slow && t('mesh.slow'), sides < 2 && t('mesh.unmeasured')].filter(Boolean).join('; ')}
             </p>
           ))}
         </Fact>

@@ -44,13 +44,13 @@ const LINES: [from: number, width: number, ink: string, dash?: number[]][] = [
   [100000, 5, 'calm'],
 ];
 
-function lineOf({ kbit, both }: MeshLink): number {
+function lineOf({ kbit, sides }: MeshLink): number {
   if (kbit === null)
     return 0;
   let line = LINES.length - 1;
   while (kbit < LINES[line]![0])
     line--;
-  return both || line === 2 ? line : 1;
+  return sides > 1 || line === 2 ? line : 1;
 }
 
 export const speed = (kbit: number) =>

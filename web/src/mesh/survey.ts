@@ -6,6 +6,9 @@ import type { Mesh, MeshNode, Phase, State, Upgrade } from '../model/types';
 /** Below it an image of 8 MiB takes more than a minute; as `lockstep check` has it. */
 export const SLOW_KBIT = 1000;
 
+/** A router that restarts has to measure its links anew: the map shall not fall apart meanwhile. */
+const REMEMBER_MS = 600000;
+
 /** What the list is filtered by: the state, or that nobody hears of it. */
 export type Kind = State | 'gone';
 
@@ -16,8 +19,6 @@ export interface Row {
   node: MeshNode;
   kind: Kind;
   tone: Tone;
-  /** It belongs to the mesh by its reference state, and nobody knows it. */
-  missing: boolean;
   /** 0 to 1 while it fetches; null if there is nothing to fetch, or all is there. */
   part: number | null;
   oneWay: boolean;
@@ -33,10 +34,13 @@ export interface MeshLink {
   b: number;
   /** Of the slower direction; null: neighbours, and nobody measured it yet. */
   kbit: number | null;
-  /** Both directions were measured. */
-  both: boolean;
+  /** So many of them are measured now; what was measured before a restart is remembered for a while. */
+  sides: number;
   slow: boolean;
 }
+
+/** By router and neighbour: how fast (0: not measured), and when that was told last. */
+export type Memory = Map<string, Map<string, { kbit: number; ms: number }>>;
 
 export interface Survey {
   /** By name. */
@@ -52,49 +56,52 @@ const UNDER_WAY: Phase[] = ['open', 'scheduled', 'flashing', 'confirming'];
 export const underWay = (upgrade: Upgrade | null): upgrade is Upgrade =>
   upgrade !== null && UNDER_WAY.includes(upgrade.phase);
 
-const unknown = new Map<string, MeshNode>();
+/** Someone of whom there is nothing but the name. */
+const nobody = (name: string): MeshNode =>
+  ({ name, participant: false, here: false, neighbour: false, seen_ms: null, wave: 0 });
 
-/** Someone of whom there is nothing but the name; the same object each time. */
-function nobody(name: string): MeshNode {
-  let node = unknown.get(name);
-  if (!node)
-    unknown.set(name, (node = { name, participant: false, here: false, neighbour: false, seen_ms: null, wave: 0 }));
-  return node;
-}
-
-function findLinks(nodes: MeshNode[], here: number, near: Map<number, MeshLink>[]): MeshLink[] {
+function findLinks(nodes: MeshNode[], near: Map<number, MeshLink>[], memory: Memory, now: number, active: boolean): MeshLink[] {
   const index = new Map(nodes.map((node, i) => [node.name, i]));
   const links: MeshLink[] = [];
-  const between = (from: number, to: number) => {
-    let link = near[from]!.get(to);
-    if (!link) {
-      link = { a: from, b: to, kbit: null, both: false, slow: false };
-      near[from]!.set(to, link);
-      near[to]!.set(from, link);
-      links.push(link);
+  nodes.forEach(({ name, here, links: told = {} }, a) => {
+    const own = memory.get(name) ?? new Map<string, { kbit: number; ms: number }>();
+    memory.set(name, own);
+    if (here)
+      nodes.forEach(node => node.neighbour && !told[node.name] && own.set(node.name, { kbit: own.get(node.name)?.kbit ?? 0, ms: now }));
+    for (const [peer, kbit] of Object.entries(told)) {
+      if (kbit > 0)
+        own.set(peer, { kbit, ms: now });
     }
-    return link;
-  };
-  nodes.forEach((node, from) => {
-    for (const [name, kbit] of Object.entries(node.links ?? {})) {
-      const to = index.get(name);
-      if (to === undefined || to === from || !(kbit > 0))
-        continue;
-      const link = between(from, to);
-      link.both = link.kbit !== null;
-      link.kbit = Math.min(kbit, link.kbit ?? kbit);
-      link.slow = link.kbit < SLOW_KBIT;
-    }
-  });
-  nodes.forEach((node, i) => {
-    if (node.neighbour && here >= 0 && i !== here)
-      between(here, i);
+    own.forEach((entry, peer) => {
+      const b = index.get(peer);
+      if (active && b !== undefined)
+        entry.ms = now;
+      if (now - entry.ms > REMEMBER_MS)
+        own.delete(peer);
+      else if (b !== undefined && b !== a) {
+        let link = near[a]!.get(b);
+        if (!link) {
+          link = { a, b, kbit: null, sides: 0, slow: false };
+          near[a]!.set(b, link);
+          near[b]!.set(a, link);
+          links.push(link);
+        }
+        if (entry.kbit) {
+          link.sides += told[peer]! > 0 ? 1 : 0;
+          link.kbit = Math.min(entry.kbit, link.kbit ?? Infinity);
+          link.slow = link.kbit < SLOW_KBIT;
+        }
+      }
+    });
   });
   return links;
 }
 
-/** `now`: performance.now() as long as we hear of the mesh, else when that was last so. */
-export function survey(nodes: Map<string, MeshNode>, mesh: Mesh, expected: string[], now: number): Survey {
+/**
+ * `expected`: who belongs to the mesh by its reference state. `now`: performance.now() as long as we hear of
+ * the mesh, else when that was last so. `memory` is the caller's, for the next time.
+ */
+export function survey(nodes: Map<string, MeshNode>, mesh: Mesh, expected: string[], now: number, memory: Memory): Survey {
   const known = [...nodes.values()];
   const absent = expected.filter(name => !nodes.has(name));
   const all = absent.length
@@ -102,14 +109,13 @@ export function survey(nodes: Map<string, MeshNode>, mesh: Mesh, expected: strin
     : known;
   const near = all.map(() => new Map<number, MeshLink>());
   const here = all.findIndex(node => node.here);
-  const links = findLinks(all, here, near);
-  const counts = new Map<Kind, number>();
   const active = underWay(mesh.upgrade);
+  const links = findLinks(all, near, memory, now, active);
+  const counts = new Map<Kind, number>();
   const back = mesh.upgrade?.phase === 'reverted';
   const rows = all.map((node, i): Row => {
     const gone = !node.state || (!node.here && isGone(node, active, now, known.length));
     const kind = gone ? 'gone' : KINDS.includes(node.state!) ? node.state! : 'INTERNAL_ERROR';
-    const missing = !nodes.has(node.name);
     const progress = progressOf(node);
     const part = progress !== null && progress < 1 ? progress : null;
     const oneWay = cannotGoBack(node);
@@ -121,12 +127,11 @@ export function survey(nodes: Map<string, MeshNode>, mesh: Mesh, expected: strin
       node,
       kind,
       tone: gone ? 'gone' : toneOf(node),
-      missing,
       part,
       oneWay,
       slow,
       attention: gone || oneWay || slow || isError(node) || (state === 'REVERTED' && !back),
-      face: [kind, missing, oneWay, slow, held_bytes, image_bytes, reason, message, version, board, node.here].join('\n'),
+      face: [kind, oneWay, slow, held_bytes, image_bytes, reason, message, version, board, node.here].join('\n'),
     };
   });
   return { rows, links, near, here, counts };
@@ -178,7 +183,7 @@ export function pick(rows: Row[], { text, kinds, attention }: Filter): Set<Row> 
   const fits = ({ name, node, kind, attention: needs }: Row) =>
     (!kinds.length || kinds.includes(kind)) &&
     (!attention || needs) &&
-    words.every(word => `${name} ${node.board} ${node.version}`.toLowerCase().includes(word));
+    words.every(word => [name, node.board, node.version].join(' ').toLowerCase().includes(word));
   return new Set(rows.filter(fits));
 }
 

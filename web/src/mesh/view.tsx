@@ -8,13 +8,15 @@ import { Details } from './details';
 import { Graph } from './graph';
 import { List } from './list';
 import { Summary } from './summary';
-import { NO_FILTER, pick, sort, SORTS, survey as look, type Filter, type Sort } from './survey';
+import { NO_FILTER, pick, sort, SORTS, survey as look, type Filter, type Memory, type Sort } from './survey';
 import './mesh.css';
 
 const EXPECTED_MS = 300000;
 /** Who falls silent is seen so soon. */
 const LOOK_MS = 5000;
 const SAY_MS = 700;
+
+const memory: Memory = new Map();
 
 /** Who belongs to the mesh by its reference state. */
 function useExpected(): string[] {
@@ -47,7 +49,7 @@ export function MeshView() {
   const [picked, setPicked] = useState<string | null>(null);
   const [open, setOpen] = useState(false);
   const survey = useMemo(
-    () => look(live.nodes, live.mesh!, expected, live.link === 'live' ? performance.now() : live.lostMs),
+    () => look(live.nodes, live.mesh!, expected, live.link === 'live' ? performance.now() : live.lostMs, memory),
     [live.mesh, live.link, expected, moment],
   );
   const { rows } = survey;
