@@ -4,7 +4,7 @@
  * are those of style.css by their names; picture.tsx makes them plain.
  */
 import type { ComponentChildren } from 'preact';
-import { SIGNS, TONE_LIST, type Tone } from '../model/states';
+import { SIGNS, type Tone } from '../model/states';
 import type { PastUpgrade, State } from '../model/types';
 import { number, time, tOr } from '../words';
 import { fold, lay, place, ticks, type Laid } from './fold';
@@ -27,7 +27,7 @@ const HEIGHTS: Partial<Record<Tone, number>> = { calm: 0.2, news: 0.35, ready: 0
 export interface Chart {
   upgrade: PastUpgrade;
   rows: Row[];
-  /** That occur, in the order in which they usually do. */
+  /** That occur. */
   states: State[];
   pieces: Laid[];
   /** Where the bars begin; 0: names stand above them. */
@@ -35,17 +35,16 @@ export interface Chart {
   width: number;
   rowHeight: number;
   height: number;
+  columns: number;
   legendHeight: number;
   date: (moment: number) => Date;
 }
 
-const columns = (width: number) => Math.max(1, Math.floor(width / LEGEND_COLUMN));
-
 export function chartOf(upgrade: PastUpgrade, moments: number[], date: Chart['date'], width: number): Chart {
   const rows = rowsOf(upgrade, moments[moments.length - 1]!);
-  const rank = (state: State) => TONE_LIST.indexOf(toneOfState(state));
-  const states = [...new Set(rows.flatMap(({ spans }) => spans.map(({ state }) => state)))].sort((a, b) => rank(a) - rank(b));
+  const states = [...new Set(rows.flatMap(({ spans }) => spans.map(({ state }) => state)))];
   const left = width < 560 ? 0 : Math.min(NAME_LETTERS, Math.max(...rows.map(({ name }) => name.length))) * LETTER + 12;
+  const columns = Math.max(1, Math.floor(width / LEGEND_COLUMN));
   const rowHeight = BAR + (left ? 6 : 24);
   return {
     upgrade,
@@ -56,7 +55,8 @@ export function chartOf(upgrade: PastUpgrade, moments: number[], date: Chart['da
     width,
     rowHeight,
     height: rows.length * rowHeight,
-    legendHeight: Math.ceil(states.length / columns(width)) * LEGEND_ROW,
+    columns,
+    legendHeight: Math.ceil(states.length / columns) * LEGEND_ROW,
     date,
   };
 }
@@ -145,16 +145,13 @@ export function Bars({ chart: { rows, pieces, left, width, rowHeight, height, up
   );
 }
 
-export function Legend({ chart: { states, width, legendHeight } }: { chart: Chart }) {
-  const count = columns(width);
-  return (
-    <Drawing width={width} height={legendHeight}>
-      {states.map((state, index) => (
-        <g transform={`translate(${((index % count) * width) / count},${Math.floor(index / count) * LEGEND_ROW})`}>
-          <Piece x={0} y={0} width={24} tone={toneOfState(state)} />
-          <text x="32" y="14">{tOr(`state.${state}`, state)}</text>
-        </g>
-      ))}
-    </Drawing>
-  );
-}
+export const Legend = ({ chart: { states, width, columns, legendHeight } }: { chart: Chart }) => (
+  <Drawing width={width} height={legendHeight}>
+    {states.map((state, index) => (
+      <g transform={`translate(${((index % columns) * width) / columns},${Math.floor(index / columns) * LEGEND_ROW})`}>
+        <Piece x={0} y={0} width={24} tone={toneOfState(state)} />
+        <text x="32" y="14">{tOr(`state.${state}`, state)}</text>
+      </g>
+    ))}
+  </Drawing>
+);

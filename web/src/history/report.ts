@@ -3,7 +3,7 @@
 
 /** What any file system takes: letters, digits, dots and dashes. */
 export const fileName = (...parts: string[]) =>
-  ['lockstep', ...parts].join('-').replace(/[^\p{L}\p{N}.]+/gu, '-').replace(/^[.-]+|[.-]+$/g, '').slice(0, 100);
+  ['lockstep', ...parts].join('-').replace(/[^\p{L}\p{N}.]+/gu, '-').slice(0, 100);
 
 /** An answer that did not come is told, too: the rest may help all the same. */
 export async function gather(ask: (path: string) => Promise<unknown>, paths: string[]): Promise<Record<string, unknown>> {
@@ -14,14 +14,5 @@ export async function gather(ask: (path: string) => Promise<unknown>, paths: str
 }
 
 /** Words that do not fit go into the next line. */
-export function wrap(text: string, letters: number): string[] {
-  const lines = [''];
-  for (const word of text.split(' ')) {
-    const last = lines.pop()!;
-    if (last.length + word.length < letters)
-      lines.push(`${last} ${word}`.trim());
-    else
-      lines.push(last, word);
-  }
-  return lines.filter(Boolean);
-}
+export const wrap = (text: string, letters: number): string[] =>
+  text.match(new RegExp(`\\S.{0,${letters - 2}}(?=\\s|$)|\\S+`, 'g')) ?? [];

@@ -17,43 +17,35 @@ import './view.css';
 
 const PICTURE_WIDTH = 1100;
 const NAMES_TOLD = 8;
-const TABLE: Word[] = ['mesh.router', 'mesh.sort.state', 'past.from', 'past.long'];
+const TABLE: Word[] = ['sort.state', 'past.from', 'past.long'];
 /** Of a phase that is an end; until then it is under way. */
 const TONES: Record<string, 'calm' | 'stop' | 'back'> = { confirmed: 'calm', aborted: 'stop', reverted: 'back' };
 
-interface Heard extends History {
-  /** How much our clock is ahead of the router's, in seconds. */
-  ahead: number;
+interface Told {
+  upgrade: PastUpgrade;
+  /** By the clock of the router that tells. */
+  now: number;
 }
 
 const clockNow = () => Date.now() / 1000;
 const wordOf = (state: State | undefined) => stateWord({ state } as MeshNode);
 
-/** Asked again when the mesh has told news, the less often the more there is to tell. */
-function useHistory(): [Heard | null, ApiError | null] {
-  const [answer, setAnswer] = useState<[Heard | null, ApiError | null]>([null, null]);
-  useEffect(() => {
-    let known = -1;
-    const look = () => {
-      const { version, link } = currentLive();
-      if (version === known || link !== 'live')
-        return;
-      known = version;
-      get<History>('/v1/history').then(
-        history => setAnswer([{ ...history, ahead: clockNow() - history.now }, null]),
-        (error: ApiError) => setAnswer(([before]) => [before, error]),
-      );
-    };
-    look();
-    const timer = setInterval(look, 5000 + 40 * currentLive().nodes.size);
-    return () => clearInterval(timer);
-  }, []);
-  return answer;
+interface Answer<T> {
+  told?: T;
+  /** By our clock. */
+  at: number;
+  error: ApiError | null;
 }
 
-function useAnswer<T>(path: string): T | null {
-  const [answer, setAnswer] = useState<T | null>(null);
-  useEffect(() => void get<T>(path).then(setAnswer, () => {}), []);
+/** Asked once, and again when `turn` is another. What was told holds when no answer comes. */
+function useAnswer<T>(path: string, turn = 0): Answer<T> {
+  const [answer, setAnswer] = useState<Answer<T>>({ at: 0, error: null });
+  useEffect(() => {
+    get<T>(path).then(
+      told => setAnswer({ told, at: clockNow(), error: null }),
+      (error: ApiError) => setAnswer(before => ({ ...before, error })),
+    );
+  }, [turn]);
   return answer;
 }
 
@@ -68,21 +60,21 @@ function Fold({ title, children }: { title: string; children: () => ComponentChi
   );
 }
 
-function orderLines({ orders, begun }: PastUpgrade, date: Chart['date'], trust: Trust | null): string[] {
+function orderLines({ orders, begun }: PastUpgrade, date: Chart['date'], trust: Trust | undefined): string[] {
   const grouped = orders.some(({ wave }) => wave);
   const day = date(begun).toDateString();
   return orders.map(({ kind, at, signed_by, wave }) => {
     const when = date(at);
-    const who = trust?.operator.keys.find(({ fingerprint }) => fingerprint === signed_by)?.name ?? signed_by;
-    const group = grouped && (kind === 'schedule' || kind === 'confirm') ? ` (${t('past.group', { n: wave + 1 })})` : '';
-    return `${when.toDateString() === day ? time(when) : dateTime(when)} – ${t(`past.${kind}` as Word, { who })}${group}`;
+    const name = trust?.operator.keys.find(({ fingerprint }) => fingerprint === signed_by)?.name ?? signed_by;
+    const group = grouped && (kind === 'schedule' || kind === 'confirm') ? ` · ${t('group', { n: wave + 1 })}` : '';
+    return `${when.toDateString() === day ? time(when) : dateTime(when)} – ${t(kind === 'start' ? 'by' : (`past.by.${kind}` as Word), { name })}${group}`;
   });
 }
 
 const troubleLines = (rows: Row[]): string[] =>
   troubles(rows).map(({ state, reason, names }) => {
     const more = names.length - NAMES_TOLD;
-    const told = more > 0 ? [...names.slice(0, NAMES_TOLD), t('mesh.more', { n: more })] : names;
+    const told = more > 0 ? [...names.slice(0, NAMES_TOLD), t('more', { n: more })] : names;
     return `${list(told)}: ${wordOf(state)}${reason && ` – ${reasonText(reason)}`}`;
   });
 
@@ -93,11 +85,11 @@ const Table = ({ rows, date }: Chart) => (
     </thead>
     {rows.map(({ name, reason, spans, bad }) => (
       <tbody>
+        <tr><th scope="rowgroup" colSpan={3}>{name}</th></tr>
         {(spans.length ? spans : [null]).map((span, index) => {
           const last = index >= spans.length - 1;
           return (
             <tr>
-              {index === 0 && <th scope="rowgroup" rowSpan={spans.length || 1}>{name}</th>}
               <td>{wordOf(span?.state)}{last && bad && reason && ` – ${reasonText(reason)}`}</td>
               <td>{span && time(date(span.from))}</td>
               <td>{span && !last && duration(span.to - span.from, 'short')}</td>
@@ -122,7 +114,7 @@ async function saveReport(upgrade: PastUpgrade, now: number, name: string) {
   save(new Blob([JSON.stringify(report, null, 1)], { type: 'application/json' }), `${name}.json`);
 }
 
-function Timeline({ upgrade, now, moments, date, told }: { upgrade: PastUpgrade; now: number; moments: number[]; date: Chart['date']; told: string[] }) {
+function Timeline({ upgrade, now, moments, date, told }: Told & { moments: number[]; date: Chart['date']; told: string[] }) {
   const box = useRef<HTMLDivElement>(null);
   const [width, setWidth] = useState(0);
   useLayoutEffect(() => {
@@ -155,12 +147,13 @@ function Timeline({ upgrade, now, moments, date, told }: { upgrade: PastUpgrade;
   );
 }
 
-function Past({ upgrade, now, ahead, trust, first }: { upgrade: PastUpgrade; now: number; ahead: number; trust: Trust | null; first: boolean }) {
+function Past(props: Told & { ahead: number; trust: Trust | undefined; first: boolean }) {
+  const { upgrade, now, ahead, trust, first } = props;
   const [open, setOpen] = useState(first);
   const { version, begun, phase, participants, nodes } = upgrade;
   const date = (moment: number) => new Date((moment + ahead) * 1000);
   const moments = momentsOf(upgrade, now);
-  const word = tOr(`past.${phase}`, t('past.open'));
+  const word = tOr(`past.end.${phase}`, t('past.open'));
   const facts = `${dateTime(date(begun))} · ${duration(moments[moments.length - 1]! - begun)} · ${t('routers', { n: participants })}`;
   const orders = orderLines(upgrade, date, trust);
   return (
@@ -174,7 +167,7 @@ function Past({ upgrade, now, ahead, trust, first }: { upgrade: PastUpgrade; now
       {nodes.length > 0 && (
         <>
           <button type="button" aria-expanded={open} onClick={() => setOpen(!open)}>{t('past.timeline')}</button>
-          {open && <Timeline upgrade={upgrade} now={now} moments={moments} date={date} told={[`${word} · ${facts}`, ...orders]} />}
+          {open && <Timeline {...props} moments={moments} date={date} told={[`${word} · ${facts}`, ...orders]} />}
         </>
       )}
     </article>
@@ -182,10 +175,10 @@ function Past({ upgrade, now, ahead, trust, first }: { upgrade: PastUpgrade; now
 }
 
 function Log({ ahead }: { ahead: number }) {
-  const answer = useAnswer<{ entries: LogEntry[] }>('/v1/log');
+  const { told } = useAnswer<{ entries: LogEntry[] }>('/v1/log');
   return (
     <ul lang="en">
-      {answer?.entries.map(({ time: at, level, text }) => (
+      {told?.entries.map(({ time: at, level, text }) => (
         <li class={`past-${level}`}>
           <small>{dateTime(new Date(Date.parse(at) + ahead * 1000))}</small> {text}
         </li>
@@ -195,16 +188,18 @@ function Log({ ahead }: { ahead: number }) {
 }
 
 export function HistoryView() {
-  const [heard, error] = useHistory();
-  const trust = useAnswer<Trust>('/v1/trust');
-  useTick(5000, heard?.upgrades[0]?.ended === null);
-  const ahead = heard ? heard.ahead : 0;
+  const { version, nodes } = currentLive();
+  // Looks for news, the less often the more there is to tell; what is under way grows meanwhile.
+  useTick(5000 + 40 * nodes.size);
+  const { told, at, error } = useAnswer<History>('/v1/history', version);
+  const trust = useAnswer<Trust>('/v1/trust').told;
+  const ahead = told ? at - told.now : 0;
   return (
     <section class="past">
       <h2>{t('place.history')}</h2>
       <Refusal error={error} />
-      {heard?.upgrades.length === 0 && <p>{t('past.none')}</p>}
-      {heard?.upgrades.map((upgrade, index) => (
+      {told?.upgrades.length === 0 && <p>{t('past.none')}</p>}
+      {told?.upgrades.map((upgrade, index) => (
         <Past key={upgrade.id} upgrade={upgrade} now={clockNow() - ahead} ahead={ahead} trust={trust} first={index === 0} />
       ))}
       <Fold title={t('past.log')}>{() => <Log ahead={ahead} />}</Fold>

@@ -74,7 +74,7 @@ export function List({ rows, onOpen }: { rows: Row[]; onOpen: (name: string) => 
   return (
     <div role="table" aria-label={t('routers', { n: rows.length })} aria-rowcount={rows.length + 1}>
       <div role="row" class="router small">
-        {(['mesh.name', 'mesh.state', 'mesh.firmware', 'mesh.attention'] as const).map(word => (
+        {(['sort.name', 'sort.state', 'mesh.firmware', 'mesh.attention'] as const).map(word => (
           <b key={word} role="columnheader">{t(word)}</b>
         ))}
       </div>

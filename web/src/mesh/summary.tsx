@@ -78,7 +78,7 @@ export function Summary(props: { live: Live; survey: Survey; filter: Filter; onF
           <span key={kind} class={`tone-${toneOf(kind)}`} style={{ flexGrow: survey.counts.get(kind) ?? 0 }} />
         ))}
       </div>
-      <div class="row legend" role="group" aria-label={t('mesh.state')}>
+      <div class="row legend" role="group" aria-label={t('sort.state')}>
         {kinds.map(kind => {
           const rest = filter.kinds.filter(other => other !== kind);
           const on = rest.length < filter.kinds.length;

@@ -81,7 +81,7 @@ export function MeshView() {
           <label class="row">
             {t('mesh.sort')}
             <select value={by} onChange={event => setBy(event.currentTarget.value as Sort)}>
-              {SORTS.map(sort => <option key={sort} value={sort}>{t(`mesh.${sort}`)}</option>)}
+              {SORTS.map(sort => <option key={sort} value={sort}>{t(`sort.${sort}`)}</option>)}
             </select>
           </label>
         </div>
