@@ -36,6 +36,9 @@ export interface MeshMap {
   close(): void;
 }
 
+/** It stays when the map is left and opened again. */
+const layout = makeLayout();
+
 type Point = [x: number, y: number];
 type Eye = [x: number, y: number, scale: number];
 
@@ -44,15 +47,15 @@ const distance = (a: Point, b: Point) => Math.hypot(a[0] - b[0], a[1] - b[1]);
 /** `onFitting`: whether all of it is seen; it is until somebody zooms or pans. */
 export function makeMap(canvas: HTMLCanvasElement, onPick: (name: string | null) => void, onFitting: (fitting: boolean) => void): MeshMap {
   const ctx = canvas.getContext('2d')!;
-  const layout = makeLayout();
   const still = matchMedia('(prefers-reduced-motion: reduce)');
   const dark = matchMedia('(prefers-color-scheme: dark)');
   const inks = new Map<string, string>();
   const fingers = new Map<number, Point>();
   const picture = { scale: 0, width: 0, height: 0, picked: -1, hovered: -1 } as Picture;
   /** Where everybody is now on the layout's plane, stretched; what is in the middle of the canvas, and the scale. */
-  let x = layout.x;
-  let y = layout.y;
+  let x = new Float64Array(0);
+  let y = x;
+  let names: string[] = [];
   const eye: Eye = [0, 0, 0];
   let stretch: Point = [1, 1];
   let fitting = true;
@@ -109,7 +112,7 @@ export function makeMap(canvas: HTMLCanvasElement, onPick: (name: string | null)
 
   function frame(now: number) {
     queued = 0;
-    if (!picture.survey || !picture.width || !layout.names.length)
+    if (!picture.survey || !picture.width || !names.length)
       return;
     const moving = layout.step(performance.now() + LAYOUT_MS);
     const gliding = glide(still.matches || !drawnMs ? 1 : 1 - Math.exp((drawnMs - now) / GLIDE_MS));
@@ -146,9 +149,10 @@ export function makeMap(canvas: HTMLCanvasElement, onPick: (name: string | null)
 
   const map: MeshMap = {
     show(survey, shown, picked) {
-      const names = survey.rows.map(row => row.name);
-      const before = new Map(layout.names.map((name, i) => [name, [x[i]!, y[i]!, picture.part[i]!] as const]));
-      if (layout.set(names, survey.links.map(link => [link.a, link.b]), survey.here)) {
+      const before = new Map(names.map((name, i) => [name, [x[i]!, y[i]!, picture.part[i]!] as const]));
+      const changed = layout.set(survey.rows.map(row => row.name), survey.links.map(link => [link.a, link.b]), survey.here);
+      if (changed || !picture.survey) {
+        names = layout.names;
         if (names.length <= AT_ONCE)
           layout.step(Infinity);
         x = layout.x.slice();
@@ -208,7 +212,7 @@ export function makeMap(canvas: HTMLCanvasElement, onPick: (name: string | null)
 
   function nearest(point: Point, reach: number): number {
     let best = -1;
-    layout.names.forEach((_, i) => {
+    names.forEach((_, i) => {
       const far = distance([picture.x[i]!, picture.y[i]!], point);
       if (far < reach) {
         reach = far;
@@ -262,7 +266,7 @@ export function makeMap(canvas: HTMLCanvasElement, onPick: (name: string | null)
     if (found < 0 && event.timeStamp - tappedMs < TWICE_MS)
       map.fit();
     tappedMs = event.timeStamp;
-    onPick(layout.names[found] ?? null);
+    onPick(names[found] ?? null);
   };
 
   canvas.onpointercancel = event => fingers.delete(event.pointerId);
