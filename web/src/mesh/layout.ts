@@ -97,7 +97,8 @@ export function makeLayout(): Layout {
     const n = x.length;
     let [sum, count] = [0, 1];
     for (let at = 0; at < n * n; at++) {
-      const [i, hop] = [Math.floor(at / n), hops[at]!];
+      const i = Math.floor(at / n);
+      const hop = hops[at]!;
       if (hop) {
         sum += (Math.hypot(x[i]! - x[at - i * n]!, y[i]! - y[at - i * n]!) / hop - 1) ** 2;
         count++;
