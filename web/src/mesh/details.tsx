@@ -5,7 +5,7 @@ import type { Upgrade } from '../model/types';
 import { Dialog, Notice, reasonHelp, reasonText } from '../ui/parts';
 import { bytes, t, type Word } from '../words';
 import { speed } from './draw';
-import { heardText, How } from './list';
+import { heardText, How, Warn } from './list';
 import { fingerprint, pageOf, underWay, type Survey } from './survey';
 
 function Fact({ word, children }: { word: Word; children: ComponentChildren }) {
@@ -40,7 +40,7 @@ export function Details(props: { survey: Survey; name: string; upgrade: Upgrade 
           {help && <p>{help}</p>}
         </Notice>
       )}
-      {row.oneWay ? <Notice kind="warn">▲ {t('reason.single_slot')}</Notice> : node.slots && <p>{t('mesh.two.ways')}</p>}
+      {row.oneWay ? <Notice kind="warn"><p><Warn /> {t('reason.single_slot')}</p></Notice> : node.slots && <p>{t('mesh.two.ways')}</p>}
       <dl class="facts">
         <Fact word="mesh.firmware">{node.version}</Fact>
         <Fact word="mesh.board">{node.board}</Fact>

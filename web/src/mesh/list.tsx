@@ -19,6 +19,8 @@ export function heardText({ node }: Row): string {
   return t('mesh.heard', { time: (ago > HALF_DAY_MS ? dateTime : time)(new Date(Date.now() - ago)) });
 }
 
+export const Warn = () => <span class="warn" aria-hidden="true">▲</span>;
+
 /** Its state, and how far it is with that. */
 export function How({ row }: { row: Row }) {
   return (
@@ -54,7 +56,7 @@ class Line extends Component<LineProps> {
         <div role="cell"><How row={row} /></div>
         <div role="cell">{node.version} <small>{node.board}</small></div>
         <div role="cell" class="small">
-          {row.oneWay && <p><span class="warn">▲</span> {t('mesh.one.way')}</p>}
+          {row.oneWay && <p><Warn /> {t('mesh.one.way')}</p>}
           {row.slow && <p>{t('mesh.slow')}</p>}
           <p>{row.kind === 'gone' ? heardText(row) : node.reason && reasonText(node.reason, node.message)}</p>
         </div>

@@ -36,23 +36,27 @@ export interface MeshMap {
   close(): void;
 }
 
+/** It stays when the map is left and opened again. */
+const layout = makeLayout();
+
 type Point = [x: number, y: number];
+type Eye = [x: number, y: number, scale: number];
 
 const distance = (a: Point, b: Point) => Math.hypot(a[0] - b[0], a[1] - b[1]);
 
 /** `onFitting`: whether all of it is seen; it is until somebody zooms or pans. */
 export function makeMap(canvas: HTMLCanvasElement, onPick: (name: string | null) => void, onFitting: (fitting: boolean) => void): MeshMap {
   const ctx = canvas.getContext('2d')!;
-  const layout = makeLayout();
   const still = matchMedia('(prefers-reduced-motion: reduce)');
   const dark = matchMedia('(prefers-color-scheme: dark)');
   const inks = new Map<string, string>();
   const fingers = new Map<number, Point>();
   const picture = { scale: 0, width: 0, height: 0, picked: -1, hovered: -1 } as Picture;
-  /** Where everybody is now, and what is in the middle of the canvas, on the layout's plane, stretched. */
-  let x = layout.x;
-  let y = layout.y;
-  let middle: Point = [0, 0];
+  /** Where everybody is now on the layout's plane, stretched; what is in the middle of the canvas, and the scale. */
+  let x = new Float64Array(0);
+  let y = x;
+  let names: string[] = [];
+  const eye: Eye = [0, 0, 0];
   let stretch: Point = [1, 1];
   let fitting = true;
   let queued = 0;
@@ -70,47 +74,45 @@ export function makeMap(canvas: HTMLCanvasElement, onPick: (name: string | null)
   }
 
   /** From where all of it is seen, with room for names; a little stretched if that helps. */
-  function whole(): { scale: number; centre: Point } {
-    const side = layout.x.length > AT_ONCE ? 16 : 42;
-    const sides = [layout.x, layout.y].map((of, axis) => {
+  function whole(): Eye {
+    const side = layout.x.length > AT_ONCE ? 32 : 84;
+    const scales: Point = [picture.width - side, picture.height - side];
+    const middle = [layout.x, layout.y].map((of, axis) => {
       const [least, most] = [Math.min(...of), Math.max(...of)];
-      return { centre: (least + most) / 2, scale: ((axis ? picture.height : picture.width) - side * 2) / (most - least) };
+      scales[axis] = Math.max(2, Math.min(scales[axis]! / (most - least), SCALE_MAX));
+      return (least + most) / 2;
     });
-    const scale = Math.max(2, Math.min(sides[0]!.scale, sides[1]!.scale, SCALE_MAX));
-    stretch = sides.map(of => Math.max(1, Math.min(Math.min(of.scale, SCALE_MAX) / scale, STRETCH_MAX))) as Point;
-    return { scale, centre: sides.map((of, axis) => of.centre * stretch[axis]!) as Point };
+    const scale = Math.min(...scales);
+    stretch = scales.map(own => Math.min(own / scale, STRETCH_MAX)) as Point;
+    return [middle[0]! * stretch[0], middle[1]! * stretch[1], scale];
   }
 
   /** A step nearer; true while something is under way. */
   function glide(share: number): boolean {
-    const { part, survey } = picture;
+    const { part, survey, width, height } = picture;
     let far = 0;
     const nearer = (of: { [i: number]: number }, i: number, to: number, pixels: number) => {
       const gap = to - of[i]!;
       far = Math.max(far, Math.abs(gap) * pixels);
       of[i]! += gap * share;
     };
-    if (fitting) {
-      const { scale, centre } = whole();
-      const zoomed = [picture.scale];
-      nearer(zoomed, 0, scale, 300 / scale);
-      picture.scale = zoomed[0]!;
-      nearer(middle, 0, centre[0], scale);
-      nearer(middle, 1, centre[1], scale);
-    }
+    if (fitting)
+      whole().forEach((to, i) => nearer(eye, i, to, i < 2 ? eye[2] : 5));
+    const [left, top, scale] = eye;
     survey.rows.forEach((row, i) => {
-      nearer(x, i, layout.x[i]! * stretch[0], picture.scale);
-      nearer(y, i, layout.y[i]! * stretch[1], picture.scale);
+      nearer(x, i, layout.x[i]! * stretch[0], scale);
+      nearer(y, i, layout.y[i]! * stretch[1], scale);
       nearer(part, i, row.part ?? 1, 40);
-      picture.x[i] = (x[i]! - middle[0]) * picture.scale + picture.width / 2;
-      picture.y[i] = (y[i]! - middle[1]) * picture.scale + picture.height / 2;
+      picture.x[i] = (x[i]! - left) * scale + width / 2;
+      picture.y[i] = (y[i]! - top) * scale + height / 2;
     });
+    picture.scale = scale;
     return share < 1 && far > 0.3;
   }
 
   function frame(now: number) {
     queued = 0;
-    if (!picture.survey || !picture.width || !layout.names.length)
+    if (!picture.survey || !picture.width || !names.length)
       return;
     const moving = layout.step(performance.now() + LAYOUT_MS);
     const gliding = glide(still.matches || !drawnMs ? 1 : 1 - Math.exp((drawnMs - now) / GLIDE_MS));
@@ -147,9 +149,10 @@ export function makeMap(canvas: HTMLCanvasElement, onPick: (name: string | null)
 
   const map: MeshMap = {
     show(survey, shown, picked) {
-      const names = survey.rows.map(row => row.name);
-      const before = new Map(layout.names.map((name, i) => [name, [x[i]!, y[i]!, picture.part[i]!] as const]));
-      if (layout.set(names, survey.links.map(link => [link.a, link.b]), survey.here)) {
+      const before = new Map(names.map((name, i) => [name, [x[i]!, y[i]!, picture.part[i]!] as const]));
+      const changed = layout.set(survey.rows.map(row => row.name), survey.links.map(link => [link.a, link.b]), survey.here);
+      if (changed || !picture.survey) {
+        names = layout.names;
         if (names.length <= AT_ONCE)
           layout.step(Infinity);
         x = layout.x.slice();
@@ -167,16 +170,18 @@ export function makeMap(canvas: HTMLCanvasElement, onPick: (name: string | null)
     },
 
     zoom(factor, atX = picture.width / 2, atY = picture.height / 2) {
-      const least = whole().scale;
-      const scale = Math.max(least * 0.8, Math.min(picture.scale * factor, Math.max(SCALE_MAX, least * 3)));
-      const gain = 1 / picture.scale - 1 / scale;
-      middle = [middle[0] + (atX - picture.width / 2) * gain, middle[1] + (atY - picture.height / 2) * gain];
-      picture.scale = scale;
+      const least = whole()[2];
+      const scale = Math.max(least * 0.8, Math.min(eye[2] * factor, Math.max(SCALE_MAX, least * 3)));
+      const gain = 1 / eye[2] - 1 / scale;
+      eye[0] += (atX - picture.width / 2) * gain;
+      eye[1] += (atY - picture.height / 2) * gain;
+      eye[2] = scale;
       setFitting(false);
     },
 
     pan(dx, dy) {
-      middle = [middle[0] - dx / picture.scale, middle[1] - dy / picture.scale];
+      eye[0] -= dx / eye[2];
+      eye[1] -= dy / eye[2];
       setFitting(false);
     },
 
@@ -207,7 +212,7 @@ export function makeMap(canvas: HTMLCanvasElement, onPick: (name: string | null)
 
   function nearest(point: Point, reach: number): number {
     let best = -1;
-    layout.names.forEach((_, i) => {
+    names.forEach((_, i) => {
       const far = distance([picture.x[i]!, picture.y[i]!], point);
       if (far < reach) {
         reach = far;
@@ -261,7 +266,7 @@ export function makeMap(canvas: HTMLCanvasElement, onPick: (name: string | null)
     if (found < 0 && event.timeStamp - tappedMs < TWICE_MS)
       map.fit();
     tappedMs = event.timeStamp;
-    onPick(layout.names[found] ?? null);
+    onPick(names[found] ?? null);
   };
 
   canvas.onpointercancel = event => fingers.delete(event.pointerId);
