@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { gzipAsync } from '@gfx/zopfli';
 import { defineConfig, type Plugin } from 'vite';
+import { words } from './vite.words';
 
 /** All files together, compressed: what a router has to spare for them. */
 const BOUND_KIB = 60;
@@ -11,36 +12,7 @@ const BOUND_KIB = 60;
 /** More than these bring a few bytes. Zopfli's gzip is read by everybody, and 4 % smaller than zlib's. */
 const ZOPFLI_ROUNDS = 30;
 
-/** English first: what another language lacks is shown in it. */
-const LANGUAGES = ['en', 'es', 'pt', 'it', 'fr', 'de', 'ca'];
-
 const here = (path: string) => fileURLToPath(new URL(path, import.meta.url));
-
-type Phrase = string | string[] | { one: string; other: string };
-
-/**
- * The phrases of all languages as one table, a row for each phrase: what means the same lies side by
- * side, where gzip finds that the languages share much of it.
- */
-function words(): Plugin {
-  const read = (language: string) =>
-    JSON.parse(readFileSync(here(`words/${language}.json`), 'utf8')) as Record<string, Phrase>;
-  return {
-    name: 'words',
-    resolveId: id => (id === 'virtual:words' ? '\0words' : null),
-    load(id) {
-      if (id !== '\0words')
-        return null;
-      const books = LANGUAGES.map(read);
-      const short = (phrase: Phrase | undefined) =>
-        phrase === undefined ? 0 : typeof phrase === 'string' || Array.isArray(phrase) ? phrase : [phrase.one, phrase.other];
-      for (const language of LANGUAGES)
-        this.addWatchFile(here(`words/${language}.json`));
-      const rows = Object.keys(books[0]!).map(key => [key, ...books.map(book => short(book[key]))]);
-      return `export const languages = ${JSON.stringify(LANGUAGES)};\nexport const rows = ${JSON.stringify(rows)};\n`;
-    },
-  };
-}
 
 /** Leaves only compressed files, for that is how the daemon serves them, and holds them to the bound. */
 function compress(): Plugin {
@@ -95,7 +67,7 @@ function inlineStyle(): Plugin {
 }
 
 export default defineConfig({
-  plugins: [words(), inlineStyle(), compress()],
+  plugins: [words(here('.')), inlineStyle(), compress()],
   build: {
     outDir: process.env.LOCKSTEP_WEB_OUT ?? here('../build/web'),
     emptyOutDir: true,

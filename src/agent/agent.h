@@ -21,6 +21,7 @@
 #include "base/limits.h"
 #include "base/reason.h"
 #include "base/text.h"
+#include "core/phase.h"
 #include "core/state.h"
 #include "release/keyring.h"
 #include "release/manifest.h"
@@ -319,6 +320,7 @@ struct actions {
 /* ---- The node ------------------------------------------------------------------------------ */
 
 struct agent;
+struct book_order;
 
 /* Bytes of an agent; the root allocates them, zeroed. */
 size_t agent_size(void);
@@ -367,6 +369,16 @@ void agent_view_mesh(const struct agent *agent, uint64_t now_ms, struct text *te
 
 /* GET /v1/limeapp, and this node's entry in mesh_wide_upgrade (docs/limeapp.md). */
 void agent_view_limeapp(const struct agent *agent, uint64_t now_ms, struct text *text);
+
+/* What history is made of: the orders of the present upgrade, as they came (agent/book.h), NULL if
+ * there is none; … */
+const struct book_order *agent_orders(const struct agent *agent);
+/* … who of its participants, by its number in the start order, has said since `change` in which
+ * state it is, or again (0: ever; returns what to ask with the next time); … */
+typedef void agent_heard(void *context, uint32_t seat, enum node_state state, enum reason reason);
+uint32_t agent_hear(const struct agent *agent, uint32_t change, agent_heard *heard, void *context);
+/* … and what all that amounts to; false if there is no upgrade. */
+bool agent_phase(const struct agent *agent, enum upgrade_phase *phase);
 
 enum node_state agent_state(const struct agent *agent);
 

@@ -1,17 +1,10 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 #include "agent/journal.h"
 
-#include <stdlib.h>
-#include <string.h>
-
 #include "base/members.h"
+#include "base/seal.h"
 
 static const char magic[] = "lockstep-journal 1 ";
-
-enum {
-	MAGIC_SIZE = sizeof(magic) - 1,
-	HEAD_SIZE = MAGIC_SIZE + BYTES_HASH_TEXT_SIZE + 1, /* and the line's end */
-};
 
 static const struct member members[] = {
 	MEMBER(struct journal, highest_epoch, NUMBER, "epoch"),
@@ -28,54 +21,29 @@ static const struct member members[] = {
 
 enum { MEMBER_COUNT = sizeof(members) / sizeof(members[0]) };
 
-static void write_journal(struct text *text, const struct journal *journal, const struct book *book)
+struct document {
+	const struct journal *journal;
+	const struct book *book;
+};
+
+static void write_journal(struct text *text, const void *of)
 {
+	const struct document *document = of;
+
 	text_begin_object(text);
-	members_write(text, members, MEMBER_COUNT, journal, false);
+	members_write(text, members, MEMBER_COUNT, document->journal, false);
 	text_begin_list(text, "orders");
-	for (const struct book_order *slot = book->start; slot != NULL; slot = slot->next) {
+	for (const struct book_order *slot = document->book->start; slot != NULL;
+		slot = slot->next) {
 		book_write_order(slot, text);
 		text_end_object(text);
 	}
 	text_add(text, "]}\n");
 }
 
-/* The first line, for these bytes. */
-static void make_head(char head[static HEAD_SIZE + 1], const char *bytes, size_t size)
-{
-	uint8_t hash[BYTES_HASH_SIZE];
-
-	bytes_sha256(hash, bytes, size);
-	memcpy(head, magic, MAGIC_SIZE);
-	bytes_to_hex(head + MAGIC_SIZE, hash, sizeof(hash));
-	head[HEAD_SIZE - 1] = '\n';
-}
-
 char *journal_encode(const struct journal *journal, const struct book *book, size_t *size)
 {
-	struct text text;
-	char *buffer;
-
-	text_init(&text, NULL, 0);
-	write_journal(&text, journal, book);
-	buffer = malloc(HEAD_SIZE + text.size + 1);
-	if (buffer == NULL)
-		return NULL;
-	*size = HEAD_SIZE + text.size;
-	text_init(&text, buffer + HEAD_SIZE, text.size + 1);
-	write_journal(&text, journal, book);
-	make_head(buffer, buffer + HEAD_SIZE, text.size);
-	return buffer;
-}
-
-static bool head_is_sound(const char *bytes, size_t size)
-{
-	char head[HEAD_SIZE + 1];
-
-	if (size <= HEAD_SIZE || size > JOURNAL_SIZE_MAX)
-		return false;
-	make_head(head, bytes + HEAD_SIZE, size - HEAD_SIZE);
-	return memcmp(bytes, head, HEAD_SIZE) == 0;
+	return seal_encode(magic, write_journal, &(struct document){ journal, book }, size);
 }
 
 static void read_order(struct json_reader *reader, struct json_object *item, struct book *book,
@@ -112,9 +80,9 @@ bool journal_decode(struct journal *journal, struct book *book, const char *mesh
 	struct json_object *object, *orders;
 	bool ok;
 
-	if (!head_is_sound(bytes, size))
+	if (size > JOURNAL_SIZE_MAX || (bytes = seal_open(magic, bytes, &size)) == NULL)
 		return false;
-	object = json_parse(&reader, bytes + HEAD_SIZE, size - HEAD_SIZE);
+	object = json_parse(&reader, bytes, size);
 	members_read(&reader, object, members, MEMBER_COUNT, &decoded);
 	orders = json_get_array(&reader, object, "orders", LIMITS_ORDERS_MAX);
 	for (size_t i = 0; json_ok(&reader) && i < json_array_count(orders); i++)

@@ -15,6 +15,7 @@
  *   spread.c    gossip: what to exchange with whom, and when
  *   links.c     how fast the links to the neighbours are
  *   view.c      what the outside sees
+ *   past.c      what it may remember
  */
 #include "agent/agent.h"
 #include "agent/book.h"

@@ -5,6 +5,7 @@
 
 #include "agent/node.h"
 #include "base/words.h"
+#include "core/phase.h"
 
 enum {
 	WAITING_NAMES_MAX = 64,
@@ -41,26 +42,13 @@ void agent_view_status(const struct agent *agent, uint64_t now_ms, struct text *
 
 /* ---- the upgrade as a whole ---- */
 
-enum phase {
-	PHASE_OPEN = 0,
-	PHASE_SCHEDULED,
-	PHASE_FLASHING,
-	PHASE_CONFIRMING,
-	PHASE_CONFIRMED,
-	PHASE_ABORTED,
-	PHASE_REVERTED,
-};
-
-static const char phase_words[] =
-	"open\0scheduled\0flashing\0confirming\0confirmed\0aborted\0reverted\0";
-
 struct scene {
 	struct upgrade_question question;
 	struct upgrade_count count;
 	const struct book_order *start;
 	const struct book_order *schedule; /* of the wave that the question is about */
 	const struct book_order *confirm;
-	enum phase phase;
+	enum upgrade_phase phase;
 	const struct record *records[LIMITS_PARTICIPANTS_MAX];
 };
 
@@ -78,7 +66,7 @@ static uint32_t present_wave(const struct agent *agent, struct scene *scene)
 	return wave;
 }
 
-static enum phase phase_of(const struct agent *agent, const struct scene *scene)
+static enum upgrade_phase phase_of(const struct agent *agent, const struct scene *scene)
 {
 	const struct upgrade_count *count = &scene->count;
 
@@ -120,6 +108,16 @@ static bool set_scene(const struct agent *agent, struct scene *scene)
 	upgrade_count(&scene->count, &scene->question, scene->records);
 	scene->phase = phase_of(agent, scene);
 	return true;
+}
+
+bool agent_phase(const struct agent *agent, enum upgrade_phase *phase)
+{
+	struct scene scene;
+	bool known = set_scene(agent, &scene);
+
+	if (known)
+		*phase = scene.phase;
+	return known;
 }
 
 static void write_waiting(struct text *text, const struct scene *scene)
@@ -168,12 +166,8 @@ static void write_upgrade(
 	char fingerprint[USIGN_FINGERPRINT_TEXT_SIZE + 1];
 
 	text_begin_object(text);
-	text_add_member_hex(text, "id", scene->start->order.upgrade, ORDER_UPGRADE_SIZE);
-	text_add_member_u64(text, "epoch", scene->start->order.epoch);
+	order_write_start(text, &scene->start->order);
 	text_add_member_hex(text, "start", scene->start->id, BYTES_HASH_SIZE);
-	text_add_member_hex(text, "release", start->release_id, BYTES_HASH_SIZE);
-	text_add_member_string(text, "version", start->version);
-	text_add_member_u64(text, "sequence", start->sequence);
 	text_add_member_string(
 		text, "confirm", start->confirm == ORDER_CONFIRM_AUTO ? "auto" : "operator");
 	text_add_member_string(

@@ -90,6 +90,17 @@ const char *order_kind_word(enum order_kind kind)
 	return words_at(kind_words, kind);
 }
 
+void order_write_start(struct text *text, const struct order *order)
+{
+	const struct order_start *start = &order->start;
+
+	text_add_member_hex(text, "id", order->upgrade, ORDER_UPGRADE_SIZE);
+	text_add_member_u64(text, "epoch", order->epoch);
+	text_add_member_hex(text, "release", start->release_id, BYTES_HASH_SIZE);
+	text_add_member_string(text, "version", start->version);
+	text_add_member_u64(text, "sequence", start->sequence);
+}
+
 void order_id(uint8_t id[static BYTES_HASH_SIZE], const char *bytes, size_t size)
 {
 	bytes_sha256(id, bytes, size);

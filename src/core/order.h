@@ -14,6 +14,7 @@
 #include "base/bytes.h"
 #include "base/limits.h"
 #include "base/reason.h"
+#include "base/text.h"
 
 enum {
 	ORDER_FORMAT = 1,
@@ -100,6 +101,9 @@ struct order {
 };
 
 const char *order_kind_word(enum order_kind kind);
+
+/* Which upgrade it begins, as members of an open object: id, epoch, release, version, sequence. */
+void order_write_start(struct text *text, const struct order *order);
 
 /* The order's id: SHA-256 of its bytes. Signature bytes are never an identity. */
 void order_id(uint8_t id[static BYTES_HASH_SIZE], const char *bytes, size_t size);

@@ -189,6 +189,11 @@ static void get_log(void *context, struct http_request *request)
 	reply_view(context, request, view_log);
 }
 
+static void get_history(void *context, struct http_request *request)
+{
+	reply_view(context, request, history_view);
+}
+
 static void get_events(void *context, struct http_request *request)
 {
 	size_t size;
@@ -389,6 +394,7 @@ const struct http_route api_routes[] = {
 	{ "/v1/board", get_board, HTTP_GET, false },
 	{ "/v1/expected", get_expected, HTTP_GET, false },
 	{ "/v1/events", get_events, HTTP_GET, false },
+	{ "/v1/history", get_history, HTTP_GET, false },
 	{ "/v1/log", get_log, HTTP_GET, false },
 	{ "/v1/limeapp", get_limeapp, HTTP_GET, false },
 	{ "/v1/releases/*/release.json", get_manifest, HTTP_GET, false },

@@ -64,19 +64,44 @@ void node_step_later(struct node *node, const struct event *event)
 	(void)event_base_once(node->base, -1, EV_TIMEOUT, on_later, later, &now);
 }
 
-/* ---- actions ---- */
+/* ---- files that must outlive a flash ---- */
 
-static bool write_journal(struct node *node, const struct action *action)
+static int log_file(const struct node *node, const char *name, const char *what, int error)
+{
+	if (error != 0)
+		log_write(node->log, LOG_LEVEL_ERROR, name, "%s %s/%s: %s", what,
+			node->config->state_directory, name, strerror(-error));
+	return error;
+}
+
+bool node_write_state(const struct node *node, const char *name, const void *bytes, size_t size)
 {
 	char path[FILES_PATH_SIZE + 1];
 	int error = -ENAMETOOLONG;
 
-	if (files_join(path, node->config->state_directory, "journal"))
-		error = files_write(path, action->journal.bytes, action->journal.size, 0600);
-	if (error == 0)
-		return true;
-	log_write(node->log, LOG_LEVEL_ERROR, "journal", "writing %s: %s", path, strerror(-error));
-	return false;
+	if (files_join(path, node->config->state_directory, name))
+		error = files_write(path, bytes, size, 0600);
+	return log_file(node, name, "writing", error) == 0;
+}
+
+char *node_read_state(const struct node *node, const char *name, size_t size_max, size_t *size)
+{
+	char path[FILES_PATH_SIZE + 1];
+	char *bytes = NULL;
+	int error = -ENAMETOOLONG;
+
+	if (files_join(path, node->config->state_directory, name))
+		error = files_read(path, size_max, &bytes, size);
+	if (error != -ENOENT)
+		(void)log_file(node, name, "reading", error);
+	return bytes;
+}
+
+/* ---- actions ---- */
+
+static bool write_journal(struct node *node, const struct action *action)
+{
+	return node_write_state(node, "journal", action->journal.bytes, action->journal.size);
 }
 
 static void exchange(struct node *node, const struct action *action)
@@ -184,6 +209,13 @@ static const char *neighbour_url(void *context, uint32_t neighbour)
 	return node->url;
 }
 
+/* What must be on flash before the flash. */
+static void before_flash(struct node *node)
+{
+	health_remember_gateway(node);
+	history_save(node);
+}
+
 /* False if what comes after it in the list must not be done. */
 static bool perform(struct node *node, const struct action *action)
 {
@@ -225,7 +257,7 @@ static bool perform(struct node *node, const struct action *action)
 		break;
 	case ACTION_FLASHER:
 		if (action->flasher.verb == FLASHER_FLASH)
-			health_remember_gateway(node);
+			before_flash(node);
 		run_flasher(
 			node, (enum flasher_verb)action->flasher.verb, action->flasher.window_s);
 		break;
@@ -276,6 +308,7 @@ static void tell(struct node *node)
 		return;
 	node->changed = false;
 	node->told = true;
+	history_look(node);
 	api_tell(node);
 	arm(node->changed_timer, NODE_CHANGED_MS);
 }
@@ -294,6 +327,7 @@ void node_step(struct node *node, const struct event *event)
 		(void)step_once(node, &journal_failed, &wake_ms);
 	node->stepping = false;
 	now_ms = clock_now_ms();
+	history_follow(node, now_ms);
 	arm(node->timer, wake_ms > now_ms ? wake_ms - now_ms : 0);
 	if (node->neighbours != NULL)
 		neighbours_set_active(node->neighbours, agent_active(node->agent));
@@ -451,34 +485,27 @@ static const struct directory *attach(
 	return directory;
 }
 
+/* After the flash nobody else has the images any more: we must still know where they lie. */
+static const char directory_file[] = "directory";
+
 const struct directory *node_add_directory(
 	struct node *node, const char *path, char *problem, size_t capacity)
 {
-	char file[FILES_PATH_SIZE + 1];
 	const struct directory *directory = attach(node, path, problem, capacity);
 
-	if (directory == NULL)
-		return NULL;
-	/* After the flash nobody else has the images any more: we must still know where they lie.
-	 */
-	if (!files_join(file, node->config->state_directory, "directory") ||
-		files_write(file, path, strlen(path), 0600) != 0)
-		log_write(node->log, LOG_LEVEL_WARNING, "directory",
-			"%s will be forgotten at the next restart", path);
+	if (directory != NULL)
+		(void)node_write_state(node, directory_file, path, strlen(path));
 	return directory;
 }
 
 static void attach_again(struct node *node)
 {
-	char file[FILES_PATH_SIZE + 1], problem[LIMITS_MESSAGE_SIZE + 1];
-	char *path;
+	char problem[LIMITS_MESSAGE_SIZE + 1];
 	size_t size;
+	char *path = node_read_state(node, directory_file, FILES_PATH_SIZE, &size);
 
-	if (!files_join(file, node->config->state_directory, "directory") ||
-		files_read(file, FILES_PATH_SIZE, &path, &size) != 0)
-		return;
-	if (attach(node, path, problem, sizeof(problem)) == NULL)
-		log_write(node->log, LOG_LEVEL_WARNING, "directory", "%s: %s", path, problem);
+	if (path != NULL && attach(node, path, problem, sizeof(problem)) == NULL)
+		log_write(node->log, LOG_LEVEL_WARNING, directory_file, "%s: %s", path, problem);
 	free(path);
 }
 
@@ -528,10 +555,8 @@ static bool make_agent(struct node *node)
 {
 	const struct config *config = node->config;
 	struct agent_setup *setup = calloc(1, sizeof(*setup));
-	char path[FILES_PATH_SIZE + 1];
 	char *journal = NULL;
 	bool ok = false;
-	int error;
 
 	node->agent = calloc(1, agent_size());
 	if (setup == NULL || node->agent == NULL) {
@@ -561,12 +586,7 @@ static bool make_agent(struct node *node)
 	trust_read(&setup->operator_keys, config, "operator", node->log);
 	if (!trust_node_key(&setup->node_key, config, node->log))
 		goto done;
-	if (!files_join(path, config->state_directory, "journal"))
-		goto done;
-	error = files_read(path, JOURNAL_FILE_SIZE_MAX, &journal, &setup->journal_size);
-	if (error != 0 && error != -ENOENT)
-		log_write(node->log, LOG_LEVEL_ERROR, "journal", "reading %s: %s", path,
-			strerror(-error));
+	journal = node_read_state(node, "journal", JOURNAL_FILE_SIZE_MAX, &setup->journal_size);
 	setup->journal = journal;
 	agent_init(node->agent, setup, clock_now_ms());
 	ok = true;
@@ -675,6 +695,7 @@ bool node_open(struct node *node, const struct config *config, struct log *log)
 	probe(node);
 	if (!make_agent(node) || !make_parts(node) || !listen_all(node) || !expected_begin(node))
 		return false;
+	history_open(node);
 	log_write(log, LOG_LEVEL_INFO, "start", "lockstep %s, mesh %s", LOCKSTEP_VERSION,
 		config->mesh);
 	node_step(node, &tick);

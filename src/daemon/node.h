@@ -14,6 +14,7 @@
 #include "daemon/attach.h"
 #include "daemon/config.h"
 #include "daemon/gossip_net.h"
+#include "daemon/history.h"
 #include "daemon/images.h"
 #include "daemon/log.h"
 #include "daemon/releases.h"
@@ -51,6 +52,7 @@ struct node {
 	struct attach attach;
 	struct event *expected_timer;
 	char *expected; /* owned; names with commas between them, or NULL */
+	struct history history;
 	uint64_t exchanges_ok, exchanges_failed;
 	uint64_t started_ms;
 
@@ -84,6 +86,11 @@ void node_step(struct node *node, const struct event *event);
 /* The same once the present step is over, for events without pointers to what may not live so long.
  */
 void node_step_later(struct node *node, const struct event *event);
+
+/* Files in STATE, whole. What fails is logged; the caller frees what was read, NULL if there is
+ * none. */
+bool node_write_state(const struct node *node, const char *name, const void *bytes, size_t size);
+char *node_read_state(const struct node *node, const char *name, size_t size_max, size_t *size);
 
 /* A release directory on this machine: served from now on, also after a restart. NULL, and
  * `problem` says why, if it holds no release. */

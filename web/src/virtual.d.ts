@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 declare module 'virtual:words' {
-  type Cell = string | string[] | 0;
   export const languages: string[];
-  /** Key, then what it is in each language. */
-  export const rows: [string, ...Cell[]][];
+  /** Of the first phrases, one a line; those of the others are not known any more. */
+  export const names: string;
+  /** A language's phrases, one a line, empty if it lacks it; a tab between two forms. */
+  export const books: string[];
 }

@@ -4,7 +4,7 @@
  * phrase with two forms the one is taken that fits `n`. Dates, numbers and durations are the browser's
  * own, for the same language.
  */
-import { languages, rows } from 'virtual:words';
+import { books, languages, names } from 'virtual:words';
 import type en from '../words/en.json';
 
 export type Word = keyof typeof en;
@@ -13,11 +13,13 @@ export type Fill = Record<string, string | number>;
 export { languages };
 
 const STORED = 'lockstep-language';
-const table = new Map(rows.map(([key, ...cells]) => [key, cells]));
+const lines = new Map(names.split('\n').map((name, line) => [name, line]));
+const phrasesOf = (tag: string) => books[languages.indexOf(tag)]!.split('\n');
+const english = phrasesOf('en');
 const subscribers = new Set<() => void>();
 
 let language = choose();
-let column = languages.indexOf(language);
+let phrases = phrasesOf(language);
 let plural = new Intl.PluralRules(language);
 
 function choose(): string {
@@ -41,7 +43,7 @@ export const currentLanguage = () => language;
 
 export function setLanguage(next: string) {
   language = next;
-  column = languages.indexOf(next);
+  phrases = phrasesOf(next);
   plural = new Intl.PluralRules(next);
   document.documentElement.lang = next;
   try {
@@ -64,9 +66,10 @@ export function languageName(tag: string): string {
 }
 
 export function t(key: Word, fill: Fill = {}): string {
-  const cells = table.get(key);
-  const cell = cells?.[column] || cells?.[0] || key;
-  let text = typeof cell === 'string' ? cell : cell[plural.select(Number(fill.n)) === 'one' ? 0 : 1]!;
+  // The build puts the number of its line in the place of a key that stands here as it is.
+  const line = lines.get(key) ?? Number(key);
+  const forms = (phrases[line] || english[line] || key).split('\t');
+  let text = forms[plural.select(Number(fill.n)) === 'one' ? 0 : forms.length - 1]!;
   for (const [name, value] of Object.entries(fill))
     text = text.split(`{${name}}`).join(typeof value === 'number' ? number(value) : value);
   return text;
@@ -74,7 +77,7 @@ export function t(key: Word, fill: Fill = {}): string {
 
 /** A phrase whose key is made of something that came from a node; `otherwise` if there is none. */
 export function tOr(key: string, otherwise: string, fill: Fill = {}): string {
-  return table.has(key) ? t(key as Word, fill) : otherwise;
+  return lines.has(key) ? t(key as Word, fill) : otherwise;
 }
 
 export const number = (value: number, digits = 0) =>

@@ -31,6 +31,8 @@ let live: Live = { mesh: null, nodes: new Map(), version: 0, receivedMs: 0, link
 let source: EventSource | null = null;
 let failures = 0;
 let retry = 0;
+/** performance.now() when the node was last known to be there, with or without news. */
+let answeredMs = 0;
 
 export const currentLive = () => live;
 
@@ -45,7 +47,10 @@ function change(next: Partial<Live>) {
 }
 
 function take(mesh: Mesh, whole: boolean) {
+  const now = performance.now();
   let nodes = live.nodes;
+  for (const node of mesh.nodes)
+    node.heard = node.seen_ms === null ? null : now - node.seen_ms;
   if (whole) {
     nodes = new Map(mesh.nodes.map(node => [node.name, node]));
   } else if (mesh.nodes.length > 0) {
@@ -57,7 +62,8 @@ function take(mesh: Mesh, whole: boolean) {
       nodes = new Map([...nodes].sort(([a], [b]) => (a < b ? -1 : 1)));
   }
   failures = 0;
-  change({ mesh, nodes, version: live.version + 1, receivedMs: performance.now(), link: 'live' });
+  answeredMs = now;
+  change({ mesh, nodes, version: live.version + 1, receivedMs: now, link: 'live' });
 }
 
 function lose() {
@@ -93,12 +99,11 @@ function connect() {
 
 /** A phone that left the Wi-Fi hears nothing at all: neither events nor an end. */
 async function watch() {
-  if (source !== null && performance.now() - live.receivedMs > QUIET_MS) {
+  if (source !== null && performance.now() - answeredMs > QUIET_MS) {
     const asked = source;
     try {
       await get('/v1/status', ANSWER_MS);
-      if (live.link === 'live')
-        live.receivedMs = Math.max(live.receivedMs, performance.now() - QUIET_MS + 3000);
+      answeredMs = performance.now();
     } catch {
       if (source === asked)
         lose();

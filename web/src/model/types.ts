@@ -24,6 +24,8 @@ export interface MeshNode {
   neighbour: boolean;
   /** How long ago its newest record came; null: never seen. */
   seen_ms: number | null;
+  /** The same as a moment of performance.now(), for it goes on growing when nothing is told; by model/live. */
+  heard?: number | null;
   wave: number;
   /** Missing, like all that follows, for a participant that was never seen. */
   state?: State;

@@ -3,7 +3,7 @@
 import { useEffect, useMemo, useState } from 'preact/hooks';
 import { loadTrust, nameOf, trust } from '../key/ring';
 import { useLive, useTick } from '../ui/hooks';
-import { t, tOr, type Word } from '../words';
+import { t, type Word } from '../words';
 import { Check } from './check';
 import { Choose } from './choose';
 import { draft } from './data';
@@ -61,7 +61,7 @@ export function PathView() {
       <Stepper step={step} />
       {!open && upgrade && !chosen && (
         <>
-          <h2>{tOr(`mesh.${upgrade.phase}`, upgrade.version, { version: upgrade.version })}</h2>
+          <h2>{upgrade.version}: {t(`past.end.${upgrade.phase}` as Word)}</h2>
           <Result upgrade={upgrade} nodes={nodes} />
         </>
       )}
