@@ -39,7 +39,7 @@ const isOfWay = (kind: Kind) => kind === 'cut_node' || kind === 'slow_link';
 
 function textOf(kind: Kind, { reason = '', message = '' }: Finding): string {
   const same = { missing: 'silent', unreachable: 'silent', no_way_back: 'single_slot', error: reason }[kind as string];
-  return kind === 'again' ? t('rel.same') : tOr(`find.${kind}`, reasonText(same ?? kind, message));
+  return kind === 'again' ? t('rel.same') : kind === 'slow_link' ? t('mesh.slow') : tOr(`find.${kind}`, reasonText(same ?? kind, message));
 }
 
 function Found({ kind, found, blocking }: { kind: Kind; found: Finding[]; blocking: boolean }) {

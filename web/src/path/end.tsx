@@ -11,15 +11,16 @@ import { sign } from './sign';
 import { Clock, KeyAhead, moment, namesOf, orderHead } from './open';
 import { isOf, stepsDone, type Scene } from './scene';
 
-/** A router that is restarting says nothing for so long. */
-const DARK_MS = 8000;
-
 const Line = ({ label, nodes }: { label: string; nodes: readonly MeshNode[] }) =>
   nodes.length === 0 ? null : (
     <div>
       {label} <Names names={namesOf(nodes)} />
     </div>
   );
+
+/** "11 of 12 routers run Demo 2.0." */
+const runs = ({ version }: Upgrade, some: readonly MeshNode[], all: readonly MeshNode[]) =>
+  t('mesh.run', { k: some.length, n: all.length, version });
 
 const Said = ({ text, nodes }: { text: string; nodes: readonly MeshNode[] }) =>
   nodes.length === 0 ? null : (
@@ -30,27 +31,21 @@ const Said = ({ text, nodes }: { text: string; nodes: readonly MeshNode[] }) =>
 
 /* ---- install ---- */
 
-export function Install({ scene, silent, sinceMs }: { scene: Scene; silent: boolean; sinceMs: number }) {
-  const back = scene.done(4);
-  const rest = scene.missing(4);
-  const dark = rest.filter(({ seen_ms }) => (seen_ms ?? DARK_MS) >= DARK_MS);
-  return (
-    <div class="card">
-      <p role="status">
-        <b>{t('state.FLASHING')}…</b> {sinceMs > 0 && t('since', { time: duration(sinceMs / 1000) })}
-      </p>
-      {!silent && (
-        <>
-          <Line label={t('back')} nodes={back} />
-          <Line label={`${t('state.FLASHING')}:`} nodes={rest.filter(node => !dark.includes(node))} />
-          <Line label={t('missing')} nodes={dark} />
-        </>
-      )}
-      <p>{t('away')}</p>
-      <p>{reasonText('too_late')}</p>
-    </div>
-  );
-}
+export const Install = ({ upgrade, scene, silent, sinceMs }: { upgrade: Upgrade; scene: Scene; silent: boolean; sinceMs: number }) => (
+  <div class="card">
+    <p role="status">
+      <b>{t('state.FLASHING')}…</b> {t('since', { time: duration(sinceMs / 1000) })}
+    </p>
+    {!silent && (
+      <>
+        <p>{runs(upgrade, scene.done(4), scene.group)}</p>
+        <Line label={t('missing')} nodes={scene.missing(4)} />
+      </>
+    )}
+    <p>{t('away')}</p>
+    <p>{reasonText('too_late')}</p>
+  </div>
+);
 
 /* ---- keep ---- */
 
@@ -89,9 +84,7 @@ export function Keep({ upgrade, scene, leftMs }: { upgrade: Upgrade; scene: Scen
         </div>
       )}
       <p role="status">
-        <b>
-          {upgrade.version}: {t('of', { k: running.length, n })}
-        </b>
+        <b>{runs(upgrade, running, scene.group)}</b>
       </p>
       {!first && (
         <>
@@ -125,7 +118,7 @@ export function Keep({ upgrade, scene, leftMs }: { upgrade: Upgrade; scene: Scen
                 confirmed = performance.now();
               return done;
             }}>
-            <Said text={t('keep.for.good')} nodes={running} />
+            <p>{runs(upgrade, running, scene.group)}</p>
             <Said text={reasonText('unhealthy')} nodes={sick} />
             <Said text={t('keep.means')} nodes={missing} />
           </Ask>
@@ -175,9 +168,7 @@ export function Result({ upgrade, nodes }: { upgrade: Upgrade; nodes: readonly M
     <div class="card" data-result={upgrade.phase}>
       <Notice kind={run.length === took.length ? 'good' : 'info'}>
         <p>
-          <b>
-            {upgrade.version}: {t('of', { k: run.length, n: took.length })}
-          </b>
+          <b>{runs(upgrade, run, took)}</b>
         </p>
       </Notice>
       {[...why].map(([id, group]) => (

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 /** An upgrade is open: who fetches, who is ready, when all install it, and how to stop it. */
 import { useEffect, useState } from 'preact/hooks';
-import { ring } from '../key/ring';
+import { needKey, ring } from '../key/ring';
 import { currentLive } from '../model/live';
 import { isError, progressOf } from '../model/states';
 import type { MeshNode, Upgrade } from '../model/types';
@@ -31,7 +31,7 @@ export const namesOf = (nodes: readonly MeshNode[]) => nodes.map(({ name }) => n
 /** Who signs later should know that he will need his key: the moment may not wait for it. */
 export function KeyAhead() {
   const key = useOutside(ring.subscribe, ring.current);
-  return key ? null : <p class="small">{t('key.ahead')}</p>;
+  return key ? null : <Button what="ahead" label={t('key.unlock')} onClick={() => needKey()} />;
 }
 
 export function Stop({ upgrade, look = 'large' }: { upgrade: Upgrade; look?: string }) {

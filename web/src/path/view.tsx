@@ -76,7 +76,7 @@ export function PathView() {
           {place === 'fetch' && <Fetch upgrade={upgrade} scene={scene} onForce={() => setForced(group)} />}
           {place === 'time' && <Time upgrade={upgrade} scene={scene} />}
           {place === 'countdown' && <Countdown upgrade={upgrade} scene={scene} leftMs={countdown} />}
-          {place === 'install' && <Install scene={scene} silent={silent} sinceMs={now - began.ms} />}
+          {place === 'install' && <Install upgrade={upgrade} scene={scene} silent={silent} sinceMs={now - began.ms} />}
           {place === 'keep' && <Keep upgrade={upgrade} scene={scene} leftMs={leftOf(upgrade.window_remaining_ms) ?? guess} />}
           <p class="small">{t('by', { name: nameOf('operator', upgrade.signed_by) })}</p>
         </>
