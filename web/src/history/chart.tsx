@@ -76,7 +76,7 @@ function Piece({ x, y, width, tone }: { x: number; y: number; width: number; ton
       {BAD.includes(tone) && <rect {...box} fill="url(#hatch)" />}
       {width > 15 && height > 12 && (
         <text x={x + width / 2} y={y + BAR - height / 2 + 5} text-anchor="middle" font-weight="700" fill="var(--on-tone)">
-          {`${SIGNS[tone]}\uFE0E`}
+          {SIGNS[tone]}
         </text>
       )}
     </>
