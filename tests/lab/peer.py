@@ -17,9 +17,9 @@ def receive(connection, size):
     return data
 
 
-def exchange(address, data_type, entries, port=3490):
-    """Entries as {key: (author, ttl, data)}; returns {key: data} of the other side."""
-    body = json.dumps({"stateSlice": [
+def exchange(address, data_type, entries, port=3490, **members):
+    """Entries as {key: (author, ttl, data)}; returns {key: data} of the other side. Members go beside the slice."""
+    body = json.dumps({**members, "stateSlice": [
         {"key": key, "value": {"mAuthor": author, "mTtl": ttl, "mData": data}}
         for key, (author, ttl, data) in entries.items()]}).encode()
     name = data_type.encode()
