@@ -25,6 +25,7 @@
 #include "io/neighbours.h"
 
 enum {
+	NODE_TRIM_MS = 5000, /* memory that is free goes back so often, at most */
 	NODE_HEALTH_HOOKS_MAX = 32,
 };
 
@@ -51,6 +52,7 @@ struct node {
 	char *expected; /* owned; names with commas between them, or NULL */
 	uint64_t exchanges_ok, exchanges_failed;
 	uint64_t started_ms;
+	uint64_t trimmed_ms;
 
 	/* Health hooks, one after the other */
 	bool health_ok;
