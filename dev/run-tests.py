@@ -270,6 +270,7 @@ def run_all(tally, arguments):
         run_node(tally, "page", ROOT / "web/tests", [str(ROOT / "web/tests/run.mjs")])
     if not arguments.fast:
         run_check(tally, "size", [str(ROOT / "bench/size")], arguments.pattern)
+        run_check(tally, "page-memory", [str(ROOT / "bench/page-memory"), "--pages", "8", "--seconds", "5"], arguments.pattern)
         run_check(tally, "simulator", ["build/lockstep-sim", "--seed", "1", "--count", "40"], arguments.pattern)
         run_check(tally, "plants", [str(ROOT / "sim/plants/run"), "--sample", "10"], arguments.pattern)
         run_check(tally, "model", [str(ROOT / "model/check"), "--fast"], arguments.pattern)

@@ -17,11 +17,11 @@
 #include "core/record.h"
 #include "faults.h"
 
-static void check_record(const struct record *record)
+static void check_record(const struct record_whole *record)
 {
 	char text[LIMITS_RECORD_SIZE + 1], again[LIMITS_RECORD_SIZE + 1];
 	char problem[LIMITS_MESSAGE_SIZE + 1];
-	struct record read;
+	struct record_whole read;
 	size_t size = record_encode(record, FUZZ_MESH, text);
 	bool ok;
 
@@ -29,27 +29,27 @@ static void check_record(const struct record *record)
 	ok = record_decode(&read, text, size, FUZZ_MESH, problem, sizeof(problem));
 	assert(ok);
 	assert(record_encode(&read, FUZZ_MESH, again) == size && memcmp(text, again, size) == 0);
-	assert(record_compare_age(record, &read) == 0);
+	assert(record_compare_age(&record->record, &read.record) == 0);
 }
 
 /* A node whose texts are all escapes still has a record that fits, with less in it. */
-static void check_shortened(const struct record *record)
+static void check_shortened(const struct record_whole *record)
 {
 	char text[LIMITS_RECORD_SIZE + 1], problem[LIMITS_MESSAGE_SIZE + 1];
-	struct record stuffed = *record, read;
+	struct record_whole stuffed = *record, read;
 	size_t size;
 	bool ok;
 
 	memset(stuffed.message, '"', sizeof(stuffed.message) - 1);
 	size = record_encode(&stuffed, FUZZ_MESH, text);
 	ok = record_decode(&read, text, size, FUZZ_MESH, problem, sizeof(problem));
-	assert(ok && strcmp(read.name, record->name) == 0);
+	assert(ok && strcmp(read.record.name, record->record.name) == 0);
 	memset(stuffed.version, '"', sizeof(stuffed.version) - 1);
-	memset(stuffed.board, '"', sizeof(stuffed.board) - 1);
-	memset(stuffed.address, '"', sizeof(stuffed.address) - 1);
+	memset(stuffed.record.board, '"', sizeof(stuffed.record.board) - 1);
+	memset(stuffed.record.address, '"', sizeof(stuffed.record.address) - 1);
 	size = record_encode(&stuffed, FUZZ_MESH, text);
 	ok = record_decode(&read, text, size, FUZZ_MESH, problem, sizeof(problem));
-	assert(ok && strcmp(read.name, record->name) == 0);
+	assert(ok && strcmp(read.record.name, record->record.name) == 0);
 }
 
 static bool keeps_none(const void *context, const char *name)
@@ -62,12 +62,13 @@ static bool keeps_none(const void *context, const char *name)
 static void check_ages(struct roster *roster, struct notice_offer offer)
 {
 	char text[LIMITS_RECORD_SIZE + 1], problem[LIMITS_MESSAGE_SIZE + 1];
-	struct record newer = roster_find(roster, offer.name)->notice->record;
+	struct record_whole newer;
 	struct notice_offer fresh = offer;
 	enum roster_news news;
 	char *envelope;
 
-	newer.sequence++;
+	notice_tell(roster_find(roster, offer.name)->notice, &newer);
+	newer.record.sequence++;
 	envelope = fuzz_envelope(
 		FUZZ_OTHER, text, record_encode(&newer, FUZZ_MESH, text), &fresh.envelope_size);
 	fresh.envelope = envelope;
@@ -77,7 +78,8 @@ static void check_ages(struct roster *roster, struct notice_offer offer)
 		roster, roster_find(roster, fresh.name), &fresh, problem, sizeof(problem));
 	faults_off();
 	/* There is none after the last number that a record can hold. */
-	assert(news == ROSTER_NEWS || faults_happened() || newer.sequence > MEMBERS_NUMBER_MAX);
+	assert(news == ROSTER_NEWS || faults_happened() ||
+		newer.record.sequence > MEMBERS_NUMBER_MAX);
 	offer.ttl_s = INT64_MAX;
 	offer.now_ms = 1000;
 	(void)roster_take(
@@ -103,12 +105,12 @@ static void check_ages(struct roster *roster, struct notice_offer offer)
 /* As many nodes as there may be. */
 static void fill(struct roster *roster)
 {
-	struct record record = { .incarnation = 1 };
+	struct record_whole record = { .record = { .incarnation = 1 } };
 
 	for (uint32_t i = 0; i < LIMITS_NODES_MAX; i++) {
 		bool put;
 
-		snprintf(record.name, sizeof(record.name), "other%u", i);
+		snprintf(record.record.name, sizeof(record.record.name), "other%u", i);
 		put = roster_put_own(roster, &record, FUZZ_MESH, fuzz_secret(FUZZ_STRANGER), 0);
 		assert(put);
 	}
@@ -167,8 +169,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 	faults_off();
 	assert(!full || news == ROSTER_REFUSED);
 	if (news == ROSTER_NEWS) {
-		check_record(&roster_newest(&roster)->notice->record);
-		check_shortened(&roster_newest(&roster)->notice->record);
+		struct record_whole record = { 0 };
+
+		notice_tell(roster_newest(&roster)->notice, &record);
+		check_record(&record);
+		check_shortened(&record);
 		give_to_agent(exact, exact_size);
 		/* Once more is no news, and no other key takes the name. */
 		assert(roster_take(&roster, roster_find(&roster, offer.name), &offer, problem,

@@ -111,9 +111,9 @@ bool codec_is_shared(void)
 struct notice *__real_notice_open(const struct notice_offer *offer, char *problem, size_t capacity);
 struct notice *__wrap_notice_open(const struct notice_offer *offer, char *problem, size_t capacity);
 struct notice *__real_notice_sign(
-	const struct record *record, const char *mesh, const struct usign_secret *secret);
+	const struct record_whole *record, const char *mesh, const struct usign_secret *secret);
 struct notice *__wrap_notice_sign(
-	const struct record *record, const char *mesh, const struct usign_secret *secret);
+	const struct record_whole *record, const char *mesh, const struct usign_secret *secret);
 void __real_notice_free(struct notice *notice);
 void __wrap_notice_free(struct notice *notice);
 bool __real_notice_is_same(const struct notice *notice, const struct notice_offer *offer);
@@ -141,7 +141,7 @@ static void *take_room(size_t size)
 }
 
 struct notice *__wrap_notice_sign(
-	const struct record *record, const char *mesh, const struct usign_secret *secret)
+	const struct record_whole *record, const char *mesh, const struct usign_secret *secret)
 {
 	struct notice *notice = __real_notice_sign(record, mesh, secret), *kept;
 
@@ -149,8 +149,8 @@ struct notice *__wrap_notice_sign(
 		return notice;
 	ensure(notice != NULL);
 	(void)pthread_mutex_lock(&adding);
-	kept = take_room(sizeof(*notice) + notice->envelope_size);
-	memcpy(kept, notice, sizeof(*notice) + notice->envelope_size);
+	kept = take_room(notice_size(notice));
+	memcpy(kept, notice, notice_size(notice));
 	(void)pthread_mutex_unlock(&adding);
 	__real_notice_free(notice);
 	return kept;

@@ -959,12 +959,14 @@ static void strangers_say(char *slice, uint32_t first, uint32_t count, uint64_t 
 	text_init(&text, slice, 65536);
 	slice_write_begin(&text);
 	for (uint32_t i = first; i < first + count; i++) {
-		struct record record = { .incarnation = 1, .sequence = sequence };
+		struct record_whole whole = { .record = {
+						      .incarnation = 1, .sequence = sequence } };
+		struct record *record = &whole.record;
 		struct notice *notice;
 
-		snprintf(record.name, sizeof(record.name), "stranger-%u", i);
-		notice = notice_sign(&record, "world", &secret);
-		slice_write_entry(&text, record.name, record.name, 600, notice->envelope,
+		snprintf(record->name, sizeof(record->name), "stranger-%u", i);
+		notice = notice_sign(&whole, "world", &secret);
+		slice_write_entry(&text, record->name, record->name, 600, notice->envelope,
 			notice->envelope_size);
 		notice_free(notice);
 	}

@@ -118,7 +118,7 @@ static char *changed(const char *text, const char *find, const char *replace, si
 	return copy;
 }
 
-static bool decode(struct record *record, const char *bytes, size_t size, char problem[160])
+static bool decode(struct record_whole *record, const char *bytes, size_t size, char problem[160])
 {
 	return record_decode(record, bytes, size, "demo", problem, 160);
 }
@@ -126,65 +126,66 @@ static bool decode(struct record *record, const char *bytes, size_t size, char p
 static void test_refusal(void **state)
 {
 	const struct refusal_case *c = *state;
-	struct record record, before;
+	struct record_whole whole, before;
 	char problem[160] = "";
 	size_t size;
 	char *bytes = changed(full, c->find, c->replace, &size);
 
-	memset(&record, 0x5a, sizeof(record));
-	before = record;
-	assert_false(decode(&record, bytes, size, problem));
-	assert_memory_equal(&record, &before, sizeof(record));
+	memset(&whole, 0x5a, sizeof(whole));
+	before = whole;
+	assert_false(decode(&whole, bytes, size, problem));
+	assert_memory_equal(&whole, &before, sizeof(whole));
 	assert_non_null(strstr(problem, c->problem));
 	free(bytes);
 }
 
 static void test_every_member_round_trips(void **state)
 {
-	struct record record;
+	struct record_whole whole;
 	char problem[160], again[LIMITS_RECORD_SIZE + 1];
 
 	(void)state;
-	assert_true(decode(&record, full, sizeof(full) - 1, problem));
-	assert_string_equal(record.name, "alpha");
-	assert_int_equal(record.state, STATE_CONFIRMATION_PENDING);
-	assert_int_equal(record.reason, REASON_WAITING_FOR_HEALTH);
-	assert_string_equal(record.message, "no \"bat0\"");
-	assert_true(record.flashed && record.healthy && record.source);
-	assert_int_equal(record.upgrade[7], 0x77);
-	assert_int_equal(record.order[31], 0xff);
-	assert_string_equal(record.links, "{\"beta\":19800,\"gamma\":1}");
-	assert_int_equal(record_encode(&record, "demo", again), sizeof(full) - 1);
+	assert_true(decode(&whole, full, sizeof(full) - 1, problem));
+	assert_string_equal(whole.record.name, "alpha");
+	assert_int_equal(whole.record.state, STATE_CONFIRMATION_PENDING);
+	assert_int_equal(whole.record.reason, REASON_WAITING_FOR_HEALTH);
+	assert_string_equal(whole.message, "no \"bat0\"");
+	assert_true(whole.record.flashed && whole.record.healthy && whole.record.source);
+	assert_int_equal(whole.record.upgrade[7], 0x77);
+	assert_int_equal(whole.record.order[31], 0xff);
+	assert_string_equal(whole.links, "{\"beta\":19800,\"gamma\":1}");
+	assert_int_equal(record_encode(&whole, "demo", again), sizeof(full) - 1);
 	assert_string_equal(again, full);
 }
 
 static void test_the_least_has_nothing_else(void **state)
 {
-	struct record record, expected = { .name = "alpha", .incarnation = 1 };
+	struct record_whole whole;
 	char problem[160];
 
 	(void)state;
-	assert_true(decode(&record, least, sizeof(least) - 1, problem));
-	assert_int_equal(record.state, STATE_UPDATED);
-	assert_int_equal(record.reason, REASON_NONE);
-	assert_true(record.epoch == 0 && record.highest_epoch == 0 && record.slots == 0);
-	assert_string_equal(record.message, expected.message);
-	assert_string_equal(record.address, "");
-	assert_string_equal(record.links, "");
-	assert_false(record.flashed || record.healthy || record.source);
+	assert_true(decode(&whole, least, sizeof(least) - 1, problem));
+	assert_int_equal(whole.record.state, STATE_UPDATED);
+	assert_int_equal(whole.record.reason, REASON_NONE);
+	assert_true(whole.record.epoch == 0 && whole.record.highest_epoch == 0 &&
+		    whole.record.slots == 0);
+	assert_string_equal(whole.message, "");
+	assert_string_equal(whole.record.address, "");
+	assert_string_equal(whole.links, "");
+	assert_false(whole.record.flashed || whole.record.healthy || whole.record.source);
 }
 
 /* A word of a later version is a reason all the same, and its state counts. */
 static void test_a_reason_of_tomorrow_is_read(void **state)
 {
-	struct record record;
+	struct record_whole whole;
 	char problem[160];
 	size_t size;
 	char *bytes = changed(full, "waiting_for_health", "waiting_for_spring", &size);
 
 	(void)state;
-	assert_true(decode(&record, bytes, size, problem));
-	assert_int_equal(record.reason, REASON_INTERNAL);
+	assert_true(decode(&whole, bytes, size, problem));
+	assert_int_equal(whole.record.reason, REASON_INTERNAL);
 	free(bytes);
 }
 
@@ -195,36 +196,36 @@ static void fill(char *text, size_t size, char with)
 }
 
 /* The fullest record there can be, of text that doubles when it is written. */
-static struct record fullest(char with)
+static struct record_whole fullest(char with)
 {
-	struct record record = {
-		.incarnation = COUNTER_MAX,
-		.sequence = COUNTER_MAX,
-		.state = STATE_CONFIRMATION_PENDING,
-		.reason = REASON_WAITING_FOR_PARTICIPANTS,
-		.highest_epoch = COUNTER_MAX,
-		.epoch = COUNTER_MAX,
-		.wave = LIMITS_WAVES_MAX - 1,
-		.flashed = true,
-		.healthy = true,
-		.source = true,
-		.held_bytes = COUNTER_MAX,
-		.image_bytes = COUNTER_MAX,
-		.release_sequence = COUNTER_MAX,
-		.slots = 2,
-		.window_s = LIMITS_CONFIRM_WINDOW_MAX_S,
+	struct record_whole whole = {
+		.record.incarnation = COUNTER_MAX,
+		.record.sequence = COUNTER_MAX,
+		.record.state = STATE_CONFIRMATION_PENDING,
+		.record.reason = REASON_WAITING_FOR_PARTICIPANTS,
+		.record.highest_epoch = COUNTER_MAX,
+		.record.epoch = COUNTER_MAX,
+		.record.wave = LIMITS_WAVES_MAX - 1,
+		.record.flashed = true,
+		.record.healthy = true,
+		.record.source = true,
+		.record.held_bytes = COUNTER_MAX,
+		.record.image_bytes = COUNTER_MAX,
+		.record.release_sequence = COUNTER_MAX,
+		.record.slots = 2,
+		.record.window_s = LIMITS_CONFIRM_WINDOW_MAX_S,
 	};
 
-	memset(record.upgrade, 0xff, sizeof(record.upgrade));
-	memset(record.order, 0xff, sizeof(record.order));
-	fill(record.name, LIMITS_NAME_SIZE, 'n');
-	fill(record.version, LIMITS_VERSION_SIZE, with);
-	fill(record.board, LIMITS_BOARD_SIZE, with);
-	fill(record.address, LIMITS_ADDRESS_SIZE, with);
-	fill(record.message, LIMITS_MESSAGE_SIZE, with);
+	memset(whole.record.upgrade, 0xff, sizeof(whole.record.upgrade));
+	memset(whole.record.order, 0xff, sizeof(whole.record.order));
+	fill(whole.record.name, LIMITS_NAME_SIZE, 'n');
+	fill(whole.version, LIMITS_VERSION_SIZE, with);
+	fill(whole.record.board, LIMITS_BOARD_SIZE, with);
+	fill(whole.record.address, LIMITS_ADDRESS_SIZE, with);
+	fill(whole.message, LIMITS_MESSAGE_SIZE, with);
 	for (char name[] = "neighbour-a"; name[10] <= 'z'; name[10]++)
-		record_add_link(record.links, name, RECORD_KBIT_MAX);
-	return record;
+		record_add_link(whole.links, name, RECORD_KBIT_MAX);
+	return whole;
 }
 
 static void test_links_are_added_while_there_is_room(void **state)
@@ -253,31 +254,33 @@ static void test_links_are_added_while_there_is_room(void **state)
 static void test_the_fullest_record_fits(void **state)
 {
 	char mesh[LIMITS_MESH_SIZE + 1];
-	struct record record, again;
+	struct record_whole whole, again;
 	char problem[160], text[LIMITS_RECORD_SIZE + 1];
 	size_t size;
 
 	(void)state;
 	fill(mesh, LIMITS_MESH_SIZE, 'm');
 	for (const char *with = "a\"\\"; *with != '\0'; with++) {
-		record = fullest(*with);
-		size = record_encode(&record, mesh, text);
+		whole = fullest(*with);
+		size = record_encode(&whole, mesh, text);
 		assert_in_range(size, 1, LIMITS_RECORD_SIZE);
 		assert_int_equal(strlen(text), size);
 		assert_true(record_decode(&again, text, size, mesh, problem, sizeof(problem)));
 		/* Text for people and links may go; what others count on stays. */
-		assert_true(again.message[0] == '\0' || strcmp(again.message, record.message) == 0);
-		assert_string_equal(again.address, record.address);
-		assert_memory_equal(again.order, record.order, sizeof(record.order));
-		assert_true(again.held_bytes == COUNTER_MAX && again.epoch == COUNTER_MAX);
-		assert_true(again.flashed && again.healthy && again.source);
+		assert_true(again.message[0] == '\0' || strcmp(again.message, whole.message) == 0);
+		assert_string_equal(again.record.address, whole.record.address);
+		assert_memory_equal(
+			again.record.order, whole.record.order, sizeof(whole.record.order));
+		assert_true(again.record.held_bytes == COUNTER_MAX &&
+			    again.record.epoch == COUNTER_MAX);
+		assert_true(again.record.flashed && again.record.healthy && again.record.source);
 	}
 }
 
 static void test_damage(void **state)
 {
 	size_t size = sizeof(full) - 1;
-	struct record record;
+	struct record_whole whole;
 	char problem[160];
 
 	(void)state;
@@ -286,10 +289,10 @@ static void test_damage(void **state)
 
 		assert_non_null(bytes);
 		memcpy(bytes, full, size);
-		assert_false(decode(&record, bytes, i, problem));
+		assert_false(decode(&whole, bytes, i, problem));
 		for (unsigned bit = 0; bit < 8; bit++) {
 			bytes[i] = (char)(full[i] ^ (1u << bit));
-			(void)!decode(&record, bytes, size, problem);
+			(void)!decode(&whole, bytes, size, problem);
 		}
 		free(bytes);
 	}

@@ -43,12 +43,15 @@ static size_t make(char envelope[ENVELOPE_SIZE], const char *name, uint8_t key,
 	uint64_t incarnation, uint64_t sequence, const char *mesh)
 {
 	struct usign_secret secret = secret_of(key);
-	struct record record = { .incarnation = incarnation, .sequence = sequence };
+	struct record_whole record = {
+		.record = { .incarnation = incarnation, .sequence = sequence },
+	};
 	struct roster roster;
 	size_t size;
 
-	snprintf(record.name, sizeof(record.name), "%s", name);
+	snprintf(record.record.name, sizeof(record.record.name), "%s", name);
 	snprintf(record.version, sizeof(record.version), "Demo \"1.0\"");
+	record_add_link(record.links, "beta", 5);
 	roster_init(&roster);
 	assert_true(roster_put_own(&roster, &record, mesh, &secret, NOW_MS));
 	size = roster_newest(&roster)->notice->envelope_size;
@@ -89,6 +92,7 @@ static void test_a_record_is_taken_as_it_came(void **state)
 	size_t size = make(envelope, "alpha", 1, 2, 5, "demo");
 	struct notice_offer offer = offer_of("alpha", envelope, size);
 	struct usign_public key = key_of(1);
+	struct record_whole told;
 	struct roster roster;
 	const struct roster_entry *entry;
 
@@ -100,7 +104,11 @@ static void test_a_record_is_taken_as_it_came(void **state)
 		ROSTER_NEWS);
 	entry = roster_find(&roster, "alpha");
 	assert_non_null(entry);
-	assert_string_equal(entry->notice->record.version, "Demo \"1.0\"");
+	notice_tell(entry->notice, &told);
+	assert_string_equal(told.version, "Demo \"1.0\"");
+	assert_string_equal(told.message, "");
+	assert_string_equal(told.links, "{\"beta\":5}");
+	assert_string_equal(told.record.name, "alpha");
 	assert_int_equal(entry->notice->envelope_size, size);
 	assert_memory_equal(entry->notice->envelope, envelope, size);
 	assert_memory_equal(entry->notice->key.key, key.key, USIGN_KEY_SIZE);
@@ -488,19 +496,19 @@ static void test_table_and_log_agree_with_a_list(void **state)
 	roster.change = begin;
 	for (uint32_t step = 1; step < 3000; step++) {
 		uint32_t number = prng_below(&prng, MANY);
-		struct record record = { .incarnation = 1, .sequence = step };
+		struct record_whole record = { .record = { .incarnation = 1, .sequence = step } };
 		char kept[16];
 
-		snprintf(record.name, sizeof(record.name), "node-%u", number);
+		snprintf(record.record.name, sizeof(record.record.name), "node-%u", number);
 		if (step % 200 > 20) {
 			assert_true(roster_put_own(&roster, &record, "demo", &secret, NOW_MS));
 			assert_string_equal(
-				roster_newest(&roster)->notice->record.name, record.name);
+				roster_newest(&roster)->notice->record.name, record.record.name);
 			model.sequence[number] = step;
 			model.change[number] = roster.change;
-		} else if (roster_find(&roster, record.name) != NULL) {
+		} else if (roster_find(&roster, record.record.name) != NULL) {
 			/* This one goes; all others stay for longer. */
-			roster_find(&roster, record.name)->lasts_s = 0;
+			roster_find(&roster, record.record.name)->lasts_s = 0;
 			snprintf(kept, sizeof(kept), "%u", number + 1);
 			(void)roster_expire(&roster, NOW_MS, keeps_number, kept);
 			model.sequence[number] = 0;
@@ -513,22 +521,23 @@ static void test_table_and_log_agree_with_a_list(void **state)
 static void test_the_roster_is_bounded(void **state)
 {
 	struct usign_secret secret = secret_of(1);
-	struct record record = { .incarnation = 1 };
+	struct record_whole record = { .record = { .incarnation = 1 } };
 	struct roster roster;
 
 	(void)state;
 	roster_init(&roster);
 	for (uint32_t i = 0; i < LIMITS_NODES_MAX; i++) {
-		snprintf(record.name, sizeof(record.name), "node-%04u", i * 7 % LIMITS_NODES_MAX);
+		snprintf(record.record.name, sizeof(record.record.name), "node-%04u",
+			i * 7 % LIMITS_NODES_MAX);
 		assert_true(roster_put_own(&roster, &record, "demo", &secret, NOW_MS));
 	}
 	assert_int_equal(roster.count, LIMITS_NODES_MAX);
 	assert_int_equal(take(&roster, 2, 1, 1, NULL), ROSTER_REFUSED);
 	assert_null(roster_find(&roster, "alpha"));
 	/* Those who are known still have news. */
-	record.sequence = 1;
+	record.record.sequence = 1;
 	assert_true(roster_put_own(&roster, &record, "demo", &secret, NOW_MS));
-	assert_true(roster_find(&roster, record.name)->notice->record.sequence == 1);
+	assert_true(roster_find(&roster, record.record.name)->notice->record.sequence == 1);
 	roster_free(&roster);
 }
 

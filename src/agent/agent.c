@@ -245,7 +245,6 @@ static void write_journal(struct agent *agent)
 		agent_wake_at(agent, agent->now_ms + AGENT_RETRY_MS);
 		return;
 	}
-	free(agent->journal_bytes);
 	agent->journal_bytes = bytes;
 	action = agent_act(agent, ACTION_JOURNAL);
 	ensure(action != NULL);
@@ -265,6 +264,8 @@ uint64_t agent_step(
 	agent->wake_ms = UINT64_MAX;
 	agent->actions = actions;
 	actions->count = 0;
+	free(agent->journal_bytes); /* it is written, or never will be */
+	agent->journal_bytes = NULL;
 
 	if (agent->journal_foreign) {
 		agent->journal_foreign = false;

@@ -224,7 +224,7 @@ struct agent {
 
 	uint64_t projection_change;
 	struct store stores[1 + LIMITS_CARRIED_MAX]; /* the projection, and setup.types */
-	struct record published;                     /* what our newest record says */
+	struct record_whole published;               /* what our newest record says */
 	char links[RECORD_LINKS_SIZE + 1];           /* of the next record */
 	char *journal_bytes;                         /* of the last ACTION_JOURNAL */
 	uint8_t local_release_id[BYTES_HASH_SIZE];

@@ -8,10 +8,12 @@
 #include "base/json.h"
 #include "base/prng.h"
 #include "base/text.h"
+#include "base/words.h"
 
 enum {
 	/* A record's text escaped, two blobs and the member names. */
 	ENVELOPE_SIZE_MAX = LIMITS_RECORD_SIZE * 6 + 512,
+	TEXTS = 3, /* behind it */
 };
 
 uint64_t notice_hash(const char *name)
@@ -23,26 +25,52 @@ uint64_t notice_hash(const char *name)
 	return prng_mix(hash);
 }
 
-/* With room for the envelope; NULL if there is no memory. */
-static struct notice *make_notice(const char *envelope, size_t size)
+/* NULL if there is no memory. */
+static struct notice *make_notice(const char *envelope, size_t size,
+	const struct record_whole *record, const struct usign_public *key)
 {
-	struct notice *notice = malloc(sizeof(*notice) + size);
+	const char *const texts[] = { record->version, record->message, record->links };
+	uint64_t hash = notice_hash(record->record.name);
+	size_t whole = sizeof(struct notice) + size;
+	struct notice *notice;
+	char *to;
 
+	for (int i = 0; i < TEXTS; i++)
+		whole += strlen(texts[i]) + 1;
+	notice = malloc(whole);
 	if (notice == NULL)
 		return NULL;
+	notice->hash = (uint32_t)hash;
+	notice->digest = prng_mix(
+		hash ^ prng_mix(record->record.incarnation) ^ prng_mix(~record->record.sequence));
+	notice->key = *key;
+	notice->record = record->record;
 	notice->envelope_size = (uint32_t)size;
 	memcpy(notice->envelope, envelope, size);
+	to = notice->envelope + size;
+	for (int i = 0; i < TEXTS; i++) {
+		size = strlen(texts[i]) + 1;
+		memcpy(to, texts[i], size);
+		to += size;
+	}
 	return notice;
 }
 
-static void finish_notice(struct notice *notice)
+void notice_tell(const struct notice *notice, struct record_whole *record)
 {
-	const struct record *record = &notice->record;
-	uint64_t hash = notice_hash(record->name);
+	const char *texts = notice->envelope + notice->envelope_size;
 
-	notice->hash = (uint32_t)hash;
-	notice->digest =
-		prng_mix(hash ^ prng_mix(record->incarnation) ^ prng_mix(~record->sequence));
+	record->record = notice->record;
+	text_set(record->version, sizeof(record->version), words_at(texts, 0));
+	text_set(record->message, sizeof(record->message), words_at(texts, 1));
+	text_set(record->links, sizeof(record->links), words_at(texts, 2));
+}
+
+size_t notice_size(const struct notice *notice)
+{
+	const char *texts = notice->envelope + notice->envelope_size;
+
+	return (size_t)(words_at(texts, TEXTS) - (const char *)notice);
 }
 
 void notice_free(struct notice *notice)
@@ -52,7 +80,9 @@ void notice_free(struct notice *notice)
 
 struct notice *notice_open(const struct notice_offer *offer, char *problem, size_t capacity)
 {
-	struct notice *notice;
+	struct notice *notice = NULL;
+	struct record_whole record;
+	struct usign_public key;
 	struct json_reader reader;
 	struct json_object *envelope;
 	char key_blob[USIGN_PUBLIC_BLOB_TEXT_SIZE + 1];
@@ -60,15 +90,9 @@ struct notice *notice_open(const struct notice_offer *offer, char *problem, size
 	struct usign_signature signature;
 	size_t text_size = 0;
 	const char *text;
-	bool ok = false;
 
 	if (offer->envelope_size > ENVELOPE_SIZE_MAX) {
 		text_set(problem, capacity, "record is too long");
-		return NULL;
-	}
-	notice = make_notice(offer->envelope, offer->envelope_size);
-	if (notice == NULL) {
-		text_set(problem, capacity, "there is no memory for it");
 		return NULL;
 	}
 	envelope = json_parse(&reader, offer->envelope, offer->envelope_size);
@@ -79,25 +103,23 @@ struct notice *notice_open(const struct notice_offer *offer, char *problem, size
 		json_fail(&reader, "record", "is too long");
 	if (!json_ok(&reader)) {
 		json_explain(&reader, problem, capacity);
-	} else if (!usign_public_from_blob(&notice->key, key_blob)) {
+	} else if (!usign_public_from_blob(&key, key_blob)) {
 		text_set(problem, capacity, "key is not a usign key");
-	} else if (offer->pinned != NULL && !bytes_same_32(notice->key.key, offer->pinned)) {
+	} else if (offer->pinned != NULL && !bytes_same_32(key.key, offer->pinned)) {
 		text_set(problem, capacity, "key is not the one that the start order pins");
 	} else if (!usign_signature_from_blob(&signature, signature_blob) ||
-		   !usign_verify(&notice->key, &signature, text, text_size)) {
+		   !usign_verify(&key, &signature, text, text_size)) {
 		text_set(problem, capacity, "signature does not fit");
-	} else if (record_decode(
-			   &notice->record, text, text_size, offer->mesh, problem, capacity)) {
-		ok = strcmp(notice->record.name, offer->name) == 0;
-		if (!ok)
+	} else if (record_decode(&record, text, text_size, offer->mesh, problem, capacity)) {
+		if (strcmp(record.record.name, offer->name) != 0) {
 			text_set(problem, capacity, "name is not the one it was sent under");
+		} else {
+			notice = make_notice(offer->envelope, offer->envelope_size, &record, &key);
+			if (notice == NULL)
+				text_set(problem, capacity, "there is no memory for it");
+		}
 	}
 	json_free(envelope);
-	if (!ok) {
-		notice_free(notice);
-		return NULL;
-	}
-	finish_notice(notice);
 	return notice;
 }
 
@@ -108,7 +130,7 @@ bool notice_is_same(const struct notice *notice, const struct notice_offer *offe
 }
 
 struct notice *notice_sign(
-	const struct record *record, const char *mesh, const struct usign_secret *secret)
+	const struct record_whole *record, const char *mesh, const struct usign_secret *secret)
 {
 	char signed_text[LIMITS_RECORD_SIZE + 1];
 	char blob[USIGN_SIGNATURE_BLOB_TEXT_SIZE + 1];
@@ -116,7 +138,6 @@ struct notice *notice_sign(
 	size_t size = record_encode(record, mesh, signed_text);
 	struct usign_signature signature;
 	struct usign_public key;
-	struct notice *notice;
 	struct text text;
 
 	usign_public_of(&key, secret);
@@ -131,11 +152,5 @@ struct notice *notice_sign(
 	text_end_object(&text);
 	/* Our own text holds printable characters only: quotes and backslashes double, no more. */
 	ensure(!text_cut(&text));
-	notice = make_notice(envelope, text.size);
-	if (notice == NULL)
-		return NULL;
-	notice->record = *record;
-	notice->key = key;
-	finish_notice(notice);
-	return notice;
+	return make_notice(envelope, text.size, record, &key);
 }

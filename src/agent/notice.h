@@ -20,8 +20,15 @@ struct notice {
 	uint64_t digest; /* of name and age */
 	struct usign_public key;
 	struct record record;
-	char envelope[]; /* {"record":…,"key":…,"signature":…} */
+	/* {"record":…,"key":…,"signature":…}; behind it the record's version, message and links,
+	 * each with a terminator: people ask for them, rules do not. */
+	char envelope[];
 };
+
+size_t notice_size(const struct notice *notice); /* bytes, all of it */
+
+/* The record with all that is shown of it. */
+void notice_tell(const struct notice *notice, struct record_whole *record);
 
 struct notice_offer {
 	const char *mesh;
@@ -43,7 +50,7 @@ bool notice_is_same(const struct notice *notice, const struct notice_offer *offe
 
 /* This node's own. NULL if there is no memory. */
 struct notice *notice_sign(
-	const struct record *record, const char *mesh, const struct usign_secret *secret);
+	const struct record_whole *record, const char *mesh, const struct usign_secret *secret);
 
 void notice_free(struct notice *notice); /* NULL is fine */
 

@@ -286,14 +286,14 @@ enum roster_news roster_take(struct roster *roster, struct roster_entry *entry,
 	return news;
 }
 
-bool roster_put_own(struct roster *roster, const struct record *record, const char *mesh,
+bool roster_put_own(struct roster *roster, const struct record_whole *record, const char *mesh,
 	const struct usign_secret *secret, uint64_t now_ms)
 {
 	struct notice *notice = notice_sign(record, mesh, secret);
 	uint32_t now_s = (uint32_t)(now_ms / 1000), expires_s;
 	struct roster_entry *entry;
 
-	if (notice == NULL || !put(roster, roster_find(roster, record->name), notice)) {
+	if (notice == NULL || !put(roster, roster_find(roster, record->record.name), notice)) {
 		notice_free(notice);
 		return false;
 	}

@@ -91,7 +91,7 @@ enum roster_news roster_take(struct roster *roster, struct roster_entry *entry,
 	const struct notice_offer *offer, char *problem, size_t capacity);
 
 /* This node's own record: signs and puts it. False if there is no memory. */
-bool roster_put_own(struct roster *roster, const struct record *record, const char *mesh,
+bool roster_put_own(struct roster *roster, const struct record_whole *record, const char *mesh,
 	const struct usign_secret *secret, uint64_t now_ms);
 
 /* Drops what has expired, but for the names that `keep` wants. Returns when to call again. */

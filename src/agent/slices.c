@@ -275,7 +275,7 @@ static void hear_of_ourselves(struct agent *agent, const struct notice_offer *of
 	notice = notice_open(offer, problem, sizeof(problem));
 	if (notice != NULL && bytes_same_32(notice->key.key, ours.key) &&
 		notice->record.incarnation >= agent->journal.incarnation &&
-		record_compare_age(&notice->record, &agent->published) > 0) {
+		record_compare_age(&notice->record, &agent->published.record) > 0) {
 		agent->journal.incarnation = notice->record.incarnation + 1;
 		agent->journal_due = true;
 		agent->published_ever = false;

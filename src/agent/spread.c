@@ -242,13 +242,14 @@ void spread_event(struct agent *agent, const struct event *event)
 
 /* ---- our own record ---- */
 
-static void write_own_record(const struct agent *agent, struct record *record)
+static void write_own_record(const struct agent *agent, struct record_whole *whole)
 {
+	struct record *record = &whole->record;
 	const struct book_order *start = book_start(&agent->book);
 	const struct book_order *schedule = book_schedule(&agent->book, agent->wave);
 
 	/* Padding too: records are compared as bytes. */
-	memset(record, 0, sizeof(*record));
+	memset(whole, 0, sizeof(*whole));
 	record->incarnation = agent->journal.incarnation;
 	record->state = agent->journal.state;
 	record->reason = agent->journal.reason;
@@ -256,11 +257,11 @@ static void write_own_record(const struct agent *agent, struct record *record)
 	record->release_sequence = agent->journal.release_sequence;
 	record->slots = agent->setup.flasher.slots;
 	text_set(record->name, sizeof(record->name), agent->setup.name);
-	text_set(record->version, sizeof(record->version), agent->setup.version);
+	text_set(whole->version, sizeof(whole->version), agent->setup.version);
 	text_set(record->board, sizeof(record->board), agent->setup.board);
 	text_set(record->address, sizeof(record->address), agent->setup.address);
-	text_set(record->message, sizeof(record->message), agent->journal.message);
-	memcpy(record->links, agent->links, sizeof(record->links));
+	text_set(whole->message, sizeof(whole->message), agent->journal.message);
+	memcpy(whole->links, agent->links, sizeof(whole->links));
 	record->source = start != NULL && agent->local_release &&
 			 bytes_same_32(agent->local_release_id, start->order.start.release_id);
 	if (start == NULL || !agent->participant)
@@ -289,15 +290,15 @@ enum difference {
 };
 
 /* From what we published last. This is asked in every step. */
-static enum difference compare_published(const struct agent *agent, const struct record *now)
+static enum difference compare_published(const struct agent *agent, const struct record_whole *now)
 {
-	const struct record *before = &agent->published;
-	struct record same = *now;
+	const struct record_whole *before = &agent->published;
+	struct record_whole same = *now;
 
 	if (memcmp(now, before, sizeof(same)) == 0)
 		return DIFFERENCE_NONE;
-	same.held_bytes = before->held_bytes;
-	same.image_bytes = before->image_bytes;
+	same.record.held_bytes = before->record.held_bytes;
+	same.record.image_bytes = before->record.image_bytes;
 	return memcmp(&same, before, sizeof(same)) == 0 ? DIFFERENCE_PROGRESS : DIFFERENCE_NEWS;
 }
 
@@ -327,13 +328,13 @@ static uint32_t heartbeat_in_ms(const struct agent *agent)
 
 void spread_publish(struct agent *agent)
 {
-	struct record record;
+	struct record_whole record;
 	enum difference difference = DIFFERENCE_NEWS;
 	uint32_t pause_ms = heartbeat_in_ms(agent);
 
 	write_own_record(agent, &record);
 	if (agent->published_ever) {
-		record.sequence = agent->published.sequence;
+		record.record.sequence = agent->published.record.sequence;
 		difference = compare_published(agent, &record);
 	}
 	if (difference == DIFFERENCE_PROGRESS &&
@@ -351,7 +352,7 @@ void spread_publish(struct agent *agent)
 			publish_projection(agent);
 		return;
 	}
-	record.sequence = agent->published_ever ? agent->published.sequence + 1 : 0;
+	record.record.sequence = agent->published_ever ? agent->published.record.sequence + 1 : 0;
 	if (!roster_put_own(&agent->roster, &record, agent->setup.mesh, &agent->setup.node_key,
 		    agent->now_ms)) {
 		agent_wake_at(agent, agent->now_ms + AGENT_RETRY_MS);
@@ -361,7 +362,7 @@ void spread_publish(struct agent *agent)
 	agent->published_ever = true;
 	agent->published_ms = agent->now_ms;
 	agent->heartbeat_ms = 0; /* to be chosen anew */
-	life_record_news(agent, life_find_seat(agent, record.name));
+	life_record_news(agent, life_find_seat(agent, record.record.name));
 	agent->changed = true;
 	/* Also with a heartbeat: its TTL must not run out in a quiet mesh. */
 	if (agent->setup.projection && difference != DIFFERENCE_PROGRESS)

@@ -12,7 +12,7 @@ enum {
 };
 
 static void write_record(
-	struct text *text, const struct record *record, const struct usign_public *key)
+	struct text *text, const struct record_whole *record, const struct usign_public *key)
 {
 	char blob[USIGN_PUBLIC_BLOB_TEXT_SIZE + 1];
 
@@ -24,14 +24,14 @@ static void write_record(
 void agent_view_status(const struct agent *agent, uint64_t now_ms, struct text *text)
 {
 	struct usign_public key;
-	struct record record = agent->published;
+	struct record_whole record = agent->published;
 
 	(void)now_ms;
 	usign_public_of(&key, &agent->setup.node_key);
-	text_set(record.name, sizeof(record.name), agent->setup.name);
+	text_set(record.record.name, sizeof(record.record.name), agent->setup.name);
 	/* Progress is published once a second; this node may look at its own as it is. */
 	if (agent->download_phase >= DOWNLOAD_CHUNKS)
-		record.held_bytes = download_held_bytes(agent);
+		record.record.held_bytes = download_held_bytes(agent);
 	text_begin_object(text);
 	text_add_member_string(text, "mesh", agent->setup.mesh);
 	write_record(text, &record, &key);
@@ -203,6 +203,7 @@ static void write_node(const struct agent *agent, uint64_t now_ms, struct text *
 	const char *name = entry != NULL ? entry->notice->record.name : participant->name;
 	bool here = strcmp(name, agent->setup.name) == 0;
 	uint64_t seen_ms = now_ms; /* of ourselves: now */
+	struct record_whole record;
 
 	if (entry != NULL && !here)
 		seen_ms = (uint64_t)entry->seen_s * 1000;
@@ -213,7 +214,8 @@ static void write_node(const struct agent *agent, uint64_t now_ms, struct text *
 		entry != NULL && sources_neighbour_named(agent, name) != AGENT_PEER_NONE);
 	write_remaining(text, "seen_ms", entry != NULL, now_ms, seen_ms);
 	if (entry != NULL) {
-		write_record(text, &entry->notice->record, &entry->notice->key);
+		notice_tell(entry->notice, &record);
+		write_record(text, &record, &entry->notice->key);
 	} else {
 		text_add_member_string(text, "name", name);
 		text_add_member_u64(text, "wave", participant->wave);

@@ -24,7 +24,7 @@ static void decode(struct manifest *manifest, const char *place, const char *byt
 		options_fail("bad_release", "%s: %s", place, problem);
 }
 
-static void leave(void *context, const struct image *image)
+static void skip(void *context, const struct image *image)
 {
 	(void)context;
 	(void)image;
@@ -32,7 +32,7 @@ static void leave(void *context, const struct image *image)
 
 void plan_decode(struct manifest *manifest, const char *place, const char *bytes, size_t size)
 {
-	decode(manifest, place, bytes, size, leave, NULL);
+	decode(manifest, place, bytes, size, skip, NULL);
 }
 
 /* Counts the images on the way. */

@@ -11,30 +11,36 @@
 
 /* In the order in which they are written. */
 static const struct member members[] = {
-	MEMBER(struct record, name, NAME, "name"),
-	MEMBER(struct record, incarnation, NUMBER, "incarnation", .min = 1),
-	MEMBER(struct record, sequence, NUMBER, "sequence"),
-	MEMBER(struct record, state, WORD, "state", .words = state_words),
-	MEMBER(struct record, reason, REASON, "reason", .flags = MEMBER_SPARSE),
-	MEMBER(struct record, message, PRINTABLE, "message", .flags = MEMBER_SPARSE),
-	MEMBER(struct record, highest_epoch, NUMBER, "highest_epoch", .flags = MEMBER_SPARSE),
-	MEMBER(struct record, epoch, NUMBER, "epoch", .min = 1, .flags = MEMBER_SPARSE),
-	MEMBER(struct record, upgrade, HEX, "upgrade", .flags = MEMBER_SPARSE),
-	MEMBER(struct record, order, HEX, "order", .flags = MEMBER_SPARSE),
-	MEMBER(struct record, wave, NUMBER, "wave", .max = LIMITS_WAVES_MAX - 1,
+	MEMBER(struct record_whole, record.name, NAME, "name"),
+	MEMBER(struct record_whole, record.incarnation, NUMBER, "incarnation", .min = 1),
+	MEMBER(struct record_whole, record.sequence, NUMBER, "sequence"),
+	MEMBER(struct record_whole, record.state, WORD, "state", .words = state_words),
+	MEMBER(struct record_whole, record.reason, REASON, "reason", .flags = MEMBER_SPARSE),
+	MEMBER(struct record_whole, message, PRINTABLE, "message", .flags = MEMBER_SPARSE),
+	MEMBER(struct record_whole, record.highest_epoch, NUMBER, "highest_epoch",
 		.flags = MEMBER_SPARSE),
-	MEMBER(struct record, flashed, BOOL, "flashed", .flags = MEMBER_SPARSE),
-	MEMBER(struct record, healthy, BOOL, "healthy", .flags = MEMBER_SPARSE),
-	MEMBER(struct record, source, BOOL, "source", .flags = MEMBER_SPARSE),
-	MEMBER(struct record, held_bytes, NUMBER, "held_bytes", .flags = MEMBER_SPARSE),
-	MEMBER(struct record, image_bytes, NUMBER, "image_bytes", .flags = MEMBER_SPARSE),
-	MEMBER(struct record, release_sequence, NUMBER, "release_sequence", .flags = MEMBER_SPARSE),
-	MEMBER(struct record, slots, NUMBER, "slots", .max = 2, .flags = MEMBER_SPARSE),
-	MEMBER(struct record, window_s, NUMBER, "window_s", .max = LIMITS_CONFIRM_WINDOW_MAX_S,
+	MEMBER(struct record_whole, record.epoch, NUMBER, "epoch", .min = 1,
 		.flags = MEMBER_SPARSE),
-	MEMBER(struct record, version, PRINTABLE, "version", .flags = MEMBER_OPTIONAL),
-	MEMBER(struct record, board, PRINTABLE, "board", .flags = MEMBER_OPTIONAL),
-	MEMBER(struct record, address, PRINTABLE, "address", .flags = MEMBER_SPARSE),
+	MEMBER(struct record_whole, record.upgrade, HEX, "upgrade", .flags = MEMBER_SPARSE),
+	MEMBER(struct record_whole, record.order, HEX, "order", .flags = MEMBER_SPARSE),
+	MEMBER(struct record_whole, record.wave, NUMBER, "wave", .max = LIMITS_WAVES_MAX - 1,
+		.flags = MEMBER_SPARSE),
+	MEMBER(struct record_whole, record.flashed, BOOL, "flashed", .flags = MEMBER_SPARSE),
+	MEMBER(struct record_whole, record.healthy, BOOL, "healthy", .flags = MEMBER_SPARSE),
+	MEMBER(struct record_whole, record.source, BOOL, "source", .flags = MEMBER_SPARSE),
+	MEMBER(struct record_whole, record.held_bytes, NUMBER, "held_bytes",
+		.flags = MEMBER_SPARSE),
+	MEMBER(struct record_whole, record.image_bytes, NUMBER, "image_bytes",
+		.flags = MEMBER_SPARSE),
+	MEMBER(struct record_whole, record.release_sequence, NUMBER, "release_sequence",
+		.flags = MEMBER_SPARSE),
+	MEMBER(struct record_whole, record.slots, NUMBER, "slots", .max = 2,
+		.flags = MEMBER_SPARSE),
+	MEMBER(struct record_whole, record.window_s, NUMBER, "window_s",
+		.max = LIMITS_CONFIRM_WINDOW_MAX_S, .flags = MEMBER_SPARSE),
+	MEMBER(struct record_whole, version, PRINTABLE, "version", .flags = MEMBER_OPTIONAL),
+	MEMBER(struct record_whole, record.board, PRINTABLE, "board", .flags = MEMBER_OPTIONAL),
+	MEMBER(struct record_whole, record.address, PRINTABLE, "address", .flags = MEMBER_SPARSE),
 };
 
 enum { MEMBER_COUNT = sizeof(members) / sizeof(members[0]) };
@@ -64,7 +70,7 @@ void record_add_link(char links[static RECORD_LINKS_SIZE + 1], const char *name,
 }
 
 static void read_links(
-	struct json_reader *reader, struct json_object *object, struct record *record)
+	struct json_reader *reader, struct json_object *object, struct record_whole *record)
 {
 	struct json_object *links = NULL;
 
@@ -83,10 +89,10 @@ static void read_links(
 	}
 }
 
-bool record_decode(struct record *record, const char *bytes, size_t size, const char *mesh,
+bool record_decode(struct record_whole *record, const char *bytes, size_t size, const char *mesh,
 	char *problem, size_t problem_capacity)
 {
-	struct record decoded = { 0 };
+	struct record_whole decoded = { 0 };
 	struct json_reader reader;
 	struct json_object *object = json_parse(&reader, bytes, size);
 	char text[LIMITS_MESH_SIZE + 1] = "";
@@ -98,7 +104,7 @@ bool record_decode(struct record *record, const char *bytes, size_t size, const 
 		json_fail(&reader, "mesh", "is another mesh");
 	members_read(&reader, object, members, MEMBER_COUNT, &decoded);
 	read_links(&reader, object, &decoded);
-	if (decoded.epoch != 0 && bytes_are_zero(decoded.upgrade, ORDER_UPGRADE_SIZE))
+	if (decoded.record.epoch != 0 && bytes_are_zero(decoded.record.upgrade, ORDER_UPGRADE_SIZE))
 		json_fail(&reader, "upgrade", "is missing");
 
 	ok = json_ok(&reader);
@@ -110,7 +116,7 @@ bool record_decode(struct record *record, const char *bytes, size_t size, const 
 	return ok;
 }
 
-void record_write_members(const struct record *record, bool whole, struct text *text)
+void record_write_members(const struct record_whole *record, bool whole, struct text *text)
 {
 	members_write(text, members, MEMBER_COUNT, record, whole);
 	if (whole || record->links[0] != '\0') {
@@ -119,7 +125,7 @@ void record_write_members(const struct record *record, bool whole, struct text *
 	}
 }
 
-static size_t write_record(const struct record *record, const char *mesh, char *buffer)
+static size_t write_record(const struct record_whole *record, const char *mesh, char *buffer)
 {
 	struct text text;
 
@@ -132,11 +138,11 @@ static size_t write_record(const struct record *record, const char *mesh, char *
 	return text.size;
 }
 
-size_t record_encode(
-	const struct record *record, const char *mesh, char buffer[static LIMITS_RECORD_SIZE + 1])
+size_t record_encode(const struct record_whole *record, const char *mesh,
+	char buffer[static LIMITS_RECORD_SIZE + 1])
 {
 	size_t size = write_record(record, mesh, buffer);
-	struct record shorter;
+	struct record_whole shorter;
 
 	if (size > LIMITS_RECORD_SIZE) {
 		shorter = *record;
@@ -151,7 +157,7 @@ size_t record_encode(
 	}
 	if (size > LIMITS_RECORD_SIZE) {
 		shorter.version[0] = '\0';
-		shorter.board[0] = '\0';
+		shorter.record.board[0] = '\0';
 		size = write_record(&shorter, mesh, buffer);
 	}
 	ensure(size <= LIMITS_RECORD_SIZE);

@@ -23,6 +23,7 @@ enum {
 	RECORD_KBIT_MAX = 100000000,
 };
 
+/* What others count on. A node keeps a thousand of them. */
 struct record {
 	char name[LIMITS_NAME_SIZE + 1];
 	uint64_t incarnation; /* grows with every start of the daemon */
@@ -42,9 +43,14 @@ struct record {
 	uint32_t slots;                 /* 1 or 2 */
 	uint32_t window_s;              /* of the confirm window when it was armed; 0 if none */
 	uint8_t order[BYTES_HASH_SIZE]; /* id of the schedule that it follows; zero if none */
-	char version[LIMITS_VERSION_SIZE + 1]; /* of the firmware that runs */
 	char board[LIMITS_BOARD_SIZE + 1];
 	char address[LIMITS_ADDRESS_SIZE + 1]; /* HOST:PORT of its HTTP; "" if not known */
+};
+
+/* With what is only shown. */
+struct record_whole {
+	struct record record;
+	char version[LIMITS_VERSION_SIZE + 1]; /* of the firmware that runs */
 	char message[LIMITS_MESSAGE_SIZE + 1]; /* more about `reason`, for people */
 	/* How fast bytes came from neighbours, as JSON: {"node2":19800} in kbit/s; "" if not known
 	 */
@@ -58,15 +64,15 @@ int record_compare_age(const struct record *a, const struct record *b);
 void record_add_link(char links[static RECORD_LINKS_SIZE + 1], const char *name, uint32_t kbit);
 
 /* Reads the signed text; the caller verified it. False if anything is wrong; untouched then. */
-__attribute__((warn_unused_result)) bool record_decode(struct record *record, const char *bytes,
-	size_t size, const char *mesh, char *problem, size_t problem_capacity);
+__attribute__((warn_unused_result)) bool record_decode(struct record_whole *record,
+	const char *bytes, size_t size, const char *mesh, char *problem, size_t problem_capacity);
 
 /* The record's members into an open object. `whole`: also those that say nothing. */
-void record_write_members(const struct record *record, bool whole, struct text *text);
+void record_write_members(const struct record_whole *record, bool whole, struct text *text);
 
 /* The text to sign; returns its size, at most LIMITS_RECORD_SIZE. To fit, it goes without the
  * links, then without the message. */
-size_t record_encode(
-	const struct record *record, const char *mesh, char buffer[static LIMITS_RECORD_SIZE + 1]);
+size_t record_encode(const struct record_whole *record, const char *mesh,
+	char buffer[static LIMITS_RECORD_SIZE + 1]);
 
 #endif

@@ -23,6 +23,7 @@
 #include "io/clock.h"
 #include "io/command.h"
 #include "io/files.h"
+#include "io/memory.h"
 #include "io/timer.h"
 
 static_assert((int)FLASHER_PROBE == FLASHER_VERB_PROBE &&
@@ -318,6 +319,10 @@ void node_step(struct node *node, const struct event *event)
 	arm(node->timer, wake_ms > now_ms ? wake_ms - now_ms : 0);
 	if (node->neighbours != NULL)
 		neighbours_set_active(node->neighbours, agent_active(node->agent));
+	if (now_ms >= node->trimmed_ms + NODE_TRIM_MS) {
+		node->trimmed_ms = now_ms;
+		memory_give_back();
+	}
 	if (node->changed) {
 		http_server_tell(node->server);
 		node->history_due = true;

@@ -28,6 +28,7 @@
 #include "io/neighbours.h"
 
 enum {
+	NODE_TRIM_MS = 5000, /* memory that is free goes back so often, at most */
 	NODE_HEALTH_HOOKS_MAX = 32,
 	NODE_HISTORY_MS = 500, /* looks at what changed no sooner */
 };
@@ -60,6 +61,7 @@ struct node {
 	uint64_t history_looked_ms;
 	uint64_t exchanges_ok, exchanges_failed;
 	uint64_t started_ms;
+	uint64_t trimmed_ms;
 
 	/* Health hooks, one after the other */
 	bool health_ok;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 #include "io/memory.h"
 
+#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/vfs.h>
@@ -11,6 +12,13 @@ enum {
 	TMPFS_KIND = 0x01021994, /* f_type, from linux/magic.h */
 	MEMINFO_SIZE_MAX = 8192,
 };
+
+void memory_give_back(void)
+{
+#ifdef __GLIBC__
+	(void)malloc_trim(0);
+#endif
+}
 
 uint64_t memory_room_in(const char *directory, uint64_t spare)
 {

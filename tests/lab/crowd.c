@@ -32,7 +32,7 @@ enum {
 };
 
 struct member {
-	struct record record;
+	struct record_whole whole;
 	struct usign_secret secret;
 };
 
@@ -61,33 +61,33 @@ static bool are_linked(const struct crowd *crowd, uint32_t a, uint32_t b)
 	return high == low + crowd->width && low % 3 == 0;
 }
 
-static void link_to(struct crowd *crowd, struct record *record, uint32_t from, int64_t to)
+static void link_to(struct crowd *crowd, struct record_whole *whole, uint32_t from, int64_t to)
 {
 	char name[LIMITS_NAME_SIZE + 1];
 
 	if (to < 0 || to >= crowd->count || !are_linked(crowd, from, (uint32_t)to))
 		return;
 	name_of(name, (uint32_t)to);
-	record_add_link(record->links, name, KBIT_LEAST + prng_below(&crowd->prng, KBIT_SPAN));
+	record_add_link(whole->links, name, KBIT_LEAST + prng_below(&crowd->prng, KBIT_SPAN));
 }
 
 static void measure(struct crowd *crowd, uint32_t number)
 {
-	struct record *record = &crowd->members[number].record;
+	struct record_whole *whole = &crowd->members[number].whole;
 
-	record->links[0] = '\0';
-	link_to(crowd, record, number, (int64_t)number - 1);
-	link_to(crowd, record, number, (int64_t)number + 1);
-	link_to(crowd, record, number, (int64_t)number - crowd->width);
-	link_to(crowd, record, number, (int64_t)number + crowd->width);
+	whole->links[0] = '\0';
+	link_to(crowd, whole, number, (int64_t)number - 1);
+	link_to(crowd, whole, number, (int64_t)number + 1);
+	link_to(crowd, whole, number, (int64_t)number - crowd->width);
+	link_to(crowd, whole, number, (int64_t)number + crowd->width);
 	if (number == 0)
-		record_add_link(record->links, crowd->neighbour, KBIT_LEAST);
+		record_add_link(whole->links, crowd->neighbour, KBIT_LEAST);
 }
 
 static void begin(struct crowd *crowd)
 {
 	uint8_t seed[USIGN_SEED_SIZE];
-	struct record *record;
+	struct record_whole *whole;
 
 	while (crowd->width * crowd->width < crowd->count)
 		crowd->width++;
@@ -95,16 +95,17 @@ static void begin(struct crowd *crowd)
 	for (uint32_t i = 0; i < crowd->count; i++) {
 		randombytes_buf(seed, sizeof(seed));
 		usign_from_seed(&crowd->members[i].secret, seed);
-		record = &crowd->members[i].record;
-		*record = (struct record){ .incarnation = 1,
-			.sequence = 1,
-			.slots = i % 5 == 0 ? 1 : 2,
-			.release_sequence = 1,
-			.state = STATE_UPDATED };
-		name_of(record->name, i);
-		text_set(record->version, sizeof(record->version), "Demo 1.0");
-		text_set(record->board, sizeof(record->board), i % 2 ? "demo,beta" : "demo,alpha");
-		snprintf(record->address, sizeof(record->address),
+		whole = &crowd->members[i].whole;
+		*whole = (struct record_whole){ .record.incarnation = 1,
+			.record.sequence = 1,
+			.record.slots = i % 5 == 0 ? 1 : 2,
+			.record.release_sequence = 1,
+			.record.state = STATE_UPDATED };
+		name_of(whole->record.name, i);
+		text_set(whole->version, sizeof(whole->version), "Demo 1.0");
+		text_set(whole->record.board, sizeof(whole->record.board),
+			i % 2 ? "demo,beta" : "demo,alpha");
+		snprintf(whole->record.address, sizeof(whole->record.address),
 			"10.78.%" PRIu32 ".%" PRIu32 ":8430", i / 250, i % 250 + 1);
 		measure(crowd, i);
 	}
@@ -139,7 +140,7 @@ static void write_entry(const struct crowd *crowd, const struct member *member, 
 	struct usign_signature signature;
 	struct usign_public key;
 	struct text text;
-	size_t size = record_encode(&member->record, crowd->mesh, signed_text);
+	size_t size = record_encode(&member->whole, crowd->mesh, signed_text);
 
 	usign_public_of(&key, &member->secret);
 	usign_sign(&signature, &member->secret, signed_text, size);
@@ -148,8 +149,8 @@ static void write_entry(const struct crowd *crowd, const struct member *member, 
 	text_init(&text, escaped, sizeof(escaped));
 	text_add_json_string(&text, signed_text);
 	printf("%s\"%s\":[\"%s\",%d,{\"record\":%s,\"key\":\"%s\",\"signature\":\"%s\"}]",
-		first ? "" : ",", member->record.name, member->record.name, TTL_S, escaped,
-		key_blob, blob);
+		first ? "" : ",", member->whole.record.name, member->whole.record.name, TTL_S,
+		escaped, key_blob, blob);
 }
 
 static void write_whole(const struct crowd *crowd)
@@ -167,9 +168,9 @@ static void write_changes(struct crowd *crowd, uint32_t count)
 		/* 7919 is prime: everybody's turn comes, and neighbours' not at once. */
 		number = (uint32_t)((uint64_t)crowd->turn * 7919 % crowd->count);
 		member = &crowd->members[number];
-		member->record.sequence++;
+		member->whole.record.sequence++;
 		measure(crowd, number);
-		advance(crowd, &member->record);
+		advance(crowd, &member->whole.record);
 		write_entry(crowd, member, i == 0);
 	}
 }

@@ -17,9 +17,10 @@ def receive(connection, size):
     return data
 
 
-def send(connection, data_type, entries):
-    """The half of an exchange that the one who connects says: entries as {key: (author, ttl, data)}."""
-    body = json.dumps({"stateSlice": [
+def send(connection, data_type, entries, **members):
+    """The half of an exchange that the one who connects says: entries as {key: (author, ttl, data)}. Members go beside
+    the slice."""
+    body = json.dumps({**members, "stateSlice": [
         {"key": key, "value": {"mAuthor": author, "mTtl": ttl, "mData": data}}
         for key, (author, ttl, data) in entries.items()]}).encode()
     name = data_type.encode()
@@ -37,10 +38,10 @@ def tell(address, data_type, entries, port=3490):
         send(connection, data_type, entries)
 
 
-def exchange(address, data_type, entries, port=3490):
+def exchange(address, data_type, entries, port=3490, **members):
     """Returns {key: data} of the other side."""
     with socket.create_connection((address, port), timeout=5) as connection:
-        send(connection, data_type, entries)
+        send(connection, data_type, entries, **members)
         other = receive(connection, receive(connection, 1)[0])
         size = struct.unpack(">I", receive(connection, 4))[0]
         state = receive(connection, size)

@@ -169,10 +169,13 @@ export class Page {
     await this.page.setViewportSize(size);
   }
 
-  /** In both colours and narrow and wide: nothing that axe finds, nothing that has to be moved sideways to be read. */
-  async inspect(where) {
+  /**
+   * In both colours, narrow and wide: nothing that axe finds, nothing that has to be moved sideways to be read. What is asked
+   * on top of the page does not outlive a change of its width: that is looked at in one size.
+   */
+  async inspect(where, sizes = [SIZES.small, SIZES.wide]) {
     const before = this.page.viewportSize();
-    for (const size of [SIZES.small, SIZES.wide])
+    for (const size of sizes)
       for (const colorScheme of ['light', 'dark']) {
         await this.page.emulateMedia({ colorScheme });
         await this.page.setViewportSize(size);

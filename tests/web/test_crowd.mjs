@@ -31,7 +31,7 @@ test('shows all of them, soon, and finds one', async () => {
   await page.sees(`${COUNT}`);
   assert.ok(Date.now() - begin < PATIENCE_MS, `${Date.now() - begin} ms`);
   await page.find('input[type=search]').first().fill('far49');
-  await until(async () => (await page.find('.routers button').allTextContents()).join() ===
+  await until(async () => (await page.find('[role=rowheader] button').allTextContents()).join() ===
     ['far490', 'far491', 'far492', 'far493', 'far494', 'far495', 'far496', 'far497', 'far498', 'far499'].join(),
     'the rows that were looked for');
   await page.picture('crowd');

@@ -50,11 +50,11 @@ function useAnswer<T>(path: string, turn = 0): Answer<T> {
 }
 
 /** Is built only when it is opened. */
-function Fold({ title, children }: { title: string; children: () => ComponentChildren }) {
+function Fold({ name, title, children }: { name: string; title: string; children: () => ComponentChildren }) {
   const [open, setOpen] = useState(false);
   return (
     <details onToggle={event => setOpen(event.currentTarget.open)}>
-      <summary>{title}</summary>
+      <summary data-do={name}>{title}</summary>
       {open && <div class="past-scroll" tabIndex={0} role="region" aria-label={title}>{children()}</div>}
     </details>
   );
@@ -131,16 +131,16 @@ function Timeline({ upgrade, now, moments, date, told }: Told & { moments: numbe
     <>
       {wrong.map(line => <p class="past-wrong"><Sign tone="wrong" />{line}</p>)}
       <div class="past-scroll" tabIndex={0} role="img" aria-label={t('past.timeline')} ref={box}>
-        <Axis chart={chart} />
-        <Bars chart={chart} />
+        <Axis {...chart} />
+        <Bars {...chart} />
       </div>
-      <Legend chart={chart} />
-      <Fold title={t('past.table')}>{() => <Table {...chart} />}</Fold>
+      <Legend {...chart} />
+      <Fold name="table" title={t('past.table')}>{() => <Table {...chart} />}</Fold>
       <div class="row">
-        <button type="button" onClick={() => savePicture(chartOf(upgrade, moments, date, PICTURE_WIDTH), `${mesh} · ${upgrade.version}`, [...told, ...wrong], name)}>
+        <button type="button" data-do="picture" onClick={() => savePicture(chartOf(upgrade, moments, date, PICTURE_WIDTH), `${mesh} · ${upgrade.version}`, [...told, ...wrong], name)}>
           {t('past.picture')}
         </button>
-        <button type="button" onClick={() => void saveReport(upgrade, now, name)}>{t('past.file')}</button>
+        <button type="button" data-do="report" onClick={() => void saveReport(upgrade, now, name)}>{t('past.file')}</button>
       </div>
       <small>{t('past.file.help')}</small>
     </>
@@ -157,7 +157,7 @@ function Past(props: Told & { ahead: number; trust: Trust | undefined; first: bo
   const facts = `${dateTime(date(begun))} · ${duration(moments[moments.length - 1]! - begun)} · ${t('routers', { n: participants })}`;
   const orders = orderLines(upgrade, date, trust);
   return (
-    <article class="card">
+    <article class="card" data-upgrade={upgrade.id}>
       <div class="row spread">
         <h3>{version}</h3>
         <span class="chip"><Sign tone={TONES[phase] ?? 'busy'} />{word}</span>
@@ -166,7 +166,7 @@ function Past(props: Told & { ahead: number; trust: Trust | undefined; first: bo
       <ul>{orders.map(line => <li>{line}</li>)}</ul>
       {nodes.length > 0 && (
         <>
-          <button type="button" aria-expanded={open} onClick={() => setOpen(!open)}>{t('past.timeline')}</button>
+          <button type="button" data-do="timeline" aria-expanded={open} onClick={() => setOpen(!open)}>{t('past.timeline')}</button>
           {open && <Timeline {...props} moments={moments} date={date} told={[`${word} · ${facts}`, ...orders]} />}
         </>
       )}
@@ -202,7 +202,7 @@ export function HistoryView() {
       {told?.upgrades.map((upgrade, index) => (
         <Past key={upgrade.id} upgrade={upgrade} now={clockNow() - ahead} ahead={ahead} trust={trust} first={index === 0} />
       ))}
-      <Fold title={t('past.log')}>{() => <Log ahead={ahead} />}</Fold>
+      <Fold name="log" title={t('past.log')}>{() => <Log ahead={ahead} />}</Fold>
     </section>
   );
 }

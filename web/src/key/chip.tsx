@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 /** In the header: whether this page can sign, as whom, and how to end that. */
-import { Button } from '../path/act';
-import { useStore } from '../path/store';
+import { Button } from '../ui/act';
+import { useStore } from '../ui/store';
 import { useOutside } from '../ui/hooks';
 import { t } from '../words';
 import { KeyDialog } from './dialog';

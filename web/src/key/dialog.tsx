@@ -2,7 +2,7 @@
 /** Asks for the key that signs: the community's passphrase, or a key file. Nothing of it leaves this page. */
 import { useRef, useState } from 'preact/hooks';
 import { currentLive } from '../model/live';
-import { Refused, useAct } from '../path/act';
+import { Refused, useAct } from '../ui/act';
 import { deriveKey } from '../sign/passphrase';
 import { readSecret, type SecretKey } from '../sign/usign';
 import { Bar, Dialog, Notice, reasonText } from '../ui/parts';

@@ -2,7 +2,7 @@
 /** The key that signs, who asks for it, and what this router thinks of keys. */
 import { get } from '../model/api';
 import type { Trust } from '../model/types';
-import { store } from '../path/store';
+import { store } from '../ui/store';
 import { Keyring } from '../sign/keyring';
 import type { SecretKey } from '../sign/usign';
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 /** Reasons (src/base/reason.h, src/sign/trouble.ts) that are one to people: the first of a line has the phrase. */
-const SAME = `old_epoch epoch_gap unknown_upgrade lost_to_lower_id already_scheduled already_started already_known wrong_state unknown_wave not_named participants_missing not_ready too_many_orders superseded no_upload wrong_offset
+const SAME = `old_epoch unknown_upgrade lost_to_lower_id already_scheduled already_started wrong_state participants_missing superseded no_upload wrong_offset
 bad_signature too_few_signatures
 bad_release release_mismatch hash_mismatch damaged_archive wrong_size wrong_content unreadable
 flasher_check compat_version failed_before
@@ -11,7 +11,6 @@ flasher_failed flash_interrupted confirm_failed revert_failed
 boot_failed wrong_version
 unhealthy waiting_for_health
 silent node_key_unknown
-internal bad_order wrong_mesh unknown_kind
 not_a_key public_key_given signature_given encrypted_key damaged_key key_forgotten
 passphrase_short passphrase_repeats
 no_release several_releases image_missing`;

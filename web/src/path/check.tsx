@@ -6,12 +6,13 @@ import type { Mesh, MeshNode, Release } from '../model/types';
 import { startText } from '../sign/orders';
 import { reasonText } from '../ui/parts';
 import { duration, number, t, tOr, type Word } from '../words';
-import { Ask, Button, Do, Names, offer, sign } from './act';
+import { Ask, Button, Do, Names } from '../ui/act';
+import { offer, sign } from './sign';
 import { draft, expected, loadExpected } from './data';
 import { durationOf, findingsOf, KINDS, type Finding, type Kind } from './findings';
 import { blocks, candidates, groupsOf, GROUPS_MAX, newDraft, PARTICIPANTS_MAX, startOf, takesPart, withNames, type Draft } from './plan';
 import { isOver } from './scene';
-import { useStore } from './store';
+import { useStore } from '../ui/store';
 
 const SETTLE_MS = 4000;
 
@@ -38,7 +39,7 @@ const isOfWay = (kind: Kind) => kind === 'cut_node' || kind === 'slow_link';
 
 function textOf(kind: Kind, { reason = '', message = '' }: Finding): string {
   const same = { missing: 'silent', unreachable: 'silent', no_way_back: 'single_slot', error: reason }[kind as string];
-  return kind === 'again' ? t('rel.same') : tOr(`find.${kind}`, reasonText(same ?? kind, message));
+  return kind === 'again' ? t('rel.same') : kind === 'slow_link' ? t('mesh.slow') : tOr(`find.${kind}`, reasonText(same ?? kind, message));
 }
 
 function Found({ kind, found, blocking }: { kind: Kind; found: Finding[]; blocking: boolean }) {
@@ -55,7 +56,7 @@ function Found({ kind, found, blocking }: { kind: Kind; found: Finding[]; blocki
         {!isOfWay(kind) && <Button what={extra ? 'add' : 'leave'} label={t(extra ? 'who.add' : 'who.leave')} onClick={() => put(names, extra)} />}
         {kind === 'downgrade' && blocking && <Button what="older" label={t('older')} onClick={() => policy({ allow_downgrade: true })} />}
         {kind === 'no_way_back' && blocking && (
-          <Ask what="single" label={t('single')} work={() => change({ single: new Set([...draft.now().single, ...names]) })}>
+          <Ask what="single" label={t('single')} grave work={() => change({ single: new Set([...draft.now().single, ...names]) })}>
             <Names names={names} />
             <p>{t('single.risk')}</p>
           </Ask>
@@ -94,6 +95,8 @@ const Box = ({ what, label, value, onPick }: { what: string; label: string; valu
 
 interface NumberProps {
   label: string;
+  /** What stands above it says it already. */
+  silent?: boolean;
   value: number;
   max: number;
   what: string;
@@ -101,12 +104,12 @@ interface NumberProps {
 }
 
 /** Whole, from 1 on. What is none is not taken, and put right when the person goes on. */
-export function NumberField({ label, value, max, what, onPick }: NumberProps) {
+export function NumberField({ label, silent = false, value, max, what, onPick }: NumberProps) {
   const [text, setText] = useState(String(value));
   const good = (typed: string) => /^\d{1,5}$/.test(typed) && +typed >= 1 && +typed <= max;
   return (
     <label class="field">
-      {label}
+      <span class={silent ? 'hidden' : ''}>{label}</span>
       <input
         type="number"
         min={1}
@@ -199,7 +202,11 @@ export function Check({ mesh, nodes, release }: { mesh: Mesh; nodes: readonly Me
   const time = durationOf(nodes, release, inside);
   const shown = found.filter(({ kind, node }) => isOfWay(kind) || inside(node) !== (kind === 'extra'));
   const stops = shown.filter(finding => blocks(now, finding, byName.get(finding.node)));
+  const blocked = stops.length > 0 || names.length === 0 || names.length > PARTICIPANTS_MAX;
   const start = async () => {
+    // Rather than a button that does nothing and does not say why.
+    if (blocked)
+      return document.querySelector('.path .notice-bad, .path [data-do=who]')?.scrollIntoView({ block: 'center' });
     // A stick is read by the router only when somebody who may says so.
     if (release.source === 'media' && !(await offer(release.version, { path: release.place })))
       return;
@@ -231,14 +238,8 @@ export function Check({ mesh, nodes, release }: { mesh: Mesh; nodes: readonly Me
           <li>{t('will.time')}</li>
           <li>{t(now.policy.confirm === 'auto' ? 'how.auto' : 'will.keep')}</li>
         </ol>
-        <Do
-          what="start"
-          look="main large"
-          label={t('start')}
-          disabled={stops.length > 0 || names.length === 0 || names.length > PARTICIPANTS_MAX}
-          onClick={start}
-        />
-        <Button what="other" label={t('step.choose')} onClick={() => change({ release: null })} />
+        <Do what="start" look={`main large${blocked ? ' off' : ''}`} label={t('start')} onClick={start} />
+        <Button what="other" label={`‹ ${t('step.choose')}`} onClick={() => change({ release: null })} />
       </div>
     </>
   );

@@ -6,11 +6,12 @@ import type { MeshNode, Release } from '../model/types';
 import { fileOfBlob } from '../sign/files';
 import { Bar, reasonText } from '../ui/parts';
 import { bytes, dateTime, duration, list, t, type Word } from '../words';
-import { Button, Do, offer, Refused, Why } from './act';
+import { Button, Do, Refused, Why } from '../ui/act';
+import { offer } from './sign';
 import { draft, loadReleases, releases } from './data';
 import { compare, imageFor } from './findings';
 import { newDraft } from './plan';
-import { useStore } from './store';
+import { useStore } from '../ui/store';
 import { cancelUpload, sendFiles, upload } from './upload';
 
 const LOOK_AGAIN_MS = 2000;

@@ -3,7 +3,7 @@
 import { get } from '../model/api';
 import type { Release } from '../model/types';
 import { newDraft } from './plan';
-import { store } from './store';
+import { store } from '../ui/store';
 
 export const draft = store(newDraft());
 

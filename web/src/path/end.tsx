@@ -5,13 +5,11 @@ import { cannotGoBack, isGone } from '../model/states';
 import type { MeshNode, Upgrade } from '../model/types';
 import { confirmText } from '../sign/orders';
 import { Notice, reasonText, stateWord } from '../ui/parts';
-import { duration, t, time } from '../words';
-import { Ask, Names, sign, Why } from './act';
-import { Clock, KeyAhead, namesOf, orderHead } from './open';
+import { duration, t } from '../words';
+import { Ask, Names, Why } from '../ui/act';
+import { sign } from './sign';
+import { Clock, KeyAhead, moment, namesOf, orderHead } from './open';
 import { isOf, stepsDone, type Scene } from './scene';
-
-/** A router that is restarting says nothing for so long. */
-const DARK_MS = 8000;
 
 const Line = ({ label, nodes }: { label: string; nodes: readonly MeshNode[] }) =>
   nodes.length === 0 ? null : (
@@ -20,29 +18,34 @@ const Line = ({ label, nodes }: { label: string; nodes: readonly MeshNode[] }) =
     </div>
   );
 
-/* ---- install ---- */
+/** "11 of 12 routers run Demo 2.0." */
+const runs = ({ version }: Upgrade, some: readonly MeshNode[], all: readonly MeshNode[]) =>
+  t('mesh.run', { k: some.length, n: all.length, version });
 
-export function Install({ scene, silent, sinceMs }: { scene: Scene; silent: boolean; sinceMs: number }) {
-  const back = scene.done(4);
-  const rest = scene.missing(4);
-  const dark = rest.filter(({ seen_ms }) => (seen_ms ?? DARK_MS) >= DARK_MS);
-  return (
-    <div class="card">
-      <p role="status">
-        <b>{t('state.FLASHING')}…</b> {sinceMs > 0 && t('since', { time: duration(sinceMs / 1000) })}
-      </p>
-      {!silent && (
-        <>
-          <Line label={t('back')} nodes={back} />
-          <Line label={`${t('state.FLASHING')}:`} nodes={rest.filter(node => !dark.includes(node))} />
-          <Line label={t('missing')} nodes={dark} />
-        </>
-      )}
-      <p>{t('away')}</p>
-      <p>{reasonText('too_late')}</p>
+const Said = ({ text, nodes }: { text: string; nodes: readonly MeshNode[] }) =>
+  nodes.length === 0 ? null : (
+    <div>
+      <Names names={namesOf(nodes)} />: {text}
     </div>
   );
-}
+
+/* ---- install ---- */
+
+export const Install = ({ upgrade, scene, silent, sinceMs }: { upgrade: Upgrade; scene: Scene; silent: boolean; sinceMs: number }) => (
+  <div class="card">
+    <p role="status">
+      <b>{t('state.FLASHING')}…</b> {t('since', { time: duration(sinceMs / 1000) })}
+    </p>
+    {!silent && (
+      <>
+        <p>{runs(upgrade, scene.done(4), scene.group)}</p>
+        <Line label={t('missing')} nodes={scene.missing(4)} />
+      </>
+    )}
+    <p>{t('away')}</p>
+    <p>{reasonText('too_late')}</p>
+  </div>
+);
 
 /* ---- keep ---- */
 
@@ -57,31 +60,39 @@ const Each = ({ nodes, tell }: { nodes: readonly MeshNode[]; tell: (node: MeshNo
   </ul>
 );
 
+/** A confirmation takes a moment to come round. */
+const ROUND_MS = 15000;
+let confirmed = -ROUND_MS;
+
 export function Keep({ upgrade, scene, leftMs }: { upgrade: Upgrade; scene: Scene; leftMs: number | null }) {
   const running = scene.done(4);
   const missing = scene.missing(4);
-  const sick = running.filter(node => stepsDone(upgrade, node) === 4);
-  const kept = scene.done(6).length;
+  const kept = scene.done(6);
+  const trial = running.filter(node => !kept.includes(node));
+  const sick = trial.filter(({ reason }) => reason === 'waiting_for_health');
   const all = missing.length === 0;
+  const first = kept.length === 0;
+  const n = scene.group.length;
   const auto = upgrade.confirm === 'auto' && <p>{t('how.auto')}</p>;
-  const until = leftMs === null ? duration(upgrade.confirm_window_s) : time(new Date(Date.now() + leftMs));
+  const until = <p>{t('keep.until', { time: leftMs === null ? duration(upgrade.confirm_window_s) : moment(leftMs) })}</p>;
   return (
     <div class="card">
-      {kept === 0 && (
+      {first && (
         <div class="center">
           {leftMs !== null && <Clock ms={leftMs} />}
-          <p>{t('keep.until', { time: until })}</p>
+          {until}
         </div>
       )}
       <p role="status">
-        <b>
-          {upgrade.version}: {t('of', { k: running.length, n: scene.group.length })}
-        </b>
+        <b>{runs(upgrade, running, scene.group)}</b>
       </p>
-      {kept > 0 && (
-        <p role="status">
-          {t('state.UPDATED')}: {t('of', { k: kept, n: scene.group.length })}
-        </p>
+      {!first && (
+        <>
+          <p role="status">
+            {t('state.UPDATED')}: {t('of', { k: kept.length, n })}
+          </p>
+          <Line label={`${t('state.CONFIRMATION_PENDING')}:`} nodes={trial} />
+        </>
       )}
       {!all && (
         <Notice kind="warn">
@@ -90,30 +101,32 @@ export function Keep({ upgrade, scene, leftMs }: { upgrade: Upgrade; scene: Scen
           <p>{t('keep.look')}</p>
         </Notice>
       )}
-      {sick.length > 0 && (
-        <Notice kind="warn">
-          <Line label="" nodes={sick} />
-          <p>{reasonText('unhealthy')}</p>
-        </Notice>
-      )}
-      {all && sick.length + kept === 0 && <p class="notice notice-good">{t('keep.good')}</p>}
-      {kept === 0 && (
+      <Line label={`${t('step.check')}…`} nodes={sick} />
+      {first && all && sick.length === 0 && <p class="notice notice-good">{t('keep.good')}</p>}
+      {auto}
+      {trial.length > 0 && performance.now() - confirmed > ROUND_MS && (
         <>
-          {auto}
           <Ask
             what={all ? 'confirm' : 'without'}
             look={all ? 'main large' : 'large'}
+            grave={!all}
             label={t(all ? 'keep' : 'keep.without')}
-            work={() => sign('order', t('keep'), () => confirmText({ ...orderHead(upgrade), wave: upgrade.wave, without: namesOf(missing) }))}>
-            <Line label={`${t('keep.for.good')}`} nodes={running} />
-            <Line label={reasonText('unhealthy')} nodes={sick} />
-            <Line label={t('keep.means')} nodes={missing} />
+            work={async () => {
+              const order = () => confirmText({ ...orderHead(upgrade), wave: upgrade.wave, without: namesOf(missing) });
+              const done = await sign('order', t('keep'), order);
+              if (done)
+                confirmed = performance.now();
+              return done;
+            }}>
+            <p>{runs(upgrade, running, scene.group)}</p>
+            <Said text={reasonText('unhealthy')} nodes={sick} />
+            <Said text={t('keep.means')} nodes={missing} />
           </Ask>
           <Ask what="back" look="large" label={t('return')}>
             <p>{t('return.means')}</p>
-            <p>{t('keep.until', { time: until })}</p>
+            {until}
             {auto}
-            <Line label={reasonText('single_slot')} nodes={running.filter(cannotGoBack)} />
+            <Said text={reasonText('single_slot')} nodes={running.filter(cannotGoBack)} />
           </Ask>
           <KeyAhead />
         </>
@@ -125,17 +138,17 @@ export function Keep({ upgrade, scene, leftMs }: { upgrade: Upgrade; scene: Scen
 /* ---- groups ---- */
 
 export const Groups = ({ upgrade, nodes }: { upgrade: Upgrade; nodes: readonly MeshNode[] }) => (
-  <ol class="groups">
+  <ul class="plainlist">
     {Array.from({ length: upgrade.waves }, (_, wave) => {
       const group = nodes.filter(node => node.participant && node.wave === wave);
       return (
         <li key={wave} aria-current={wave === upgrade.wave ? 'step' : undefined}>
-          {t('group', { n: wave + 1 })} <Names names={namesOf(group)} />
+          {t('group', { n: wave + 1 })}: <Names names={namesOf(group)} />
           {wave < upgrade.wave && ` – ${t('state.UPDATED')}: ${t('of', { k: group.filter(node => stepsDone(upgrade, node) === 6).length, n: group.length })}`}
         </li>
       );
     })}
-  </ol>
+  </ul>
 );
 
 /* ---- over ---- */
@@ -143,24 +156,25 @@ export const Groups = ({ upgrade, nodes }: { upgrade: Upgrade; nodes: readonly M
 export function Result({ upgrade, nodes }: { upgrade: Upgrade; nodes: readonly MeshNode[] }) {
   const took = nodes.filter(({ participant }) => participant);
   const run = took.filter(({ version }) => version === upgrade.version);
+  const late = took.some(({ reason }) => reason === 'window_over');
   const why = new Map<string, MeshNode[]>();
   for (const node of took.filter(one => !run.includes(one))) {
-    const id = isOf(upgrade, node) && node.reason ? `${node.reason}\n${node.message ?? ''}` : `\n${stateWord(node)}`;
+    const reason = (isOf(upgrade, node) && node.reason) || stateWord(node);
+    // The first whose time is over takes the others along; nothing failed there.
+    const id = reason === 'wave_reverted' && late ? 'window_over' : reason;
     why.set(id, [...(why.get(id) ?? []), node]);
   }
   return (
     <div class="card" data-result={upgrade.phase}>
       <Notice kind={run.length === took.length ? 'good' : 'info'}>
         <p>
-          <b>
-            {upgrade.version}: {t('of', { k: run.length, n: took.length })}
-          </b>
+          <b>{runs(upgrade, run, took)}</b>
         </p>
       </Notice>
       {[...why].map(([id, group]) => (
         <Notice key={id} kind="warn">
           <Names names={namesOf(group)} />
-          <Why reason={id.split('\n')[0]!} message={id.split('\n')[1]} />
+          <Why reason={id} message={group.every(({ message }) => message === group[0]!.message) ? group[0]!.message : ''} />
         </Notice>
       ))}
       <p class="small">

@@ -1,21 +1,28 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 /** An upgrade is open: who fetches, who is ready, when all install it, and how to stop it. */
 import { useEffect, useState } from 'preact/hooks';
-import { ring } from '../key/ring';
+import { needKey, ring } from '../key/ring';
 import { currentLive } from '../model/live';
 import { isError, progressOf } from '../model/states';
 import type { MeshNode, Upgrade } from '../model/types';
 import { abortText, scheduleText } from '../sign/orders';
 import { Bar, Notice, StateChip } from '../ui/parts';
 import { useOutside, useTick } from '../ui/hooks';
-import { bytes, clock, dateTime, duration, t } from '../words';
-import { Ask, Button, Do, Names, sign, Why } from './act';
+import { bytes, clock, dateTime, duration, t, time } from '../words';
+import { Ask, Button, Do, Names, Why } from '../ui/act';
+import { sign } from './sign';
 import { NumberField, Radio } from './check';
 import { progressOfAll, type Scene } from './scene';
 import { Speed } from './speed';
 import { countdownMs, type When } from './when';
 
 const SHOWN = 8;
+
+/** So long from now: the time of day, and the day if it is another. */
+export function moment(ms: number): string {
+  const then = new Date(Date.now() + ms);
+  return (then.getDate() === new Date().getDate() ? time : dateTime)(then);
+}
 
 export const orderHead = ({ id, epoch }: Upgrade) => ({ mesh: currentLive().mesh!.mesh, upgrade: id, epoch });
 
@@ -24,7 +31,7 @@ export const namesOf = (nodes: readonly MeshNode[]) => nodes.map(({ name }) => n
 /** Who signs later should know that he will need his key: the moment may not wait for it. */
 export function KeyAhead() {
   const key = useOutside(ring.subscribe, ring.current);
-  return key ? null : <p class="small">{t('key.ahead')}</p>;
+  return key ? null : <Button what="ahead" label={t('key.unlock')} onClick={() => needKey()} />;
 }
 
 export function Stop({ upgrade, look = 'large' }: { upgrade: Upgrade; look?: string }) {
@@ -34,6 +41,7 @@ export function Stop({ upgrade, look = 'large' }: { upgrade: Upgrade; look?: str
       what="abort"
       look={look}
       label={t('stop')}
+      grave
       work={() => sign('order', t('stop'), () => abortText({ ...orderHead(upgrade), reason: reason.trim() }))}>
       <p>{t('stop.means')}</p>
       <label class="field">
@@ -101,12 +109,14 @@ export function Fetch({ upgrade, scene, onForce }: { upgrade: Upgrade; scene: Sc
         <b>{count}</b>
       </p>
       <Bar part={total > 0 ? held / total : 0} label={count} />
-      <p class="small">
-        {t('of', { k: bytes(held), n: bytes(total) })} {left !== null && t('left', { time: duration(left) })}
-      </p>
+      {total > 0 && (
+        <p class="small">
+          {t('of', { k: bytes(held), n: bytes(total) })} {left !== null && t('left', { time: duration(left) })}
+        </p>
+      )}
       <p>{t('fetch.safe')}</p>
       <Waiting nodes={waiting} />
-      <Ask what="force" label={t('force')} look="main" work={onForce}>
+      <Ask what="force" label={t('force')} work={onForce}>
         <Names names={namesOf(waiting)} />
         <p>{t('force.means', { k: scene.needed, n: scene.group.length })}</p>
       </Ask>
@@ -145,7 +155,7 @@ export function Time({ upgrade, scene }: { upgrade: Upgrade; scene: Scene }) {
         )}
       </Notice>
       <Radio name="when" value={chosen.how} options={{ now: 'time.now', in: 'time.in', at: 'time.at' }} onPick={how => set({ how })} />
-      {chosen.how === 'in' && <NumberField label={t('time.in')} what="minutes" value={chosen.minutes} max={1440} onPick={minutes => set({ minutes })} />}
+      {chosen.how === 'in' && <NumberField label={t('time.in')} silent what="minutes" value={chosen.minutes} max={1440} onPick={minutes => set({ minutes })} />}
       {chosen.how === 'at' && (
         <input type="time" aria-label={t('time.at')} value={chosen.time} data-do="clock" onInput={event => set({ time: event.currentTarget.value })} />
       )}
@@ -153,7 +163,7 @@ export function Time({ upgrade, scene }: { upgrade: Upgrade; scene: Scene }) {
       <p>{t('will.keep')}</p>
       {ms !== null && (
         <p>
-          <b>{dateTime(new Date(Date.now() + ms))}</b> ({duration(ms / 1000)})
+          <b>{moment(ms)}</b> ({duration(ms / 1000)})
         </p>
       )}
       <Do
@@ -180,22 +190,36 @@ export function Time({ upgrade, scene }: { upgrade: Upgrade; scene: Scene }) {
 
 /* ---- countdown ---- */
 
-/** Large, for a phone on the table; and when that is by the clock. */
+/** Large, for a phone on the table. */
 export const Clock = ({ ms }: { ms: number }) => (
-  <>
-    <p class="count" role="timer">
-      {clock(ms / 1000)}
-    </p>
-    {ms > 0 && <p>{dateTime(new Date(Date.now() + ms))}</p>}
-  </>
+  <p class="count" role="timer">
+    {clock(ms / 1000)}
+  </p>
 );
+
+/** The schedule takes a moment to come round; who has not heard of it by then is worth a name. */
+const HEARD_MS = 5000;
+let heard = { of: '', ms: 0 };
 
 export function Countdown({ upgrade, scene, leftMs }: { upgrade: Upgrade; scene: Scene; leftMs: number | null }) {
   const waiting = scene.missing(2);
+  const now = performance.now();
+  if (heard.of !== upgrade.schedule)
+    heard = { of: upgrade.schedule, ms: now };
   return (
     <div class="card center">
-      {leftMs === null ? <p class="count">…</p> : <Clock ms={leftMs} />}
-      {waiting.length > 0 && (
+      {leftMs === null ? (
+        <p class="count">…</p>
+      ) : (
+        <>
+          <Clock ms={leftMs} />
+          {leftMs > 0 && <p>{moment(leftMs)}</p>}
+        </>
+      )}
+      <p>
+        {t('state.UPGRADE_SCHEDULED')}: {t('of', { k: scene.group.length - waiting.length, n: scene.group.length })}
+      </p>
+      {waiting.length > 0 && now - heard.ms > HEARD_MS && (
         <div>
           {t('missing')} <Names names={namesOf(waiting)} />
         </div>

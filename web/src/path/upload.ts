@@ -6,11 +6,13 @@ import { chunkCount, openRelease, readChunk, signaturesBody, type ChosenImage, t
 import type { SourceFile } from '../sign/files';
 import { Trouble } from '../sign/trouble';
 import { utf8 } from '../sign/bytes';
-import { offer, toldOf, type Told } from './act';
-import { loadReleases } from './data';
+import { toldOf, type Told } from '../ui/act';
+import { offer } from './sign';
+import { draft, loadReleases, releases } from './data';
+import { newDraft } from './plan';
 import { t } from '../words';
 import { Speed } from './speed';
-import { store } from './store';
+import { store } from '../ui/store';
 
 export interface Upload {
   version: string;
@@ -132,6 +134,9 @@ class Sending {
     await loadReleases();
     this.show({});
     upload.set(null);
+    const arrived = releases.now().find(({ id, state }) => id === release.id && state === 'ready');
+    if (arrived && !draft.now().release)
+      draft.set({ ...newDraft(), release: arrived });
   }
 }
 

@@ -10,7 +10,7 @@ import { draft } from './data';
 import { Groups, Install, Keep, Result } from './end';
 import { Countdown, Fetch, Time } from './open';
 import { isOver, sceneOf, stepOf, STEPS, type Step } from './scene';
-import { useStore } from './store';
+import { useStore } from '../ui/store';
 import './path.css';
 
 function Stepper({ step }: { step: Step }) {
@@ -53,6 +53,8 @@ export function PathView() {
     began.ms = now + countdown;
   else if (step === 'install')
     began.ms ||= now;
+  // A router that is not on trial itself does not know how long the others are; at least so long, if we saw it begin.
+  const guess = open && began.ms > 0 ? Math.max(0, began.ms + upgrade.confirm_window_s * 1000 - now) : null;
   const place = step === 'time' && upgrade?.phase === 'scheduled' ? 'countdown' : step;
   return (
     <section class="path" data-step={place} aria-label={t('place.upgrade')}>
@@ -74,8 +76,8 @@ export function PathView() {
           {place === 'fetch' && <Fetch upgrade={upgrade} scene={scene} onForce={() => setForced(group)} />}
           {place === 'time' && <Time upgrade={upgrade} scene={scene} />}
           {place === 'countdown' && <Countdown upgrade={upgrade} scene={scene} leftMs={countdown} />}
-          {place === 'install' && <Install scene={scene} silent={silent} sinceMs={now - began.ms} />}
-          {place === 'keep' && <Keep upgrade={upgrade} scene={scene} leftMs={leftOf(upgrade.window_remaining_ms)} />}
+          {place === 'install' && <Install upgrade={upgrade} scene={scene} silent={silent} sinceMs={now - began.ms} />}
+          {place === 'keep' && <Keep upgrade={upgrade} scene={scene} leftMs={leftOf(upgrade.window_remaining_ms) ?? guess} />}
           <p class="small">{t('by', { name: nameOf('operator', upgrade.signed_by) })}</p>
         </>
       )}

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 /** One value that outlives the views that show it. */
-import { useOutside } from '../ui/hooks';
+import { useOutside } from './hooks';
 
 export interface Store<T> {
   now(): T;

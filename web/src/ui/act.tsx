@@ -1,13 +1,9 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-/** Buttons that change something: they sign, post, and say beside themselves what was refused. */
+/** Buttons that do something that may be refused, and say so beside themselves; and dialogs that ask before. */
 import type { ComponentChildren } from 'preact';
 import { useState } from 'preact/hooks';
-import { needKey } from '../key/ring';
-import { ApiError, post } from '../model/api';
-import { currentLive } from '../model/live';
-import { offerText, type Offered } from '../sign/orders';
-import { Trouble } from '../sign/trouble';
-import { Dialog, Notice, reasonText } from '../ui/parts';
+import { ApiError } from '../model/api';
+import { Dialog, Notice, reasonText } from './parts';
 import { list, t } from '../words';
 
 export interface Told {
@@ -15,12 +11,13 @@ export interface Told {
   message: string;
 }
 
-export const toldOf = (error: unknown): Told =>
-  error instanceof ApiError
-    ? { reason: error.reason, message: error.reason === 'unreachable' ? '' : error.message }
-    : error instanceof Trouble
-      ? { reason: error.word, message: error.where }
-      : { reason: 'internal', message: String(error) };
+/** Of the router's refusals, and of what is wrong with what somebody gave (src/sign/trouble.ts). */
+export function toldOf(error: unknown): Told {
+  if (error instanceof ApiError)
+    return { reason: error.reason, message: error.reason === 'unreachable' ? '' : error.message };
+  const { word, where = '' } = error as { word?: string; where?: string };
+  return word ? { reason: word, message: where } : { reason: 'internal', message: String(error) };
+}
 
 /** In our words, and what the router said itself, which may name more. */
 export function Why({ reason, message = '' }: { reason: string; message?: string | undefined }) {
@@ -43,23 +40,6 @@ export const Refused = ({ told }: { told: Told | null }) =>
       <Why {...told} />
     </Notice>
   );
-
-/** `what` is what is signed, in words. False: the person would not give a key. */
-export async function sign(kind: 'order' | 'offer', what: string, text: () => string): Promise<boolean> {
-  const key = await needKey(what);
-  if (!key)
-    return false;
-  const document = text();
-  await post(`/v1/${kind}s`, JSON.stringify({ [kind]: document, signature: key.sign(document) }));
-  return true;
-}
-
-/** To this router, which is to have a release for the others. */
-export const offer = (name: string, what: Offered) =>
-  sign('offer', name, () => {
-    const { mesh, node, highest_epoch } = currentLive().mesh!;
-    return offerText({ mesh, node, epoch: highest_epoch + 1, what });
-  });
 
 export function useAct() {
   const [state, set] = useState<{ busy: boolean; told: Told | null }>({ busy: false, told: null });
@@ -103,7 +83,7 @@ export function Do(button: ButtonProps) {
  * A button that says what will happen before it does. `work` returns whether it did; without it there is nothing to do
  * but to know.
  */
-export function Ask({ work, children, ...button }: Omit<ButtonProps, 'onClick'> & { work?: () => unknown; children: ComponentChildren }) {
+export function Ask({ work, grave, children, ...button }: Omit<ButtonProps, 'onClick'> & { work?: () => unknown; grave?: boolean; children: ComponentChildren }) {
   const [open, setOpen] = useState(false);
   const close = () => setOpen(false);
   return (
@@ -116,7 +96,7 @@ export function Ask({ work, children, ...button }: Omit<ButtonProps, 'onClick'> 
             <Do
               what={`${button.what}-really`}
               label={button.label}
-              look={/main/.test(button.look ?? '') ? 'main large' : 'danger large'}
+              look={grave ? 'danger large' : 'main large'}
               onClick={async () => (await work()) !== false && close()}
             />
           )}
