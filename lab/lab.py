@@ -116,6 +116,7 @@ class Node:
                 "state": str(self.directory / "state"),
                 "work": str(self.directory / "tmp"),
                 "web": str(ROOT / "web"),
+                "media": str(self.directory / "media"),
             },
             **self.server.extra_config,
         }
