@@ -451,7 +451,8 @@ static void test_next_start_ends_the_one_before(void **state)
 								"]}]}",
 		__LINE__);
 	/* What comes now is of the new one. */
-	chronicle_take_state(chronicle, 1, STATE_FLASHING, REASON_NONE);
+	for (uint32_t seat = 1; seat < 8; seat++)
+		chronicle_take_state(chronicle, seat, STATE_FLASHING, REASON_NONE);
 	object = parse(chronicle, NOW_S);
 	assert_int_equal(
 		json_object_array_length(json_object_object_get(node_of(object, 1, 1), "states")),
