@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 /** What could go wrong in an upgrade, by the rules of src/cli/check.c. No DOM. */
-import { SEEN_LATELY_MS } from '../model/states';
+import { isGone } from '../model/states';
 import type { MeshNode, Release, ReleaseImage } from '../model/types';
 import { countCutOff, linksOf, spread } from './topology';
 
@@ -47,7 +47,7 @@ function* lookAt(node: MeshNode, release: Firmware | null): Generator<[Kind, Par
     yield ['unreachable'];
     return;
   }
-  if ((node.seen_ms ?? Infinity) > SEEN_LATELY_MS)
+  if (isGone(node, false))
     yield ['unreachable'];
   if (node.slots !== 2)
     yield ['no_way_back'];

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 /** What is about to be ordered: who takes part, how, and what routers would refuse. As src/cli/start.c. No DOM. */
-import { cannotGoBack } from '../model/states';
 import type { Mesh, MeshNode, Release } from '../model/types';
 import { defaultPolicy, newUpgrade, nextEpoch, type Policy, type Start } from '../sign/orders';
 import type { Finding } from './findings';
@@ -62,7 +61,7 @@ export function blocks(draft: Draft, finding: Finding, node: MeshNode | undefine
     case 'unreachable':
       return !node?.key;
     case 'no_way_back':
-      return cannotGoBack(node!) && !draft.single.has(finding.node);
+      return !draft.single.has(finding.node);
     case 'downgrade':
       return !draft.policy.allow_downgrade;
     default:
