@@ -12,7 +12,7 @@ const web = process.env.LOCKSTEP_WEB ?? process.cwd();
 const LANGUAGES = ['es', 'pt', 'it', 'fr', 'de', 'ca'];
 
 /** What is the same word in another language, too. */
-const SAME = new Set(['Router', 'Routers', 'Firmware', 'Name', 'Notes', 'Error', 'Zoom', '{n} router', '{n} routers']);
+const SAME = new Set(['Router', 'Routers', 'Firmware', 'Name', 'Model', 'Error', 'Zoom', '{n} router', '{n} routers']);
 
 const read = (language: string) => JSON.parse(readFileSync(join(web, 'words', `${language}.json`), 'utf8')) as Book;
 const english = read('en');

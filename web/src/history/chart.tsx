@@ -92,7 +92,7 @@ export function Drawing({ width, height, children, ...rest }: { width: number; h
 }
 
 /** Times; how long what is folded takes; and a mark where an order came. */
-export const Axis = ({ chart: { pieces, left, width, upgrade, date } }: { chart: Chart }) => (
+export const Axis = ({ pieces, left, width, upgrade, date }: Chart) => (
   <Drawing width={width} height={AXIS} class="past-axis">
     <g transform={`translate(${left})`}>
       {ticks(pieces, TICK_ROOM).map(tick => (
@@ -110,7 +110,7 @@ export const Axis = ({ chart: { pieces, left, width, upgrade, date } }: { chart:
   </Drawing>
 );
 
-export function Bars({ chart: { rows, pieces, left, width, rowHeight, height, upgrade } }: { chart: Chart }) {
+export function Bars({ rows, pieces, left, width, rowHeight, height, upgrade }: Chart) {
   const letters = left ? NAME_LETTERS : width / LETTER;
   const down = (row: number) => `translate(0,${row * rowHeight})`;
   return (
@@ -145,7 +145,7 @@ export function Bars({ chart: { rows, pieces, left, width, rowHeight, height, up
   );
 }
 
-export const Legend = ({ chart: { states, width, columns, legendHeight } }: { chart: Chart }) => (
+export const Legend = ({ states, width, columns, legendHeight }: Chart) => (
   <Drawing width={width} height={legendHeight}>
     {states.map((state, index) => (
       <g transform={`translate(${((index % columns) * width) / columns},${Math.floor(index / columns) * LEGEND_ROW})`}>

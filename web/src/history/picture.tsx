@@ -15,9 +15,9 @@ function Picture({ chart, title, told }: { chart: Chart; title: string; told: st
   const parts: [number, VNode][] = [
     [2 * LINE, <text y="16" font-size="20" font-weight="700">{title}</text>],
     ...lines.map((line): [number, VNode] => [LINE, <text y="0">{line}</text>]),
-    [AXIS, <Axis chart={chart} />],
-    [chart.height + LINE, <Bars chart={chart} />],
-    [chart.legendHeight + MARGIN, <Legend chart={chart} />],
+    [AXIS, <Axis {...chart} />],
+    [chart.height + LINE, <Bars {...chart} />],
+    [chart.legendHeight + MARGIN, <Legend {...chart} />],
   ];
   let y = MARGIN;
   const placed = parts.map(([height, part]) => {
@@ -54,8 +54,9 @@ export function savePicture(chart: Chart, title: string, told: string[], name: s
     const canvas = document.createElement('canvas');
     canvas.width = width * scale;
     canvas.height = height * scale;
-    canvas.getContext('2d')?.drawImage(image, 0, 0, canvas.width, canvas.height);
-    canvas.toBlob(painted => (painted ? save(painted, `${name}.png`) : asDrawing()));
+    const paper = canvas.getContext('2d');
+    paper?.drawImage(image, 0, 0, canvas.width, canvas.height);
+    canvas.toBlob(painted => (paper && painted ? save(painted, `${name}.png`) : asDrawing()));
   };
   image.src = `data:image/svg+xml,${encodeURIComponent(drawing)}`;
 }

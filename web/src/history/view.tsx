@@ -131,10 +131,10 @@ function Timeline({ upgrade, now, moments, date, told }: Told & { moments: numbe
     <>
       {wrong.map(line => <p class="past-wrong"><Sign tone="wrong" />{line}</p>)}
       <div class="past-scroll" tabIndex={0} role="img" aria-label={t('past.timeline')} ref={box}>
-        <Axis chart={chart} />
-        <Bars chart={chart} />
+        <Axis {...chart} />
+        <Bars {...chart} />
       </div>
-      <Legend chart={chart} />
+      <Legend {...chart} />
       <Fold name="table" title={t('past.table')}>{() => <Table {...chart} />}</Fold>
       <div class="row">
         <button type="button" data-do="picture" onClick={() => savePicture(chartOf(upgrade, moments, date, PICTURE_WIDTH), `${mesh} · ${upgrade.version}`, [...told, ...wrong], name)}>

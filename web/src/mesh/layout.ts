@@ -14,6 +14,9 @@ const APART = 20;
 const ONLY_APART = 36;
 const SEPARATION = 0.72;
 const ETA_LAST = 0.04;
+/** A picture that grew, and is so much worse than the last one that was made anew, is made anew, too. */
+const WORSE = 1.25;
+const WORSE_MIN = 0.005;
 /** Pairs between two looks at the clock. */
 const SLICE = 4096;
 const MARGIN = 0.65;
@@ -75,6 +78,34 @@ export function makeLayout(): Layout {
   let round = ROUNDS;
   let pair = 0;
   let cold = true;
+  let best = 0;
+
+  /** From a ring everybody finds his place; who comes later begins beside somebody who is there. */
+  function scatter(placeOf: (i: number) => [number, number] | undefined, near: number[][] = []) {
+    const radius = cold ? farthest / 2 : 1;
+    layout.names.forEach((name, i) => {
+      const place = placeOf(i);
+      const beside = near[i]?.map(placeOf).find(Boolean) ?? [0, 0];
+      const angle = directionOf(name);
+      x[i] = place ? place[0] : beside[0] + radius * Math.cos(angle);
+      y[i] = place ? place[1] : beside[1] + radius * Math.sin(angle);
+    });
+  }
+
+  /** How much the distances differ from the hops: the mean of the squares, of each pair by its own measure. */
+  function stress(): number {
+    const n = x.length;
+    let [sum, count] = [0, 1];
+    for (let at = 0; at < n * n; at++) {
+      const i = Math.floor(at / n);
+      const hop = hops[at]!;
+      if (hop) {
+        sum += (Math.hypot(x[i]! - x[at - i * n]!, y[i]! - y[at - i * n]!) / hop - 1) ** 2;
+        count++;
+      }
+    }
+    return sum / count;
+  }
 
   /** Along its longer side; `here`, or the first of all, to the left and on top. */
   function turn(group: number[]) {
@@ -158,15 +189,7 @@ export function makeLayout(): Layout {
       layout.names = names;
       layout.x = x = new Float64Array(names.length);
       layout.y = y = new Float64Array(names.length);
-      // From a ring everybody finds his place; who comes later begins beside somebody who is there.
-      names.forEach((name, i) => {
-        const place = cold ? undefined : old.get(name);
-        const beside = cold ? undefined : near[i]!.map(j => old.get(names[j]!)).find(Boolean);
-        const angle = directionOf(name);
-        const radius = cold ? farthest / 2 : 1;
-        x[i] = place ? place[0] : (beside?.[0] ?? 0) + radius * Math.cos(angle);
-        y[i] = place ? place[1] : (beside?.[1] ?? 0) + radius * Math.sin(angle);
-      });
+      scatter(i => (cold ? undefined : old.get(names[i]!)), near);
       round = linked.length === 0 ? ROUNDS : cold ? 0 : WARM;
       pair = 0;
       arrange();
@@ -206,6 +229,16 @@ export function makeLayout(): Layout {
           pair = 0;
           round++;
           arrange();
+          if (round === ROUNDS) {
+            const now = stress();
+            if (!cold && now > best * WORSE + WORSE_MIN) {
+              cold = true;
+              round = 0;
+              scatter(() => undefined);
+            } else if (cold) {
+              best = now;
+            }
+          }
         }
         if (performance.now() >= until)
           break;

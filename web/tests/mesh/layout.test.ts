@@ -139,6 +139,23 @@ test('who goes leaves the others in their places', () => {
   assert.ok(Math.max(...moved) < 1.2, `moved ${Math.max(...moved)}`);
 });
 
+test('a mesh whose routers tell their links one after the other is not folded', () => {
+  for (const [n, pairs] of [[12, grid(4, 3)], [30, grid(6, 5)]] as [number, Pairs][]) {
+    const anew = stress(n, pairs, settle(n, pairs));
+    for (const stride of [1, 7, 11, 13, 17]) {
+      const layout = makeLayout();
+      const told = new Set<number>();
+      for (let i = 0; i <= n; i++) {
+        layout.set(namesOf(n), pairs.filter(([a, b]) => told.has(a) || told.has(b)), 0);
+        layout.step(Infinity);
+        told.add((i * stride) % n);
+      }
+      const grown = stress(n, pairs, layout);
+      assert.ok(grown < anew * 1.3 + 0.006, `${n} by ${stride}: ${grown} where ${anew} is possible`);
+    }
+  }
+});
+
 test('groups do not overlap, the lonely are at the bottom', () => {
   const pairs: Pairs = [...chain(10), ...chain(6).map(([a, b]) => [a + 10, b + 10] as [number, number])];
   const { x, y } = settle(20, pairs);
