@@ -60,22 +60,23 @@ static void cut(char *from, const char *to)
 	memmove(from, to, strlen(to) + 1);
 }
 
-/* Of the upgrade before the newest. */
-static void forget_nodes(struct chronicle *chronicle)
+/* Those of the upgrade at this place, or the next one. */
+static void forget_nodes(char *at)
 {
-	char *nodes = next_line(find_upgrade(next_line(chronicle->text)));
+	char *nodes = next_line(find_upgrade(at));
 
 	cut(nodes, find_upgrade(nodes));
 }
 
-/* Puts `with` in the place of `size` bytes. False if there is no room. */
+/* Puts `with` in the place of `size` bytes, if need be at the cost of what is behind them. False if
+ * there is no room. */
 static bool replace(struct chronicle *chronicle, char *at, size_t size, const char *with)
 {
 	const char *end = chronicle->text + sizeof(chronicle->text);
 	size_t with_size = strlen(with);
 
 	if (at + with_size + strlen(at + size) >= end) {
-		forget_nodes(chronicle);
+		forget_nodes(at);
 		if (at + with_size + strlen(at + size) >= end)
 			return false;
 	}
@@ -103,7 +104,7 @@ static void close_upgrade(struct chronicle *chronicle)
 		upgrade->ended_s = stamp(chronicle);
 	memmove(upgrade + 1, upgrade, sizeof(*upgrade) * (CHRONICLE_UPGRADES_MAX - 1));
 	memset(upgrade, 0, sizeof(*upgrade));
-	forget_nodes(chronicle);
+	forget_nodes(next_line(line));
 	for (unsigned i = 1; i < CHRONICLE_UPGRADES_MAX; i++)
 		line = find_upgrade(next_line(line));
 	line[0] = '\0';

@@ -206,6 +206,27 @@ class Checks(unittest.TestCase):
     def test_docs_miss_the_program(self):
         self.assert_fails(["docs"], "state-machine is missing")
 
+    def test_docs_name_a_path_that_is_missing_somewhere(self):
+        shutil.copy2(BUILD / "state-machine", self.tree / "build")
+        for name, old, new, said in (
+                ("docs/api.md", "| `GET /v1/log` |", "| `GET /v1/logs` |", "docs/api.md does not list GET /v1/log\n"),
+                ("docs/api.md", "| `GET /v1/log` |", "| `GET /v1/logs` |", "docs/api.md lists GET /v1/logs, which"),
+                ("docs/openapi.json", '"/v1/orders"', '"/v1/commands"', "docs/openapi.json does not list POST /v1/orders"),
+                ("docs/openapi.json", '"/v1/images/{sha256}/chunks"', '"/v1/images/{sha256}"', "/v1/images/*/chunks"),
+                ("src/daemon/api.c", '"/v1/probe"', '"/v1/bytes"', "docs/api.md does not list GET /v1/bytes"),
+                ("src/daemon/api.c", "post_order, HTTP_POST", "post_order, HTTP_GET", "GET /v1/orders")):
+            with self.subTest(said):
+                text = (self.tree / name).read_text()
+                self.replace(name, old, new)
+                self.assert_fails(["docs"], said)
+                (self.tree / name).write_text(text)
+        self.assert_passes("docs")
+
+    def test_docs_read_no_table(self):
+        shutil.copy2(BUILD / "state-machine", self.tree / "build")
+        self.replace("src/daemon/api.c", "api_routes[]", "table[]")
+        self.assert_fails(["docs"], "no table of paths")
+
     # Form
 
     def test_format_passes_on_the_tree(self):
