@@ -68,7 +68,8 @@ static void lay_out_stick(void)
 	scratch_write("media/stick/images/alpha.bin", release->image, FUZZ_IMAGE_SIZE);
 	scratch_write("media/stick/images/beta.bin", release->image, 7);
 	scratch_write("media/stick/unsound/release.json", "{}", 2);
-	scratch_write("media/stick/deep/er/release.json", release->manifest, release->manifest_size);
+	scratch_write(
+		"media/stick/deep/er/release.json", release->manifest, release->manifest_size);
 	scratch_path(to, "media/stick");
 	scratch_path(at, "media/link");
 	(void)!symlink(to, at);
@@ -134,7 +135,8 @@ static void close_node(void)
 {
 	siginfo_t info;
 
-	for (int i = 0; i < FLASHER_WAIT_MS && waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) == 0;
+	for (int i = 0;
+		i < FLASHER_WAIT_MS && waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) == 0;
 		i++) {
 		(void)event_base_loop(node.base, EVLOOP_NONBLOCK);
 		(void)usleep(1000);
@@ -187,12 +189,14 @@ static void check_answer(char *answer, size_t size)
 	json_free(object);
 }
 
-static void ask(const char *method, const char *path, size_t path_size, const char *body, size_t size)
+static void ask(
+	const char *method, const char *path, size_t path_size, const char *body, size_t size)
 {
 	static char request[REQUEST_SIZE_MAX], answer[ANSWER_SIZE_MAX + 1];
 	int fd = connect_to_node();
-	int head = snprintf(request, sizeof(request), "%s %.*s HTTP/1.1\r\nContent-Length: %zu\r\n\r\n",
-		method, (int)path_size, path, size);
+	int head = snprintf(request, sizeof(request),
+		"%s %.*s HTTP/1.1\r\nContent-Length: %zu\r\n\r\n", method, (int)path_size, path,
+		size);
 	size_t got = 0;
 
 	assert((size_t)head + size < sizeof(request));
@@ -274,8 +278,8 @@ static void post_piece(const char *line, size_t size, bool of_ours)
 	case '1':
 	case '2':
 		from = (const char *)release->image + (line[0] - '0') * FUZZ_CHUNK_SIZE;
-		body_size = line[0] == '2' ? FUZZ_IMAGE_SIZE - 2 * FUZZ_CHUNK_SIZE
-					   : FUZZ_CHUNK_SIZE;
+		body_size =
+			line[0] == '2' ? FUZZ_IMAGE_SIZE - 2 * FUZZ_CHUNK_SIZE : FUZZ_CHUNK_SIZE;
 		break;
 	case 'x':
 		from = line + 1;
@@ -302,8 +306,7 @@ static void check_served(void)
 {
 	static char bytes[FUZZ_IMAGE_SIZE + 1];
 	const struct directory_image *image;
-	const struct directory *directory =
-		images_find_release(node.images, fuzz_release()->id);
+	const struct directory *directory = images_find_release(node.images, fuzz_release()->id);
 	int fd;
 
 	if (directory == NULL || !directory->ours || faults_happened())

@@ -151,7 +151,7 @@ static void watch_for(uint64_t ms)
 			struct reader *reader = &t.readers[i];
 
 			if (reader->changes == world_change_count(t.world, AT)) {
-				if (prng_below(&t.prng, 4) == 0)
+				if (prng_below(&t.prng, 20) == 0)
 					compare(reader); /* it is up to date */
 				continue;
 			}
