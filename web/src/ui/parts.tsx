@@ -97,12 +97,12 @@ export function Dialog({ title, children, onClose }: { title: string; children: 
   return (
     <div class="veil" onMouseDown={event => event.target === event.currentTarget && onClose()}>
       <div class="dialog" role="dialog" aria-modal="true" aria-labelledby={id} tabIndex={-1} ref={box} onKeyDown={onKeyDown}>
-        <header>
+        <div class="head">
           <h2 id={id}>{title}</h2>
           <button type="button" class="close" aria-label={t('close')} onClick={onClose}>
             ×
           </button>
-        </header>
+        </div>
         {children}
       </div>
     </div>
