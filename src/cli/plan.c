@@ -15,24 +15,13 @@
 /* Whatever a strange node calls its nodes, no byte of an order takes more than two in a string. */
 enum { BODY_SIZE_MAX = 2 * LIMITS_ORDER_SIZE + 512 };
 
-static void decode(struct manifest *manifest, const char *place, const char *bytes, size_t size,
+void plan_decode(struct manifest *manifest, const char *place, const char *bytes, size_t size,
 	void (*each)(void *context, const struct image *image), void *context)
 {
 	char problem[256];
 
 	if (!manifest_walk(manifest, bytes, size, each, context, problem, sizeof(problem)))
 		options_fail("bad_release", "%s: %s", place, problem);
-}
-
-static void skip(void *context, const struct image *image)
-{
-	(void)context;
-	(void)image;
-}
-
-void plan_decode(struct manifest *manifest, const char *place, const char *bytes, size_t size)
-{
-	decode(manifest, place, bytes, size, skip, NULL);
 }
 
 /* Counts the images on the way. */
@@ -73,7 +62,7 @@ struct plan_release *plan_read_release(const char *place)
 	size_t size;
 	char *bytes = read_bytes(release, place, &size);
 
-	decode(&release->manifest, place, bytes, size, collect_boards, release);
+	plan_decode(&release->manifest, place, bytes, size, collect_boards, release);
 	bytes_sha256(release->id, bytes, size);
 	free(bytes);
 	return release;

@@ -23,8 +23,9 @@ struct plan_release {
 	char boards[PLAN_BOARDS_MAX][LIMITS_BOARD_SIZE + 1];
 };
 
-/* A manifest's bytes, which came from `place`. */
-void plan_decode(struct manifest *manifest, const char *place, const char *bytes, size_t size);
+/* A manifest's bytes, which came from `place`; each of its images for `each`, or NULL. */
+void plan_decode(struct manifest *manifest, const char *place, const char *bytes, size_t size,
+	void (*each)(void *context, const struct image *image), void *context);
 
 /* Reads release.json of a directory or a URL; the caller frees it. */
 struct plan_release *plan_read_release(const char *place);

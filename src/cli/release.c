@@ -178,7 +178,7 @@ static void sign(const struct options *options)
 		options_fail(NULL, "sign needs --key K.sec");
 	file_join(path, place, "release.json");
 	bytes = file_read(path, LIMITS_MANIFEST_SIZE, &size);
-	plan_decode(&manifest, path, bytes, size);
+	plan_decode(&manifest, path, bytes, size, NULL, NULL);
 	secret_sign(options, &signature, bytes, size, NULL);
 	free(bytes);
 	usign_fingerprint(fingerprint, signature.keynum);
@@ -323,7 +323,8 @@ static void show(const struct options *options)
 	struct manifest manifest;
 	struct text text;
 
-	plan_decode(&manifest, options->words[1], directory->manifest, directory->manifest_size);
+	plan_decode(&manifest, options->words[1], directory->manifest, directory->manifest_size,
+		NULL, NULL);
 	text_init(&text, buffer, DOCUMENT_SIZE);
 	bytes_to_hex(hex, directory->release_id, BYTES_HASH_SIZE);
 	show_head(&text, &manifest, hex, options->json);

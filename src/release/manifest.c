@@ -178,7 +178,7 @@ bool manifest_walk(struct manifest *manifest, const char *bytes, size_t size,
 		read_image(&reader, json_array_object(&reader, images, "images", i), &image);
 		if (repeats_a_board(&reader, images, i, &image))
 			json_fail(&reader, "boards", "names a board that another image has");
-		if (json_ok(&reader))
+		if (json_ok(&reader) && each != NULL)
 			each(context, &image);
 	}
 	json_free(object);
@@ -190,16 +190,10 @@ bool manifest_walk(struct manifest *manifest, const char *bytes, size_t size,
 	return true;
 }
 
-static void leave(void *context, const struct image *image)
-{
-	(void)context;
-	(void)image;
-}
-
 bool manifest_decode(struct manifest *manifest, const char *bytes, size_t size, char *problem,
 	size_t problem_capacity)
 {
-	return manifest_walk(manifest, bytes, size, leave, NULL, problem, problem_capacity);
+	return manifest_walk(manifest, bytes, size, NULL, NULL, problem, problem_capacity);
 }
 
 /* The image for `board`, or image `index` if that is NULL. */

@@ -62,8 +62,8 @@ extern const struct member manifest_image_members[MANIFEST_IMAGE_COUNT];
 __attribute__((warn_unused_result)) bool manifest_decode(struct manifest *manifest,
 	const char *bytes, size_t size, char *problem, size_t problem_capacity);
 
-/* The same, and every image is handed to `each` on the way. On failure some of them were, before it
- * showed. */
+/* The same, and every image is handed to `each`, if that is not NULL, on the way. On failure some
+ * of them were, before it showed. */
 __attribute__((warn_unused_result)) bool manifest_walk(struct manifest *manifest, const char *bytes,
 	size_t size, void (*each)(void *context, const struct image *image), void *context,
 	char *problem, size_t problem_capacity);
