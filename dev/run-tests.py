@@ -144,21 +144,22 @@ def run_labs(tally, paths, label, pattern, env=None, webs=()):
     with concurrent.futures.ThreadPoolExecutor(LABS_AT_ONCE + idle) as pool:
         # Those that only wait first, for nobody else then waits for them; then the longest.
         jobs = [pool.submit(run_one, test) for test in wanted[:idle]]
-        jobs += [pool.submit(run_node, tally, "web", path, [str(path)]) for path in webs]
+        jobs += [pool.submit(run_node, tally, f"web: {path.relative_to(ROOT)}", path) for path in webs]
         jobs += [pool.submit(run_one, test) for test in wanted[idle:]]
         for job in jobs:
             job.result()
 
 
-def run_node(tally, label, path, arguments):
+def run_node(tally, name, path):
     """Tests for Node's own runner."""
-    status, output, seconds = run(["node", "--test-reporter=tap", *arguments], f"{label}-{path.stem}", FILE_TIMEOUT_S)
+    status, output, seconds = run(["node", "--test-reporter=tap", str(path)],
+                                  f"{name.partition(':')[0]}-{path.stem}", FILE_TIMEOUT_S)
     counts = {word: int(number)
               for word, number in re.findall(r"^[#ℹ] (pass|fail|cancelled|skipped) (\d+)$", output, re.M)}
     failed = counts.get("fail", 0) + counts.get("cancelled", 0)
     if (status or not counts.get("pass")) and not failed:
         failed = 1
-    tally.add(f"{label}: {path.relative_to(ROOT)}", counts.get("pass", 0), failed, counts.get("skipped", 0), seconds)
+    tally.add(name, counts.get("pass", 0), failed, counts.get("skipped", 0), seconds)
     if failed:
         print(output[-8000:])
 
@@ -266,8 +267,8 @@ def run_all(tally, arguments):
         command = [str(check)] + (["build"] if check.name == "check-pure" else [])
         run_check(tally, check.name.removeprefix("check-"), command, arguments.pattern)
     run_unit(tally, "build", "unit", arguments.pattern)
-    if arguments.pattern in "page: web/tests":
-        run_node(tally, "page", ROOT / "web/tests", [str(ROOT / "web/tests/run.mjs")])
+    if arguments.pattern in "page: units":
+        run_node(tally, "page: units", ROOT / "web/tests/run.mjs")
     if not arguments.fast:
         run_check(tally, "size", [str(ROOT / "bench/size")], arguments.pattern)
         run_check(tally, "page-memory", [str(ROOT / "bench/page-memory"), "--pages", "8", "--seconds", "5"], arguments.pattern)

@@ -213,11 +213,11 @@ static void test_orders_as_they_came(void **state)
 static void test_only_the_pinned_key_is_heard(void **state)
 {
 	const uint8_t seed[USIGN_SEED_SIZE] = { 9 };
-	struct record record = { .incarnation = 1,
-		.epoch = 1,
-		.upgrade = { 0, 0, 0, 0, 0, 0, 0, 1 },
-		.state = STATE_UPDATED,
-		.flashed = true };
+	struct record_whole whole = { .record.incarnation = 1,
+		.record.epoch = 1,
+		.record.upgrade = { 0, 0, 0, 0, 0, 0, 0, 1 },
+		.record.state = STATE_UPDATED,
+		.record.flashed = true };
 	struct world *world = world_new(NODES, 4);
 	struct usign_secret secret;
 	struct ear ear = { 0 };
@@ -230,12 +230,12 @@ static void test_only_the_pinned_key_is_heard(void **state)
 	world_release(world, UINT32_MAX, false);
 	world_start(world);
 	usign_from_seed(&secret, seed);
-	text_set(record.name, sizeof(record.name), world_name(world, 2));
-	notice = notice_sign(&record, "world", &secret);
+	text_set(whole.record.name, sizeof(whole.record.name), world_name(world, 2));
+	notice = notice_sign(&whole, "world", &secret);
 	text_init(&text, slice, sizeof(slice));
 	slice_write_begin(&text);
-	slice_write_entry(
-		&text, record.name, record.name, 600, notice->envelope, notice->envelope_size);
+	slice_write_entry(&text, whole.record.name, whole.record.name, 600, notice->envelope,
+		notice->envelope_size);
 	slice_write_end(&text);
 	notice_free(notice);
 	world_inject(world, HERE, "lockstep_nodes", slice, 0);

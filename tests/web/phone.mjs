@@ -4,12 +4,14 @@ import assert from 'node:assert/strict';
 import { mkdirSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
+import { test } from 'node:test';
 import { chromium } from 'playwright-core';
 import { PATIENCE_MS, PHRASE, processIn, ROOT } from './lab.mjs';
 import { patternOf } from './words.mjs';
 
 export const SIZES = { small: { width: 320, height: 640 }, tablet: { width: 768, height: 1024 }, wide: { width: 1280, height: 800 } };
 const SCREENS = join(ROOT, 'build/test-logs/screens');
+const LONGEST = 4000;
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 
 /** Runs in the page before all else: its clock can be put forward and back, as a phone's. */
@@ -34,6 +36,7 @@ function adjustableClock() {
 export class Browser {
   static async start(lab) {
     const browser = new Browser();
+    browser.pages = new Set();
     browser.chromium = await chromium.launch({
       executablePath: join(ROOT, 'tests/web/in-the-mesh'),
       env: { ...process.env, LOCKSTEP_PHONE: processIn(lab.phone.netns) },
@@ -44,6 +47,18 @@ export class Browser {
 
   stop() {
     return this.chromium.close();
+  }
+
+  /** What somebody would want to see of a test that failed: the pages that are open then. */
+  async witness(name) {
+    mkdirSync(SCREENS, { recursive: true });
+    for (const { page, complaints } of this.pages) {
+      const path = join(SCREENS, `FAILED-${name.replace(/\W+/g, '-')}.png`);
+      await page.screenshot({ path, fullPage: true }).then(() => console.error(`the page then: ${path}`), console.error);
+      if (complaints.length > 0)
+        console.error(complaints);
+      await page.context().close();
+    }
   }
 
   /**
@@ -62,6 +77,8 @@ export class Browser {
     if (prepare)
       await context.addInitScript(...prepare);
     const page = new Page(node, context, await context.newPage());
+    this.pages.add(page);
+    context.on('close', () => this.pages.delete(page));
     if (slower > 1)
       await (await context.newCDPSession(page.page)).send('Emulation.setCPUThrottlingRate', { rate: slower });
     await page.page.goto(`${node.url}/#${place}`);
@@ -93,8 +110,8 @@ export class Page {
     assert.deepEqual(this.complaints, []);
   }
 
-  find(selector) {
-    return this.page.locator(selector);
+  find(selector, options) {
+    return this.page.locator(selector, options);
   }
 
   /** Whatever is there to press, fill in or choose has a name for tests. */
@@ -224,9 +241,25 @@ export class Page {
         await this.page.emulateMedia({ colorScheme });
         await this.page.setViewportSize(viewport);
         await this.settled();
-        await this.page.screenshot({ path: join(SCREENS, `${name}-${size}-${colorScheme}.png`), fullPage: true });
+        // As if the screen were so long: what keeps to its lower edge would else lie across the picture.
+        const height = await this.page.evaluate(() => document.documentElement.scrollHeight);
+        await this.page.setViewportSize({ ...viewport, height: Math.min(height, LONGEST) });
+        await this.settled();
+        await this.page.screenshot({ path: join(SCREENS, `${name}-${size}-${colorScheme}.png`) });
       }
     await this.page.emulateMedia({ colorScheme: 'light' });
     await this.page.setViewportSize(before);
   }
+}
+
+/** A test with a browser, which `find` gives when it begins; leaves a picture if it fails. */
+export function scenario(name, find, run) {
+  test(name, async () => {
+    try {
+      await run();
+    } catch (error) {
+      await find()?.witness(name);
+      throw error;
+    }
+  });
 }

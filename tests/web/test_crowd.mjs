@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 /** A mesh of five hundred routers, some of which have news every half second: the page stays quick and right. */
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { after, before } from 'node:test';
 import { Crowd } from './crowd.mjs';
 import { Lab, until } from './lab.mjs';
-import { Browser, SIZES } from './phone.mjs';
+import { Browser, scenario, SIZES } from './phone.mjs';
 
 const COUNT = 500;
 /** What it takes is measured by bench/page; here only what no machine should take. */
@@ -25,7 +25,7 @@ after(async () => {
   await lab?.stop();
 });
 
-test('shows all of them, soon, and finds one', async () => {
+scenario('shows all of them, soon, and finds one', () => browser, async () => {
   const begin = Date.now();
   const page = await browser.open(lab.nodes.node1, { size: SIZES.wide });
   await page.sees(`${COUNT}`);
@@ -38,7 +38,7 @@ test('shows all of them, soon, and finds one', async () => {
   await page.close();
 });
 
-test('takes changes as they come, and answers meanwhile', async () => {
+scenario('takes changes as they come, and answers meanwhile', () => browser, async () => {
   const page = await browser.open(lab.nodes.node1, { size: SIZES.wide });
   await page.sees(`${COUNT}`);
   const frames = await page.page.evaluate(() => window.lockstepFrames);
@@ -58,7 +58,7 @@ test('takes changes as they come, and answers meanwhile', async () => {
   await page.close();
 });
 
-test('an upgrade of all of them', async () => {
+scenario('an upgrade of all of them', () => browser, async () => {
   lab.nodes.node1.cli('start', lab.file('release-2'), '--key', lab.file('operator.sec'), '--allow-single-slot');
   const { upgrade } = await lab.nodes.node1.get('/v1/mesh');
   await crowd.join(upgrade);

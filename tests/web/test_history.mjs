@@ -2,9 +2,9 @@
 /** What is told of upgrades afterwards, and what of it can be saved. */
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
-import { after, before, test } from 'node:test';
+import { after, before } from 'node:test';
 import { Lab } from './lab.mjs';
-import { Browser, SIZES } from './phone.mjs';
+import { Browser, scenario, SIZES } from './phone.mjs';
 import { books } from './words.mjs';
 
 const AHEAD_S = 5 * 3600;
@@ -29,7 +29,7 @@ async function download(page, what) {
   return { name: saved.suggestedFilename(), bytes: readFileSync(await saved.path()) };
 }
 
-test('an upgrade that is under way is told while it goes on, and its end', async () => {
+scenario('an upgrade that is under way is told while it goes on, and its end', () => browser, async () => {
   const page = await browser.open(lab.nodes.node1, { place: 'history' });
   await page.says('past.none');
   operate('start', lab.file('release-2'));
@@ -42,7 +42,7 @@ test('an upgrade that is under way is told while it goes on, and its end', async
   await page.close();
 });
 
-test('what happened is drawn, listed and saved, by the clock of the phone', async () => {
+scenario('what happened is drawn, listed and saved, by the clock of the phone', () => browser, async () => {
   operate('start', lab.file('release-2'), '--confirm', 'auto');
   await lab.inState('UPGRADE_READY');
   await lab.every(async node => (await node.get('/v1/mesh'))?.nodes.every(({ state }) => state === 'UPGRADE_READY'),

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 /** The page itself, whatever the mesh does: where it looks, how it is read, and what it says without an answer. */
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
-import { grid, Lab } from './lab.mjs';
-import { Browser, SIZES } from './phone.mjs';
+import { after, before } from 'node:test';
+import { BETA, grid, Lab } from './lab.mjs';
+import { Browser, scenario, SIZES } from './phone.mjs';
 import { books, formsOf } from './words.mjs';
 
 const PLACES = ['mesh', 'upgrade', 'history'];
@@ -21,7 +21,7 @@ after(async () => {
   await lab?.stop();
 });
 
-test('shows every router of the mesh', async () => {
+scenario('shows every router of the mesh', () => browser, async () => {
   const page = await browser.open(lab.nodes.node1);
   await page.says('seen.from');
   for (const { name } of lab.list())
@@ -30,7 +30,7 @@ test('shows every router of the mesh', async () => {
   await page.close();
 });
 
-test('fits narrow and wide screens, and assistive technology, in every place', async () => {
+scenario('fits narrow and wide screens, and assistive technology, in every place', () => browser, async () => {
   const page = await browser.open(lab.nodes.node1);
   await page.says('seen.from');
   for (const place of PLACES) {
@@ -41,7 +41,19 @@ test('fits narrow and wide screens, and assistive technology, in every place', a
   await page.close();
 });
 
-test('asks nobody else, and could not', async () => {
+scenario('tells more of a router that is touched', () => browser, async () => {
+  const page = await browser.open(lab.nodes.node1);
+  await page.find('[role=rowheader] button', { hasText: 'node4' }).click();
+  const dialog = page.find('[role=dialog]');
+  await dialog.getByText(BETA).waitFor();
+  await page.inspect('a router', [SIZES.small]);
+  await page.page.keyboard.press('Escape');
+  await dialog.waitFor({ state: 'detached' });
+  assert.match(await page.page.evaluate(() => document.activeElement.textContent), /node4/);
+  await page.close();
+});
+
+scenario('asks nobody else, and could not', () => browser, async () => {
   const page = await browser.open(lab.nodes.node1);
   await page.says('seen.from');
   const answers = await page.page.evaluate(url => fetch(url, { mode: 'no-cors' }).then(() => 'came', () => 'refused'),
@@ -53,7 +65,7 @@ test('asks nobody else, and could not', async () => {
   await page.close();
 });
 
-test('nobody can lay it into a page of his own', async () => {
+scenario('nobody can lay it into a page of his own', () => browser, async () => {
   const page = await browser.open(lab.nodes.node1);
   const response = await page.page.reload();
   assert.equal(response.headers()['x-frame-options'], 'DENY');
@@ -61,7 +73,7 @@ test('nobody can lay it into a page of his own', async () => {
 });
 
 for (const language of Object.keys(books))
-  test(`speaks ${language}`, async () => {
+  scenario(`speaks ${language}`, () => browser, async () => {
     const page = await browser.open(lab.nodes.node1, { language });
     await page.find('nav a').first().waitFor();
     assert.equal(await page.find('html').getAttribute('lang'), language);
@@ -80,7 +92,7 @@ for (const language of Object.keys(books))
     await page.close();
   });
 
-test('a language that was chosen is remembered', async () => {
+scenario('a language that was chosen is remembered', () => browser, async () => {
   const page = await browser.open(lab.nodes.node1);
   await page.find('select.language').selectOption('es');
   await page.sees(books.es['place.upgrade']);
@@ -90,7 +102,7 @@ test('a language that was chosen is remembered', async () => {
   await page.close();
 });
 
-test('can be used without a mouse', async () => {
+scenario('can be used without a mouse', () => browser, async () => {
   const page = await browser.open(lab.nodes.node1, { size: SIZES.wide });
   await page.says('seen.from');
   await page.page.keyboard.press('Tab');
@@ -115,7 +127,7 @@ test('can be used without a mouse', async () => {
   await page.close();
 });
 
-test('says that the router does not answer, and goes on when it does', async () => {
+scenario('says that the router does not answer, and goes on when it does', () => browser, async () => {
   const page = await browser.open(lab.nodes.node1);
   await page.says('seen.from');
   await lab.nodes.node1.powerOff();
@@ -129,7 +141,7 @@ test('says that the router does not answer, and goes on when it does', async () 
   await page.close();
 });
 
-test('notices a link that is gone, though nobody closed it', async () => {
+scenario('notices a link that is gone, though nobody closed it', () => browser, async () => {
   const page = await browser.open(lab.nodes.node1);
   await page.says('seen.from');
   await lab.link('phone', 'node1', false);

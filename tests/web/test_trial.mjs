@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 /** New firmware is on trial and one router is dead: it is kept without that one, by name. */
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { after, before } from 'node:test';
 import { grid, Lab, until } from './lab.mjs';
-import { Browser, SIZES } from './phone.mjs';
+import { Browser, scenario, SIZES } from './phone.mjs';
 
 let lab, browser;
 
@@ -18,7 +18,7 @@ after(async () => {
   await lab?.stop();
 });
 
-test('a router dies on trial, and the others keep the new firmware without it', async () => {
+scenario('a router dies on trial, and the others keep the new firmware without it', () => browser, async () => {
   const { node1, node4 } = lab.nodes;
   const others = lab.list('node1', 'node2', 'node3');
   const page = await browser.open(node1, { place: 'upgrade' });

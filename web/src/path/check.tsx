@@ -238,7 +238,7 @@ export function Check({ mesh, nodes, release }: { mesh: Mesh; nodes: readonly Me
           <li>{t('will.time')}</li>
           <li>{t(now.policy.confirm === 'auto' ? 'how.auto' : 'will.keep')}</li>
         </ol>
-        <Do what="start" look={`main large${blocked ? ' off' : ''}`} label={t('start')} onClick={start} />
+        <Do what="start" look="main large" off={blocked} label={t('start')} onClick={start} />
         <Button what="other" label={`‹ ${t('step.choose')}`} onClick={() => change({ release: null })} />
       </div>
     </>

@@ -2,19 +2,19 @@
 /** What runs now, what could run, and how more of it comes here. */
 import { useEffect, useState } from 'preact/hooks';
 import { nameOf, trust } from '../key/ring';
+import { ApiError } from '../model/api';
 import type { MeshNode, Release } from '../model/types';
 import { fileOfBlob } from '../sign/files';
 import { Bar, reasonText } from '../ui/parts';
 import { bytes, dateTime, duration, list, t, type Word } from '../words';
-import { Button, Do, Refused, Why } from '../ui/act';
+import { Button, Do, Refused } from '../ui/act';
 import { offer } from './sign';
-import { draft, loadReleases, releases } from './data';
+import { choose, loadReleases, releases } from './data';
 import { compare, imageFor } from './findings';
-import { newDraft } from './plan';
 import { useStore } from '../ui/store';
 import { cancelUpload, sendFiles, upload } from './upload';
 
-const LOOK_AGAIN_MS = 2000;
+const LOOK_AGAIN_MS = 1000;
 
 /** "Demo 1.0: 11 routers" */
 function Running({ nodes }: { nodes: readonly MeshNode[] }) {
@@ -51,12 +51,12 @@ function Card({ release, nodes }: { release: Release; nodes: readonly MeshNode[]
   return (
     <article class="card" data-release={release.id}>
       <div class="row spread">
-        <h3>{version || place}</h3>
+        <h3>{version}</h3>
         {ready && <span class="tag">{t(news)}</span>}
       </div>
       <p class="small">
         {!isNaN(made.getTime()) && `${dateTime(made)} `}
-        {version && /^(media|url)$/.test(source) && place}
+        {/^(media|url)$/.test(source) && place}
         {/^https?:\/\//.test(info_url) && (
           <a href={info_url} target="_blank" rel="noreferrer">
             {t('rel.info')}
@@ -69,18 +69,30 @@ function Card({ release, nodes }: { release: Release; nodes: readonly MeshNode[]
           {t('rel.fits', { k: nodes.filter(({ board }) => imageFor(release, board)).length, n: nodes.length })}
         </p>
       )}
-      {state === 'fetching' && <p role="status">{t('state.DOWNLOADING')}…</p>}
-      {state === 'failed' && <Why {...release} />}
       {state === 'incomplete' && source === 'upload' && (
         <p>
           {t('of', { k: bytes(release.held), n: bytes(release.size) })} {t('rel.resume')}
         </p>
       )}
       {ready && trusted && (
-        <Button what="choose" look={news === 'rel.new' ? 'main' : ''} label={t('step.choose')} onClick={() => draft.set({ ...newDraft(), release })} />
+        <Button what="choose" look={news === 'rel.new' ? 'main' : ''} label={t('step.choose')} onClick={() => choose(release)} />
       )}
     </article>
   );
+}
+
+/** Until the router has seen what is there. */
+async function fetchFrom(url: string) {
+  if (!(await offer(url, { url })))
+    return;
+  for (;;) {
+    const found = (await loadReleases()).find(({ source, place }) => source === 'url' && place === url);
+    if (found?.state === 'ready' && found.trusted)
+      return choose(found);
+    if (found?.state !== 'fetching')
+      throw new ApiError(found?.reason || (found ? 'bad_signature' : 'fetch_failed'), found?.message ?? '');
+    await new Promise(resolve => setTimeout(resolve, LOOK_AGAIN_MS));
+  }
 }
 
 function FromAddress() {
@@ -90,12 +102,7 @@ function FromAddress() {
     <details>
       <summary>{t('from.url')}</summary>
       <input type="url" class="wide" aria-label={t('from.url')} value={url} data-do="address" onInput={event => setUrl(event.currentTarget.value)} />
-      <Do
-        what="url"
-        label={t('step.fetch')}
-        disabled={!/^http:\/\/[^/]/.test(whole)}
-        onClick={async () => (await offer(whole, { url: whole })) && loadReleases()}
-      />
+      <Do what="url" label={t('step.fetch')} disabled={!/^http:\/\/[^/]/.test(whole)} onClick={() => fetchFrom(whole)} />
     </details>
   );
 }
@@ -147,13 +154,8 @@ function Uploading() {
 
 export function Choose({ nodes, node }: { nodes: readonly MeshNode[]; node: string }) {
   const all = useStore(releases);
-  const busy = all.some(({ state }) => state === 'fetching');
   useStore(trust);
   useEffect(() => void loadReleases().catch(() => undefined), [node]);
-  useEffect(() => {
-    const timer = busy ? setInterval(() => void loadReleases().catch(() => undefined), LOOK_AGAIN_MS) : 0;
-    return () => clearInterval(timer);
-  }, [busy]);
   return (
     <>
       <Running nodes={nodes} />

@@ -13,11 +13,15 @@ export const expected = store<string[]>([]);
 /** What is offered already comes first: nothing more is to be done for it. */
 const RANK: Release['source'][] = ['directory', 'upload', 'media', 'url'];
 
-export async function loadReleases(): Promise<void> {
+/** All of them; what can be chosen, or went half way, each once, is shown. */
+export async function loadReleases(): Promise<Release[]> {
   const all = (await get<{ releases: Release[] }>('/v1/releases')).releases;
   all.sort((a, b) => b.sequence - a.sequence || RANK.indexOf(a.source) - RANK.indexOf(b.source));
-  const ready = new Set<string>();
-  releases.set(all.filter(({ id, state }) => !(id && ready.has(id)) && (state !== 'ready' || ready.add(id))));
+  const seen = new Set<string>();
+  releases.set(all.filter(({ id, state }) => /ready|incomplete/.test(state) && !seen.has(id) && seen.add(id)));
+  return all;
 }
+
+export const choose = (release: Release) => draft.set({ ...newDraft(), release });
 
 export const loadExpected = async () => expected.set((await get<{ nodes: string[] }>('/v1/expected')).nodes);

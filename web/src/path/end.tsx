@@ -62,6 +62,8 @@ const Each = ({ nodes, tell }: { nodes: readonly MeshNode[]; tell: (node: MeshNo
 
 /** A confirmation takes a moment to come round. */
 const ROUND_MS = 15000;
+/** So do checks after the boot. */
+const CHECKS_MS = 30000;
 let confirmed = -ROUND_MS;
 
 export function Keep({ upgrade, scene, leftMs }: { upgrade: Upgrade; scene: Scene; leftMs: number | null }) {
@@ -101,7 +103,7 @@ export function Keep({ upgrade, scene, leftMs }: { upgrade: Upgrade; scene: Scen
           <p>{t('keep.look')}</p>
         </Notice>
       )}
-      <Line label={`${t('step.check')}…`} nodes={sick} />
+      {(leftMs === null || leftMs < upgrade.confirm_window_s * 1000 - CHECKS_MS) && <Said text={reasonText('unhealthy')} nodes={sick} />}
       {first && all && sick.length === 0 && <p class="notice notice-good">{t('keep.good')}</p>}
       {auto}
       {trial.length > 0 && performance.now() - confirmed > ROUND_MS && (
@@ -178,8 +180,11 @@ export function Result({ upgrade, nodes }: { upgrade: Upgrade; nodes: readonly M
         </Notice>
       ))}
       <p class="small">
-        {t('by', { name: nameOf('operator', upgrade.signed_by) })} · <a href="#history">{t('place.history')}</a>
+        {t('by', { name: nameOf('operator', upgrade.signed_by) })}
       </p>
+      <a class="button" href="#history">
+        {t('place.history')}
+      </a>
     </div>
   );
 }

@@ -57,7 +57,7 @@ export function Stop({ upgrade, look = 'large' }: { upgrade: Upgrade; look?: str
 function Row({ node }: { node: MeshNode }) {
   const part = progressOf(node);
   return (
-    <li class="router">
+    <li class="fetch">
       <div class="row spread">
         <b>{node.name}</b>
         <StateChip node={node} />
@@ -111,7 +111,7 @@ export function Fetch({ upgrade, scene, onForce }: { upgrade: Upgrade; scene: Sc
       <Bar part={total > 0 ? held / total : 0} label={count} />
       {total > 0 && (
         <p class="small">
-          {t('of', { k: bytes(held), n: bytes(total) })} {left !== null && t('left', { time: duration(left) })}
+          {t('of', { k: bytes(held), n: bytes(total) })} {left !== null && held < total && t('left', { time: duration(left) })}
         </p>
       )}
       <p>{t('fetch.safe')}</p>

@@ -8,8 +8,7 @@ import { Trouble } from '../sign/trouble';
 import { utf8 } from '../sign/bytes';
 import { toldOf, type Told } from '../ui/act';
 import { offer } from './sign';
-import { draft, loadReleases, releases } from './data';
-import { newDraft } from './plan';
+import { choose, draft, loadReleases } from './data';
 import { t } from '../words';
 import { Speed } from './speed';
 import { store } from '../ui/store';
@@ -131,12 +130,11 @@ class Sending {
     await this.send(release.id, 'signatures', signatures.length, () => signatures);
     for (const image of images)
       await this.send(release.id, image.sha256, image.size, offset => readChunk(image, offset / image.chunk_size));
-    await loadReleases();
+    const arrived = (await loadReleases()).find(({ id, state, source }) => id === release.id && state === 'ready' && source === 'upload');
     this.show({});
     upload.set(null);
-    const arrived = releases.now().find(({ id, state }) => id === release.id && state === 'ready');
     if (arrived && !draft.now().release)
-      draft.set({ ...newDraft(), release: arrived });
+      choose(arrived);
   }
 }
 

@@ -60,11 +60,13 @@ interface ButtonProps {
   label: ComponentChildren;
   look?: string;
   disabled?: boolean;
+  /** Looks as if disabled, and can be pressed: to say why, or to be asked in vain. */
+  off?: boolean;
   onClick: () => unknown;
 }
 
-export const Button = ({ what, label, look = '', disabled = false, onClick }: ButtonProps) => (
-  <button type="button" class={look} data-do={what} disabled={disabled} onClick={onClick}>
+export const Button = ({ what, label, look = '', disabled = false, off = false, onClick }: ButtonProps) => (
+  <button type="button" class={look} data-do={what} disabled={disabled} aria-disabled={off} onClick={onClick}>
     {label}
   </button>
 );
@@ -74,7 +76,8 @@ export function Do(button: ButtonProps) {
   return (
     <>
       <Refused told={told} />
-      <Button {...button} disabled={busy || !!button.disabled} onClick={() => run(button.onClick)} />
+      {/* Disabled it would lose the focus, which a dialog gives back to it. */}
+      <Button {...button} off={busy || !!button.off} onClick={() => busy || run(button.onClick)} />
     </>
   );
 }
