@@ -283,8 +283,7 @@ static void refuse_abort(struct call *call, const struct operator_result *result
 			"themselves, this node in %" PRIu64 " s.",
 			left_s);
 	else
-		call_fail(call, "NOT_ABLE_TO_ABORT",
-			"It is being flashed. Please wait.");
+		call_fail(call, "NOT_ABLE_TO_ABORT", "It is being flashed. Please wait.");
 }
 
 /* At once, from wherever it was called: a countdown may run. */
