@@ -123,6 +123,7 @@ export function Keep({ upgrade, scene, leftMs }: { upgrade: Upgrade; scene: Scen
             <p>{runs(upgrade, running, scene.group)}</p>
             <Said text={reasonText('unhealthy')} nodes={sick} />
             <Said text={t('keep.means')} nodes={missing} />
+            <p>{t('keep.final')}</p>
           </Ask>
           <Ask what="back" look="large" label={t('return')}>
             <p>{t('return.means')}</p>
