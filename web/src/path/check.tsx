@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 /** Before the start: what could go wrong, who takes part and how, and what will happen. */
-import { useEffect, useMemo, useState } from 'preact/hooks';
+import { useMemo, useState } from 'preact/hooks';
 import { currentLive, onLive } from '../model/live';
-import type { Mesh, MeshNode, Release } from '../model/types';
+import type { MeshNode, Release } from '../model/types';
 import { startText } from '../sign/orders';
 import { reasonText } from '../ui/parts';
 import { duration, number, t, tOr, type Word } from '../words';
 import { Ask, Button, Do, Names } from '../ui/act';
 import { offer, sign } from './sign';
-import { draft, expected, loadExpected } from './data';
+import { draft, expected } from './data';
 import { durationOf, findingsOf, KINDS, type Finding, type Kind } from './findings';
 import { blocks, candidates, groupsOf, GROUPS_MAX, newDraft, PARTICIPANTS_MAX, startOf, takesPart, withNames, type Draft } from './plan';
 import { isOver } from './scene';
@@ -190,10 +190,9 @@ function How({ names }: { names: string[] }) {
 
 /* ---- all of it ---- */
 
-export function Check({ mesh, nodes, release }: { mesh: Mesh; nodes: readonly MeshNode[]; release: Release }) {
+export function Check({ nodes, release }: { nodes: readonly MeshNode[]; release: Release }) {
   const now = useStore(draft);
   const belong = useStore(expected);
-  useEffect(() => void loadExpected().catch(() => undefined), [mesh.node]);
   const byName = useMemo(() => new Map(nodes.map(node => [node.name, node])), [nodes]);
   const found = useMemo(() => findingsOf(nodes, belong, release), [nodes, belong, release]);
   const inside = takesPart(now, belong);
