@@ -130,7 +130,9 @@ export function NumberField({ label, silent = false, value, max, what, onPick }:
 
 function Who({ all, nodes, names }: { all: string[]; nodes: ReadonlyMap<string, MeshNode>; names: string[] }) {
   const { base, groups, group } = draft.now();
+  const [sought, setSought] = useState('');
   const inside = new Set(names);
+  const shown = all.filter(name => name.includes(sought));
   return (
     <details data-do="who">
       <summary>{t('who', { k: names.length, n: all.length })}</summary>
@@ -138,11 +140,12 @@ function Who({ all, nodes, names }: { all: string[]; nodes: ReadonlyMap<string, 
         <Radio name="base" value={base} options={{ expected: 'who.expected', seen: 'who.seen' }} onPick={value => change({ base: value, flipped: new Set() })} />
       )}
       <div class="row">
-        <Button what="all" label={t('who.all')} onClick={() => put(all, true)} />
-        <Button what="none" label={t('who.none')} onClick={() => put(all, false)} />
+        <input type="search" aria-label={t('mesh.search')} placeholder={t('mesh.search')} value={sought} onInput={event => setSought(event.currentTarget.value)} />
+        <Button what="all" label={t('who.all')} onClick={() => put(shown, true)} />
+        <Button what="none" label={t('who.none')} onClick={() => put(shown, false)} />
       </div>
       <ul class="picks">
-        {all.map(name => (
+        {shown.map(name => (
           <li key={name}>
             <Box what={`take-${name}`} label={`${name} – ${nodes.get(name)?.version ?? ''}`} value={inside.has(name)} onPick={value => put([name], value)} />
             {groups > 1 && inside.has(name) && (
