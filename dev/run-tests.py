@@ -267,8 +267,6 @@ def run_all(tally, arguments):
         command = [str(check)] + (["build"] if check.name == "check-pure" else [])
         run_check(tally, check.name.removeprefix("check-"), command, arguments.pattern)
     run_unit(tally, "build", "unit", arguments.pattern)
-    if arguments.pattern in "page: units":
-        run_node(tally, "page: units", ROOT / "web/tests/run.mjs")
     if not arguments.fast:
         run_check(tally, "size", [str(ROOT / "bench/size")], arguments.pattern)
         run_check(tally, "page-memory", [str(ROOT / "bench/page-memory"), "--pages", "8", "--seconds", "5"], arguments.pattern)
@@ -286,6 +284,8 @@ def run_all(tally, arguments):
     # One after the other, beside the labs, which mostly wait.
     with concurrent.futures.ThreadPoolExecutor(1) as beside:
         others = [beside.submit(run_python, tally, path, "python", arguments.pattern) for path in files]
+        if arguments.pattern in "page: units":
+            others.append(beside.submit(run_node, tally, "page: units", ROOT / "web/tests/run.mjs"))
         run_labs(tally, labs, "lab", arguments.pattern, webs=list_webs(tally, arguments.pattern))
         for other in others:
             other.result()
