@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 /** Before the start: what could go wrong, who takes part and how, and what will happen. */
-import { useEffect, useMemo, useState } from 'preact/hooks';
+import { useMemo, useState } from 'preact/hooks';
 import { currentLive, onLive } from '../model/live';
-import type { Mesh, MeshNode, Release } from '../model/types';
+import type { MeshNode, Release } from '../model/types';
 import { startText } from '../sign/orders';
 import { reasonText } from '../ui/parts';
 import { duration, number, t, tOr, type Word } from '../words';
 import { Ask, Button, Do, Names } from '../ui/act';
 import { offer, sign } from './sign';
-import { draft, expected, loadExpected } from './data';
+import { draft, expected } from './data';
 import { durationOf, findingsOf, KINDS, type Finding, type Kind } from './findings';
 import { blocks, candidates, groupsOf, GROUPS_MAX, newDraft, PARTICIPANTS_MAX, startOf, takesPart, withNames, type Draft } from './plan';
 import { isOver } from './scene';
@@ -130,7 +130,9 @@ export function NumberField({ label, silent = false, value, max, what, onPick }:
 
 function Who({ all, nodes, names }: { all: string[]; nodes: ReadonlyMap<string, MeshNode>; names: string[] }) {
   const { base, groups, group } = draft.now();
+  const [sought, setSought] = useState('');
   const inside = new Set(names);
+  const shown = all.filter(name => name.includes(sought));
   return (
     <details data-do="who">
       <summary>{t('who', { k: names.length, n: all.length })}</summary>
@@ -138,11 +140,12 @@ function Who({ all, nodes, names }: { all: string[]; nodes: ReadonlyMap<string, 
         <Radio name="base" value={base} options={{ expected: 'who.expected', seen: 'who.seen' }} onPick={value => change({ base: value, flipped: new Set() })} />
       )}
       <div class="row">
-        <Button what="all" label={t('who.all')} onClick={() => put(all, true)} />
-        <Button what="none" label={t('who.none')} onClick={() => put(all, false)} />
+        <input type="search" aria-label={t('mesh.search')} placeholder={t('mesh.search')} value={sought} onInput={event => setSought(event.currentTarget.value)} />
+        <Button what="all" label={t('who.all')} onClick={() => put(shown, true)} />
+        <Button what="none" label={t('who.none')} onClick={() => put(shown, false)} />
       </div>
       <ul class="picks">
-        {all.map(name => (
+        {shown.map(name => (
           <li key={name}>
             <Box what={`take-${name}`} label={`${name} – ${nodes.get(name)?.version ?? ''}`} value={inside.has(name)} onPick={value => put([name], value)} />
             {groups > 1 && inside.has(name) && (
@@ -190,10 +193,9 @@ function How({ names }: { names: string[] }) {
 
 /* ---- all of it ---- */
 
-export function Check({ mesh, nodes, release }: { mesh: Mesh; nodes: readonly MeshNode[]; release: Release }) {
+export function Check({ nodes, release }: { nodes: readonly MeshNode[]; release: Release }) {
   const now = useStore(draft);
   const belong = useStore(expected);
-  useEffect(() => void loadExpected().catch(() => undefined), [mesh.node]);
   const byName = useMemo(() => new Map(nodes.map(node => [node.name, node])), [nodes]);
   const found = useMemo(() => findingsOf(nodes, belong, release), [nodes, belong, release]);
   const inside = takesPart(now, belong);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 /** What runs now, what could run, and how more of it comes here. */
-import { useEffect, useState } from 'preact/hooks';
+import { useState } from 'preact/hooks';
 import { nameOf, trust } from '../key/ring';
 import { ApiError } from '../model/api';
 import type { MeshNode, Release } from '../model/types';
@@ -63,13 +63,11 @@ function Card({ release, nodes }: { release: Release; nodes: readonly MeshNode[]
           </a>
         )}
       </p>
-      {version && (
-        <p>
-          {names && t('rel.signed', { names })} {!trusted && <b>{reasonText('bad_signature')}</b>}{' '}
-          {t('rel.fits', { k: nodes.filter(({ board }) => imageFor(release, board)).length, n: nodes.length })}
-        </p>
-      )}
-      {state === 'incomplete' && source === 'upload' && (
+      <p>
+        {names && t('rel.signed', { names })} {!trusted && <b>{reasonText('bad_signature')}</b>}{' '}
+        {t('rel.fits', { k: nodes.filter(({ board }) => imageFor(release, board)).length, n: nodes.length })}
+      </p>
+      {!ready && (
         <p>
           {t('of', { k: bytes(release.held), n: bytes(release.size) })} {t('rel.resume')}
         </p>
@@ -155,7 +153,6 @@ function Uploading() {
 export function Choose({ nodes, node }: { nodes: readonly MeshNode[]; node: string }) {
   const all = useStore(releases);
   useStore(trust);
-  useEffect(() => void loadReleases().catch(() => undefined), [node]);
   return (
     <>
       <Running nodes={nodes} />

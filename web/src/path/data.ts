@@ -16,9 +16,10 @@ const RANK: Release['source'][] = ['directory', 'upload', 'media', 'url'];
 /** All of them; what can be chosen, or went half way, each once, is shown. */
 export async function loadReleases(): Promise<Release[]> {
   const all = (await get<{ releases: Release[] }>('/v1/releases')).releases;
-  all.sort((a, b) => b.sequence - a.sequence || RANK.indexOf(a.source) - RANK.indexOf(b.source));
+  const rank = ({ state, source }: Release) => (state === 'ready' ? 0 : RANK.length) + RANK.indexOf(source);
+  all.sort((a, b) => b.sequence - a.sequence || rank(a) - rank(b));
   const seen = new Set<string>();
-  releases.set(all.filter(({ id, state }) => /ready|incomplete/.test(state) && !seen.has(id) && seen.add(id)));
+  releases.set(all.filter(({ id, state, version }) => version && /ready|incomplete/.test(state) && !seen.has(id) && seen.add(id)));
   return all;
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 /** Firmware is installed, on trial, kept, or gone back; and what came of an upgrade that is over. */
 import { nameOf } from '../key/ring';
+import { currentLive } from '../model/live';
 import { cannotGoBack, isGone } from '../model/states';
 import type { MeshNode, Upgrade } from '../model/types';
 import { confirmText } from '../sign/orders';
@@ -9,7 +10,7 @@ import { duration, t } from '../words';
 import { Ask, Names, Why } from '../ui/act';
 import { sign } from './sign';
 import { Clock, KeyAhead, moment, namesOf, orderHead } from './open';
-import { isOf, stepsDone, type Scene } from './scene';
+import { isOf, sceneOf, stepsDone, type Scene } from './scene';
 
 const Line = ({ label, nodes }: { label: string; nodes: readonly MeshNode[] }) =>
   nodes.length === 0 ? null : (
@@ -114,8 +115,12 @@ export function Keep({ upgrade, scene, leftMs }: { upgrade: Upgrade; scene: Scen
             grave={!all}
             label={t(all ? 'keep' : 'keep.without')}
             work={async () => {
-              const order = () => confirmText({ ...orderHead(upgrade), wave: upgrade.wave, without: namesOf(missing) });
-              const done = await sign('order', t('keep'), order);
+              // Who came back while the key was looked for is not left behind; who went since was not agreed on.
+              const without = () => {
+                const still = namesOf(sceneOf(upgrade, [...currentLive().nodes.values()]).missing(4));
+                return namesOf(missing).filter(name => still.includes(name));
+              };
+              const done = await sign('order', t('keep'), () => confirmText({ ...orderHead(upgrade), wave: upgrade.wave, without: without() }));
               if (done)
                 confirmed = performance.now();
               return done;

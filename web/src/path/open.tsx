@@ -17,6 +17,8 @@ import { Speed } from './speed';
 import { countdownMs, type When } from './when';
 
 const SHOWN = 8;
+/** An order has 159 bytes for it, and no character takes more than three for each half of it. */
+const REASON_MAX = 53;
 
 /** So long from now: the time of day, and the day if it is another. */
 export function moment(ms: number): string {
@@ -46,7 +48,7 @@ export function Stop({ upgrade, look = 'large' }: { upgrade: Upgrade; look?: str
       <p>{t('stop.means')}</p>
       <label class="field">
         {t('stop.why')}
-        <input value={reason} maxLength={100} data-do="reason" onInput={event => setReason(event.currentTarget.value)} />
+        <input value={reason} maxLength={REASON_MAX} data-do="reason" onInput={event => setReason(event.currentTarget.value)} />
       </label>
     </Ask>
   );

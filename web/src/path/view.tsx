@@ -6,7 +6,7 @@ import { useLive, useTick } from '../ui/hooks';
 import { t, type Word } from '../words';
 import { Check } from './check';
 import { Choose } from './choose';
-import { draft } from './data';
+import { draft, loadExpected, loadReleases } from './data';
 import { Groups, Install, Keep, Result } from './end';
 import { Countdown, Fetch, Time } from './open';
 import { isOver, sceneOf, stepOf, STEPS, type Step } from './scene';
@@ -38,7 +38,10 @@ export function PathView() {
   const upgrade = mesh.upgrade;
   const open = upgrade !== null && !isOver(upgrade);
   useStore(trust);
-  useEffect(() => void loadTrust().catch(() => undefined), [mesh.node]);
+  useEffect(() => {
+    for (const load of [loadTrust, loadExpected, loadReleases])
+      load().catch(() => undefined);
+  }, [mesh.node, live.link]);
   const now = useTick(500, open && upgrade.phase !== 'open');
   const nodes = useMemo(() => [...live.nodes.values()], [live.nodes]);
   const silent = live.link === 'lost';
@@ -49,8 +52,8 @@ export function PathView() {
   const step = stepOf(upgrade, scene, chosen !== null, forced === group, silent && countdown === 0);
   if (began.of !== group)
     began = { of: group, ms: 0 };
-  if (countdown !== null)
-    began.ms = now + countdown;
+  if (upgrade?.countdown_ms != null)
+    began.ms = live.receivedMs + upgrade.countdown_ms;
   else if (step === 'install')
     began.ms ||= now;
   // A router that is not on trial itself does not know how long the others are; at least so long, if we saw it begin.
@@ -82,7 +85,7 @@ export function PathView() {
         </>
       )}
       {place === 'choose' && <Choose nodes={nodes} node={mesh.node} />}
-      {place === 'check' && <Check mesh={mesh} nodes={nodes} release={chosen!} />}
+      {place === 'check' && <Check nodes={nodes} release={chosen!} />}
     </section>
   );
 }
