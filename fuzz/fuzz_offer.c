@@ -10,7 +10,8 @@
  *          RELEASE/NAME/OFFSET=WHAT. WHAT is m, its manifest, M without its last byte, n that byte;
  *          g its signatures, G a stranger's; 0 1 2 a chunk of its image; or x and bytes
  *   l p    the list of releases; the same when the next has come and time has passed
- *   d k    the stick's directory is offered on this machine; the file of the image is cut
+ *   d w    the stick's directory is offered on this machine; there is a stick with many
+ *   k      the file of the image is cut
  *
  * with the placeholders of fuzz_fill(), @M for where sticks are, @W for the node's own URL, @Z for
  * the size of the manifest and @Y for one less.
@@ -38,15 +39,16 @@
 
 enum {
 	LINES_MAX = 40,
-	TURNS_MAX = 60,
+	TURNS_MAX = 30,
 	ANSWER_SIZE_MAX = 65536,
 	REQUEST_SIZE_MAX = 131072,
-	FLASHER_WAIT_MS = 2000,
+	CHILD_WAIT_MS = 100, /* a flasher that is none ends at once; who looks up a name, later */
 };
 
 static struct config config;
 static struct log log_of_node;
 static struct node node;
+static bool opened;
 
 /* ---- the node ---- */
 
@@ -73,10 +75,35 @@ static void lay_out_stick(void)
 	scratch_path(to, "media/stick");
 	scratch_path(at, "media/link");
 	(void)!symlink(to, at);
+}
+
+static void lay_out_many(void)
+{
+	const struct fuzz_release *release = fuzz_release();
+	char name[64];
+
 	for (int i = 0; i < 20; i++) {
-		snprintf(at, sizeof(at), "media/many/%d/release.json", i);
-		scratch_write(at, release->manifest, release->manifest_size);
+		snprintf(name, sizeof(name), "media/many/%d/release.json", i);
+		scratch_write(name, release->manifest, release->manifest_size);
 	}
+	node.offers.list_ms = 0;
+}
+
+/* A flasher that runs is left alone by a node that closes, and so would be what belongs to it. */
+static void close_node(void)
+{
+	siginfo_t info;
+
+	if (!opened)
+		return;
+	opened = false;
+	for (int i = 0;
+		i < CHILD_WAIT_MS && waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) == 0;
+		i++) {
+		(void)event_base_loop(node.base, EVLOOP_NONBLOCK);
+		(void)usleep(1000);
+	}
+	node_close(&node);
 }
 
 static void configure(void)
@@ -99,6 +126,7 @@ static void configure(void)
 	write_key("etc/trust/operator/a.pub", FUZZ_OPERATOR);
 	write_key("etc/trust/release/a.pub", FUZZ_RELEASE);
 	lay_out_stick();
+	(void)atexit(close_node);
 }
 
 static void open_node(void)
@@ -106,6 +134,8 @@ static void open_node(void)
 	char file[USIGN_FILE_SIZE_MAX];
 	bool ok;
 
+	if (opened)
+		return;
 	if (config.mesh[0] == '\0')
 		configure();
 	scratch_remove("state");
@@ -120,6 +150,7 @@ static void open_node(void)
 		"{}", 2);
 	ok = node_open(&node, &config, &log_of_node);
 	assert(ok);
+	opened = true;
 }
 
 static void turn(void)
@@ -130,18 +161,19 @@ static void turn(void)
 	faults_off();
 }
 
-/* A flasher that runs is left alone by a node that closes, and so would be what belongs to it. */
-static void close_node(void)
+/* As it was before the first request; to open another one for each input takes long. */
+static void clear_node(void)
 {
-	siginfo_t info;
+	const struct directory *directory;
 
-	for (int i = 0;
-		i < FLASHER_WAIT_MS && waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) == 0;
-		i++) {
-		(void)event_base_loop(node.base, EVLOOP_NONBLOCK);
-		(void)usleep(1000);
-	}
-	node_close(&node);
+	scratch_remove("media/many");
+	upload_clear(&node);
+	while ((directory = images_directory(node.images, 0)) != NULL)
+		images_forget_directory(node.images, directory->path);
+	directory_close(&node.offers.linked);
+	node.offers.url[0] = '\0';
+	node.offers.list_ms = 0;
+	turn();
 }
 
 /* ---- requests ---- */
@@ -208,6 +240,8 @@ static void ask(
 
 		turn();
 		now = recv(fd, answer + got, ANSWER_SIZE_MAX - got, MSG_DONTWAIT);
+		if (now == 0 || (now < 0 && errno != EAGAIN))
+			break;
 		got += now > 0 ? (size_t)now : 0;
 	}
 	check_answer(answer, got);
@@ -349,6 +383,9 @@ static void take_line(const char *line, size_t size)
 		scratch_path(path, "media/stick");
 		(void)node_add_directory(&node, path, problem, sizeof(problem));
 		break;
+	case 'w':
+		lay_out_many();
+		break;
 	case 'k':
 		cut_image();
 		break;
@@ -391,9 +428,12 @@ static char *name_places(const uint8_t *bytes, size_t size, size_t *named_size)
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 {
 	static const uint8_t none[BYTES_HASH_SIZE];
+	const uint8_t *whole = bytes;
 	char *named, *filled, *line;
 
 	faults_plan(&bytes, &size);
+	if (bytes != whole) /* which call fails depends on all before */
+		close_node();
 	open_node();
 	named = name_places(bytes, size, &size);
 	filled = fuzz_fill(named, size, none, &size);
@@ -410,6 +450,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 	}
 	free(filled);
 	free(named);
-	close_node();
+	if (bytes != whole || node.offers.looking)
+		close_node();
+	else
+		clear_node();
 	return 0;
 }
