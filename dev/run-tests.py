@@ -22,8 +22,8 @@ LAB_TIMEOUT_S = 400
 # A mesh mostly waits: for boots, countdowns and windows. Several at once keep the processors busy.
 LABS_AT_ONCE = 2 * (os.cpu_count() or 1)
 # … but for these, which wait for minutes and do next to nothing: they take nobody's place.
-IDLE_LABS = ("Attach.test_comes_and_goes", "Whole.test_from_a_new_version_to_no_update", "Revert.test_nobody_confirms",
-             "Abort.test_a_download_that_stands_still_can_be_aborted")
+IDLE_LABS = ("Attach.test_comes_and_goes", "History.test_whole_upgrade", "Whole.test_from_a_new_version_to_no_update",
+             "Revert.test_nobody_confirms", "Abort.test_a_download_that_stands_still_can_be_aborted")
 FUZZ_SEED = 1  # the same tests find the same; `fuzz/run` by itself looks elsewhere each time
 FUZZERS_AT_ONCE = 2
 WORLDS = ("s390x", "armhf", "musl")

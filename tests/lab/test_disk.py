@@ -198,6 +198,22 @@ class JournalReadOnly(ReadOnlyDisk, JournalCase):
         self.wait_state("UPDATED", [VICTIM])
 
 
+class HistoryFull(FullDisk, DiskCase):
+    def test_at_the_flash(self):
+        """What is told of an upgrade is not worth the upgrade."""
+        self.start_with_own_disk("state", "256k")
+        self.break_at("before open state/history.new")
+        self.start_upgrade("release-2", "--confirm", "auto")
+        self.wait_ready()
+        self.schedule(1, 20)
+        self.wait_updated(2)
+        self.assertIn(f"/history: {self.said}", self.victim.log())
+        self.restart_victim()
+        self.wait_updated(2)
+        self.mend()
+        self.finish()
+
+
 class ImageCase(DiskCase):
     """A place for images that has no room for one; node3 has to get its own from further away."""
 
