@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""The demonstration that ./demo runs: keys, two releases, twelve nodes, one upgrade."""
+"""The demonstration that ./demo runs: keys, two releases, twelve nodes, one upgrade; from the terminal or by the page."""
 import pathlib
 import shutil
 import socket
@@ -8,7 +8,7 @@ import sys
 import threading
 import time
 
-from lab import ROOT, Lab, LabError
+from lab import MESH, ROOT, Lab, LabError
 
 WORK = ROOT / ".demo"
 LOCKSTEP = ROOT / "build/lockstep"
@@ -22,17 +22,21 @@ def say(text=""):
     print(text, flush=True)
 
 
-def lockstep(*arguments):
-    subprocess.run([str(LOCKSTEP), *arguments], check=True, stdout=subprocess.DEVNULL, cwd=WORK)
+def lockstep(*arguments, **options):
+    return subprocess.run([str(LOCKSTEP), *arguments], check=True, cwd=WORK, text=True, capture_output=True, **options)
 
 
 def make_keys():
-    say("Making an operator key and a release key ...")
+    """Returns the passphrase: a second operator, for who has no key file at hand."""
+    say("Making an operator key, a community passphrase and a release key ...")
     lockstep("key", "generate", "operator")
     lockstep("key", "generate", "release")
     for role in ("operator", "release"):
         (WORK / "keys" / role).mkdir(parents=True)
         shutil.copy(WORK / f"{role}.pub", WORK / "keys" / role)
+    derived = lockstep("key", "derive", "--mesh", MESH, "--generate")
+    (WORK / "keys/operator/community.pub").write_text(derived.stdout)
+    return derived.stderr.strip().rpartition(" ")[2]
 
 
 def make_release(number):
@@ -158,11 +162,35 @@ def upgrade(lab, auto):
                for node in lab.nodes.values())
 
 
+def plug_in_stick(node):
+    """The new release on a USB stick in this router."""
+    shutil.copytree(WORK / "release-2", node.directory / "media/stick/demo-2.0")
+
+
+def live(lab):
+    """The page does it all; here, one can be the weather."""
+    say("\nTake it from here in the page, as a volunteer would. What a router's owner or the weather could do, type here:"
+        "\n  off NAME    cut a router's power      on NAME   give it back"
+        "\n  status      what node1 sees           end       end the mesh\n")
+    while True:
+        word, _, name = input("> ").strip().partition(" ")
+        if word in ("end", "quit", "exit"):
+            return
+        if word in ("on", "off") and name in lab.nodes:
+            (lab.nodes[name].power_on if word == "on" else lab.nodes[name].power_off)()
+            say(f"{name} is {word}.")
+        elif word == "status":
+            say(lab.nodes["node1"].cli("status", check=False).stdout.rstrip())
+        elif word:
+            say(f"That is none of off NAME, on NAME, status and end; names are {', '.join(lab.nodes)}.")
+
+
 def main():
     auto = "--auto" in sys.argv[1:]
+    by_page = "--page" in sys.argv[1:]
     shutil.rmtree(WORK, ignore_errors=True)
     WORK.mkdir()
-    make_keys()
+    passphrase = make_keys()
     say("Making two releases for two boards out of this machine's own packages ...")
     for number in (1, 2):
         make_release(number)
@@ -172,8 +200,15 @@ def main():
              keys=WORK / "keys", images=images) as lab:
         lab.wait_state("UPDATED", 60)
         port = serve_page(lab.nodes["node1"])
+        plug_in_stick(lab.nodes["node1"])
         if port:
-            say(f"The page of node1: http://127.0.0.1:{port}/")
+            say(f"\nThe page of node1:     http://127.0.0.1:{port}/\n"
+                f"  its passphrase:      {passphrase}\n"
+                f"  or its key file:     {WORK / 'operator.sec'}\n"
+                f"  the new firmware:    on a stick in node1, and in {WORK / 'release-2'}")
+        if by_page:
+            live(lab)
+            return 0
         say(f"In another terminal: LOCKSTEP_SOCKET={lab.nodes['node1'].socket} "
             f"{LOCKSTEP.relative_to(pathlib.Path.cwd()) if LOCKSTEP.is_relative_to(pathlib.Path.cwd()) else LOCKSTEP}"
             " status --watch")

@@ -219,7 +219,7 @@ static bool is_media(const struct node *node, char *path)
 	const char *media = node->config->media_directory;
 	size_t size = strlen(media);
 	char *slash = path + size;
-	bool is = strncmp(path, media, size) == 0 && *slash == '/' && strstr(path, "/.") == NULL;
+	bool is = strncmp(path, media, size) == 0 && *slash == '/' && strstr(slash, "/.") == NULL;
 
 	while (is && (slash = strchr(slash + 1, '/')) != NULL) {
 		*slash = '\0';

@@ -167,20 +167,24 @@ static bool ends_in(const char *name, const char *suffix)
 int files_list(const char *directory, const char *suffix, uint32_t count_max,
 	void (*each)(void *context, const char *name), void *context)
 {
-	char names[FILES_ENTRIES_MAX][sizeof(((struct dirent *)0)->d_name)];
+	char(*names)[sizeof(((struct dirent *)0)->d_name)];
 	DIR *folder = opendir(directory);
 	const struct dirent *entry;
 	uint32_t count = 0, left = FILES_READ_MAX;
 
 	if (folder == NULL)
 		return -errno;
+	names = calloc(FILES_ENTRIES_MAX, sizeof(names[0]));
+	if (names == NULL)
+		left = 0;
 	while (count < FILES_ENTRIES_MAX && left-- > 0 && (entry = readdir(folder)) != NULL) {
 		if (entry->d_name[0] != '.' && ends_in(entry->d_name, suffix))
-			strcpy(names[count++], entry->d_name);
+			text_set(names[count++], sizeof(names[0]), entry->d_name);
 	}
 	closedir(folder);
 	qsort(names, count, sizeof(names[0]), compare_names);
 	for (uint32_t i = 0; i < count && i < count_max; i++)
 		each(context, names[i]);
+	free(names);
 	return 0;
 }

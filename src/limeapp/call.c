@@ -88,9 +88,7 @@ void call_explain(const struct call *call, char words[static NOTE_WORDS_SIZE + 1
 	char page[LIMITS_ADDRESS_SIZE + 16];
 
 	find_page(call, page, sizeof(page));
-	snprintf(words, NOTE_WORDS_SIZE + 1,
-		"%s%s%s%s Please use Lockstep's own page, %s, or the command lockstep on an "
-		"operator's computer.",
+	snprintf(words, NOTE_WORDS_SIZE + 1, "%s%s%s%s Please use Lockstep's own page, %s.",
 		call->settings->mode == SETTINGS_OFF ? "LimeApp is switched off on this node."
 						     : "LimeApp may only look on here.",
 		problem[0] != '\0' ? " Its settings are not good: " : "", problem,

@@ -279,13 +279,11 @@ static void refuse_abort(struct call *call, const struct operator_result *result
 	left_s = read_member(call, "/v1/limeapp", NULL, "confirm_remaining", 0);
 	if (here.state == STATE_CONFIRMATION_PENDING)
 		call_fail(call, "NOT_ABLE_TO_ABORT",
-			"The new firmware runs already. If nobody confirms it, every node "
-			"goes back to the old one by itself, this one in %" PRIu64 " s.",
+			"The new firmware runs already. If nobody confirms it, all go back by "
+			"themselves, this node in %" PRIu64 " s.",
 			left_s);
 	else
-		call_fail(call, "NOT_ABLE_TO_ABORT",
-			"The new firmware is being written. Please wait: if nobody "
-			"confirms it, every node goes back to the old one by itself.");
+		call_fail(call, "NOT_ABLE_TO_ABORT", "It is being flashed. Please wait.");
 }
 
 /* At once, from wherever it was called: a countdown may run. */

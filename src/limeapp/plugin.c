@@ -184,8 +184,8 @@ static void say_last_words(int number)
 
 int plugin_main(int argc, char *const *argv)
 {
-	static const char usage[] = "This is a plug-in of rpcd. Put links to it, lime-mesh-upgrade "
-				    "and eupgrade, into /usr/libexec/rpcd.\n";
+	static const char usage[] =
+		"Link me as lime-mesh-upgrade and eupgrade in /usr/libexec/rpcd.\n";
 	const char *slash = argc > 0 ? strrchr(argv[0], '/') : NULL;
 	const char *name = slash != NULL ? slash + 1 : argc > 0 ? argv[0] : "";
 	unsigned object = words_find(object_words, name);

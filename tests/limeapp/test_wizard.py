@@ -170,7 +170,7 @@ class Abort(LimeCase):
         refused = page.press("Abort")
         self.assertEqual(set(refused), {"node1", "node2"})
         for words in refused.values():
-            self.assertRegex(words, r"goes back to the old one by itself, this one in \d+ s")
+            self.assertRegex(words, r"all go back by themselves, this node in \d+ s")
         # That did nobody any harm: it can still be confirmed.
         page.look()
         self.press(page, "Confirm")
