@@ -278,21 +278,17 @@ PLANTS = [
     Plant("duplicate-signer-counted",
           "one key that signed twice counts as two",
           "src/release/keyring.c",
-          "		size_t tried = 0;\n"
-          "\n"
-          "		while (tried < signature_count &&\n"
-          "			!usign_verify(&ring->keys[i], &signatures[tried], message, size))\n"
-          "			tried++;\n"
-          "		count += tried < signature_count;\n",
+          "		count += keyring_key_signed(\n"
+          "			&ring->keys[i], signatures, signature_count, message, size);\n",
           "		for (size_t tried = 0; tried < signature_count; tried++)\n"
           "			count += usign_verify(\n"
           "				&ring->keys[i], &signatures[tried], message, size);\n",
           ("I1",), ("--untrusted", "300")),
     Plant("board-not-looked-at",
           "the first image of a release is taken, whatever board it is for",
-          "src/release/manifest.c",
-          "		found = board == NULL || is_for(image, board);\n",
-          "		found = true;\n",
+          "src/release/verdict.c",
+          "	if (image_is_for(image, choice->board))\n",
+          "	if (choice->image->chunk_count == 0)\n",
           ("I1",), ("--boards", "3")),
     Plant("downgrade-flag-inverted",
           "an older release is refused only where the start allows a downgrade",

@@ -295,6 +295,7 @@ class Media(OfferCase):
         media = self.nodes[self.first].directory / "media"
         outside = self.nodes[self.first].directory / "outside"
         shutil.copytree(DATA / "release-2", outside)
+        shutil.copytree(DATA / "release-2", outside / "below")
         (media / "sda1").mkdir()
         shutil.copytree(DATA / "release-2", media / "sda1/mesh")
         shutil.copytree(DATA / "release-3", media / "sdb1")
@@ -319,8 +320,8 @@ class Media(OfferCase):
         for path in (f"/v1/images/{image}", f"/v1/releases/{entry['id']}/release.json"):
             self.assertEqual(self.ask("GET", path)[0], 404, path)
 
-        paths = (outside, media / "link", media / "sda1/link", media / "sda1/link/", media / "sda1/../sda1/mesh", media,
-                 f"{media}x", "sda1/mesh", "", DATA / "release-2")
+        paths = (outside, media / "link", media / "link/below", media / "sda1/link", f"{media}/sda1/link/",
+                 media / "sda1/../sda1/mesh", media, f"{media}x", "sda1/mesh", "", DATA / "release-2")
         for path in paths:
             with self.subTest(path):
                 self.assert_refused(self.offer(path=str(path)), 400, "bad_order", "path")
