@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { after, before } from 'node:test';
-import { Lab } from './lab.mjs';
+import { Lab, until } from './lab.mjs';
 import { Browser, scenario, SIZES } from './phone.mjs';
 import { books } from './words.mjs';
 
@@ -73,7 +73,8 @@ scenario('what happened is drawn, listed and saved, by the clock of the phone', 
   await page.press('table');
   for (const { name, states } of upgrade.nodes) {
     const rows = card.locator('tbody').filter({ hasText: name }).locator('tr');
-    assert.equal(await rows.count(), 1 + states.length, name);
+    // A long table comes in parts.
+    await until(async () => (await rows.count()) === 1 + states.length, `${states.length} states of ${name}`);
     assert.match(await rows.last().textContent(), new RegExp(books.en['state.UPDATED']));
   }
   await page.press('log');

@@ -35,6 +35,8 @@ buildSync({
   format: 'esm',
   target: 'node18',
   external: ['esbuild'],
+  // Browsers have it, and Node since 20.
+  banner: { js: "import { webcrypto as nodeCrypto } from 'node:crypto'; globalThis.crypto ??= nodeCrypto;" },
   sourcemap: 'inline',
   logLevel: 'warning',
 });
