@@ -34,6 +34,7 @@ ssize_t __real_write(int fd, const void *bytes, size_t size);
 ssize_t __real_pwrite(int fd, const void *bytes, size_t size, off_t offset);
 int __real_fsync(int fd);
 int __real_rename(const char *from, const char *to);
+int __real_link(const char *from, const char *to);
 int __real_unlink(const char *path);
 int __real_mkdir(const char *path, mode_t mode);
 int __real_ftruncate(int fd, off_t size);
@@ -45,6 +46,7 @@ ssize_t __wrap_write(int fd, const void *bytes, size_t size);
 ssize_t __wrap_pwrite(int fd, const void *bytes, size_t size, off_t offset);
 int __wrap_fsync(int fd);
 int __wrap_rename(const char *from, const char *to);
+int __wrap_link(const char *from, const char *to);
 int __wrap_unlink(const char *path);
 int __wrap_mkdir(const char *path, mode_t mode);
 int __wrap_ftruncate(int fd, off_t size);
@@ -374,6 +376,18 @@ static const char *if_there(const char *path, bool there)
 	struct stat status;
 
 	return inside(path) != NULL && (lstat(path, &status) == 0) == there ? path : NULL;
+}
+
+/* Between files of the work directory alone, which no power cut outlives. */
+int __wrap_link(const char *from, const char *to)
+{
+	const char *ours = inside(to);
+	int result;
+
+	point("before", "link", ours);
+	result = __real_link(from, to);
+	point("after", "link", ours);
+	return result;
 }
 
 int __wrap_unlink(const char *path)

@@ -95,7 +95,7 @@ class Points(CutCase):
         """Those that lockstep-cuts does not lead through cuts.c are not used."""
         others = set("""creat open64 openat openat64 __openat_2 __open64_2 fopen fopen64 freopen fdopen mkstemp
             mkostemp mkdtemp tmpfile writev pwritev pwritev2 pwrite64 sendfile sendfile64 copy_file_range splice
-            fdatasync sync syncfs sync_file_range msync renameat renameat2 link linkat symlink symlinkat unlinkat
+            fdatasync sync syncfs sync_file_range msync renameat renameat2 linkat symlink symlinkat unlinkat
             remove rmdir mkdirat mknod mkfifo truncate truncate64 ftruncate64 fallocate fallocate64
             posix_fallocate64 fchmod chmod dprintf __dprintf_chk""".split())
         symbols = subprocess.run(["nm", "-D", "--undefined-only", str(BINARY)], capture_output=True, text=True,
