@@ -381,7 +381,7 @@ static const char *if_there(const char *path, bool there)
 /* Between files of the work directory alone, which no power cut outlives. */
 int __wrap_link(const char *from, const char *to)
 {
-	const char *ours = inside(to);
+	const char *ours = if_there(to, false);
 	int result;
 
 	point("before", "link", ours);
