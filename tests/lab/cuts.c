@@ -177,7 +177,7 @@ static void keep_before(const char *to)
 		return;
 	snprintf(slot->before, sizeof(slot->before), "%.*s.before", PATH_CAPACITY - 8, to);
 	(void)__real_unlink(slot->before);
-	if (link(to, slot->before) != 0)
+	if (__real_link(to, slot->before) != 0)
 		settle(slot); /* nothing was */
 }
 

@@ -236,7 +236,7 @@ class OneNode(NodeCase):
                 answer = self.door.call(method)
                 self.assertEqual(answer["code"], "NOT_ALLOWED", method)
                 self.assertIn("may only look on", answer["error"])
-                self.assertIn("lockstep", answer["error"])
+                self.assertIn("Lockstep's own page", answer["error"])
                 if settings:
                     self.assertIn("http://10.77.0.1:8430/", answer["error"])
         self.assert_nothing_ordered()
