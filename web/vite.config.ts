@@ -28,7 +28,7 @@ function compress(): Plugin {
     configResolved(config) {
       folder = config.build.outDir;
     },
-    async closeBundle() {
+    async writeBundle() {
       let total = 0;
       for (const path of list(folder)) {
         const bytes = await gzipAsync(readFileSync(path), { numiterations: ZOPFLI_ROUNDS });

@@ -155,7 +155,8 @@ static enum reason take_manifest(struct upload *upload, struct piece *piece)
 	size_t left = directory->manifest_size - upload->manifest_held;
 	enum reason reason = REASON_NONE;
 
-	if (piece->offset != upload->manifest_held)
+	piece->held = upload->manifest_held;
+	if (piece->offset != piece->held)
 		return REASON_WRONG_OFFSET;
 	if (piece->size == 0 || piece->size > left)
 		return REASON_HASH_MISMATCH;
@@ -177,7 +178,8 @@ static enum reason take_signatures(struct upload *upload, struct piece *piece)
 
 	if (directory->image_count == 0)
 		return REASON_WRONG_STATE;
-	if (upload->signatures_held > 0 || piece->offset != 0)
+	piece->held = upload->signatures_held;
+	if (piece->held > 0 || piece->offset != 0)
 		return REASON_WRONG_OFFSET;
 	if (!releases_read_signatures(piece->bytes, piece->size, directory->signatures, &count) ||
 		keyring_count_signers(&node->release_keys, directory->signatures, count,
@@ -282,6 +284,9 @@ void upload_post(void *context, struct http_request *request)
 		reason = strcmp(name, "release.json") == 0 ? take_manifest(upload, &piece)
 			 : strcmp(name, "signatures") == 0 ? take_signatures(upload, &piece)
 							   : take_chunk(upload, &piece, name);
+	/* Whoever lost his way reads it there: the number stands first. */
+	if (reason == REASON_WRONG_OFFSET)
+		snprintf(message, sizeof(message), "%" PRIu64 " bytes of it are held.", piece.held);
 	if (reason != REASON_NONE)
 		api_refuse(request, reason, message);
 	else

@@ -175,8 +175,10 @@ int files_list(const char *directory, const char *suffix, uint32_t count_max,
 	if (folder == NULL)
 		return -errno;
 	names = calloc(FILES_ENTRIES_MAX, sizeof(names[0]));
-	if (names == NULL)
-		left = 0;
+	if (names == NULL) {
+		closedir(folder);
+		return -ENOMEM;
+	}
 	while (count < FILES_ENTRIES_MAX && left-- > 0 && (entry = readdir(folder)) != NULL) {
 		if (entry->d_name[0] != '.' && ends_in(entry->d_name, suffix))
 			text_set(names[count++], sizeof(names[0]), entry->d_name);

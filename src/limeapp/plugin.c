@@ -184,8 +184,7 @@ static void say_last_words(int number)
 
 int plugin_main(int argc, char *const *argv)
 {
-	static const char usage[] =
-		"Link me as lime-mesh-upgrade and eupgrade in /usr/libexec/rpcd.\n";
+	static const char usage[] = "rpcd runs me, as lime-mesh-upgrade or eupgrade.\n";
 	const char *slash = argc > 0 ? strrchr(argv[0], '/') : NULL;
 	const char *name = slash != NULL ? slash + 1 : argc > 0 ? argv[0] : "";
 	unsigned object = words_find(object_words, name);

@@ -229,7 +229,9 @@ class Upload(OfferCase):
                 self.assert_refused(phone.post(name, offset, piece), status, reason)
                 self.assertEqual(sum(self.upload_files().values()), 0)
         self.assertEqual(phone.post(image["sha256"], 0, first), (200, {"held": len(first)}))
-        self.assert_refused(phone.post(image["sha256"], 0, first), 409, "wrong_offset")
+        # Whoever lost the answer learns how much came through.
+        self.assert_refused(phone.post(image["sha256"], 0, first), 409, "wrong_offset", f"{len(first)} bytes")
+        self.assert_refused(phone.post("release.json", 0, b"{"), 409, "wrong_offset", f"{len(phone.manifest)} bytes")
         self.assertEqual(self.ask("GET", f"/v1/images/{image['sha256']}")[0], 404)
 
         # Another upload takes its place, and one that can never be complete stays where it is.

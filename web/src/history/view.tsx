@@ -7,7 +7,8 @@ import { get, type ApiError } from '../model/api';
 import { currentLive } from '../model/live';
 import type { History, LogEntry, MeshNode, PastUpgrade, State, Trust } from '../model/types';
 import { useTick } from '../ui/hooks';
-import { reasonText, Refusal, Sign, stateWord } from '../ui/parts';
+import { Refused } from '../ui/act';
+import { reasonText, Sign, stateWord } from '../ui/parts';
 import { dateTime, duration, list, t, time, tOr, type Word } from '../words';
 import { Axis, Bars, type Chart, chartOf, Legend } from './chart';
 import { save, savePicture } from './picture';
@@ -197,7 +198,7 @@ export function HistoryView() {
   return (
     <section class="past">
       <h2>{t('place.history')}</h2>
-      <Refusal error={error} />
+      <Refused told={error} />
       {told?.upgrades.length === 0 && <p>{t('past.none')}</p>}
       {told?.upgrades.map((upgrade, index) => (
         <Past key={upgrade.id} upgrade={upgrade} now={clockNow() - ahead} ahead={ahead} trust={trust} first={index === 0} />

@@ -2,7 +2,8 @@
 /** All that is known of one router. */
 import type { ComponentChildren } from 'preact';
 import type { Upgrade } from '../model/types';
-import { Dialog, Notice, reasonHelp, reasonText } from '../ui/parts';
+import { reasonOf } from '../model/states';
+import { Dialog, Notice, reasonText } from '../ui/parts';
 import { bytes, t, type Word } from '../words';
 import { speed } from './draw';
 import { heardText, How, Warn } from './list';
@@ -24,9 +25,8 @@ export function Details(props: { survey: Survey; name: string; upgrade: Upgrade 
   if (!row)
     return null;
   const { node } = row;
-  const { reason } = node;
+  const reason = reasonOf(node);
   const page = pageOf(node.address);
-  const help = reason && reasonHelp(reason);
   return (
     <Dialog title={name} onClose={onClose}>
       <div><How row={row} /></div>
@@ -37,7 +37,6 @@ export function Details(props: { survey: Survey; name: string; upgrade: Upgrade 
       {reason && (
         <Notice kind={row.tone === 'wrong' ? 'bad' : 'info'}>
           <p>{reasonText(reason, node.message)}</p>
-          {help && <p>{help}</p>}
         </Notice>
       )}
       {row.oneWay ? <Notice kind="warn"><p><Warn /> {t('reason.single_slot')}</p></Notice> : node.slots && <p>{t('mesh.two.ways')}</p>}

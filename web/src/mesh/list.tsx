@@ -3,6 +3,7 @@
 import { Component } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
 import { Bar, reasonText, Sign } from '../ui/parts';
+import { reasonOf } from '../model/states';
 import { currentLanguage, dateTime, t, time } from '../words';
 import { kindWord } from './summary';
 import type { Row } from './survey';
@@ -58,7 +59,7 @@ class Line extends Component<LineProps> {
         <div role="cell" class="small">
           {row.oneWay && <p><Warn /> {t('mesh.one.way')}</p>}
           {row.slow && <p>{t('mesh.slow')}</p>}
-          <p>{row.kind === 'gone' ? heardText(row) : node.reason && reasonText(node.reason, node.message)}</p>
+          <p>{row.kind === 'gone' ? heardText(row) : reasonOf(node) && reasonText(reasonOf(node), node.message)}</p>
         </div>
       </div>
     );

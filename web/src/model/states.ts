@@ -57,6 +57,9 @@ export function isGone(node: MeshNode, active: boolean, now = performance.now(),
 
 export const toneOf = (node: MeshNode): Tone => (node.state ? TONES[node.state] ?? 'wrong' : 'gone');
 
+/** What stands in its way; that it waits for others or for an operator is no more than its state says. */
+export const reasonOf = ({ reason = '' }: MeshNode) => (reason.startsWith('waiting_') ? '' : reason);
+
 export const isError = (node: MeshNode) => toneOf(node) === 'wrong';
 
 export const cannotGoBack = (node: MeshNode) => node.slots !== undefined && node.slots < 2;

@@ -72,8 +72,9 @@ export function Keep({ upgrade, scene, leftMs }: { upgrade: Upgrade; scene: Scen
   const missing = scene.missing(4);
   const kept = scene.done(6);
   const trial = running.filter(node => !kept.includes(node));
-  const sick = trial.filter(({ reason }) => reason === 'waiting_for_health');
   const all = missing.length === 0;
+  // While somebody is missing, nobody calls himself healthy.
+  const sick = all ? trial.filter(({ reason }) => reason === 'waiting_for_health') : [];
   const first = kept.length === 0;
   const n = scene.group.length;
   const auto = upgrade.confirm === 'auto' && <p>{t('how.auto')}</p>;
@@ -128,6 +129,7 @@ export function Keep({ upgrade, scene, leftMs }: { upgrade: Upgrade; scene: Scen
             <p>{runs(upgrade, running, scene.group)}</p>
             <Said text={reasonText('unhealthy')} nodes={sick} />
             <Said text={t('keep.means')} nodes={missing} />
+            <p>{t('keep.final')}</p>
           </Ask>
           <Ask what="back" look="large" label={t('return')}>
             <p>{t('return.means')}</p>

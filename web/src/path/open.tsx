@@ -171,7 +171,7 @@ export function Time({ upgrade, scene }: { upgrade: Upgrade; scene: Scene }) {
       <Do
         what="schedule"
         look="main large"
-        label={t('start')}
+        label={t('step.install')}
         disabled={ms === null}
         onClick={() =>
           sign('order', t('step.time'), () =>

@@ -12,9 +12,6 @@ export const stateWord = (node: MeshNode) => (node.state ? tOr(`state.${node.sta
 /** A reason's sentence; `message` is what the node itself said, in English, when we have no words for it. */
 export const reasonText = (reason: string, message = '') => tOr(`reason.${sameReason(reason)}`, message || reason);
 
-/** What helps against it; "" if there is nothing that we know of. */
-export const reasonHelp = (reason: string) => tOr(`help.${reason}`, '');
-
 export function Sign({ tone }: { tone: Tone }) {
   return (
     <span class={`sign tone-${tone}`} aria-hidden="true">
@@ -47,19 +44,6 @@ export function Notice({ kind = 'info', children }: { kind?: Kind; children: Com
     <div class={`notice notice-${kind}`} role={kind === 'bad' ? 'alert' : undefined}>
       {children}
     </div>
-  );
-}
-
-/** A refusal: what went wrong, and what helps. */
-export function Refusal({ error }: { error: { reason: string; message: string } | null }) {
-  if (!error)
-    return null;
-  const help = reasonHelp(error.reason);
-  return (
-    <Notice kind="bad">
-      <p>{reasonText(error.reason, error.message)}</p>
-      {help && <p>{help}</p>}
-    </Notice>
   );
 }
 
