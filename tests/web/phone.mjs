@@ -12,6 +12,9 @@ import { patternOf } from './words.mjs';
 export const SIZES = { small: { width: 320, height: 640 }, tablet: { width: 768, height: 1024 }, wide: { width: 1280, height: 800 } };
 const SCREENS = join(ROOT, 'build/test-logs/screens');
 const LONGEST = 4000;
+const DRAWN_MS = 1000;
+/** Nothing that hangs may hang for ever. */
+const SCENARIO_MS = 240000;
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 
 /** Runs in the page before all else: its clock can be put forward and back, as a phone's. */
@@ -206,9 +209,12 @@ export class Page {
     await this.settled();
   }
 
-  /** Drawn, with all that was decided by a change of size or colour. */
+  /** Drawn, with all that was decided by a change of size or colour. A browser that sees nothing to draw does not say so. */
   settled() {
-    return this.page.evaluate(() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done))));
+    return this.page.evaluate(ms => new Promise(done => {
+      requestAnimationFrame(() => requestAnimationFrame(done));
+      setTimeout(done, ms);
+    }), DRAWN_MS);
   }
 
   async fits(how) {
@@ -254,7 +260,7 @@ export class Page {
 
 /** A test with a browser, which `find` gives when it begins; leaves a picture if it fails. */
 export function scenario(name, find, run) {
-  test(name, async () => {
+  test(name, { timeout: SCENARIO_MS }, async () => {
     try {
       await run();
     } catch (error) {
