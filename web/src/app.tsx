@@ -87,18 +87,10 @@ export function App() {
       </header>
       <Connection />
       <main id="content" tabIndex={-1} class={both ? 'both' : ''}>
-        {mesh === null ? null : both ? (
-          <>
-            <MeshView />
-            <PathView />
-          </>
-        ) : place === 'upgrade' ? (
-          <PathView />
-        ) : place === 'history' ? (
-          <HistoryView />
-        ) : (
-          <MeshView />
-        )}
+        {/* By their keys they stay what they are, with all dialogs, where a tablet is turned. */}
+        {mesh && (both || place === 'mesh') && <MeshView key="mesh" />}
+        {mesh && (both || place === 'upgrade') && <PathView key="upgrade" />}
+        {mesh && place === 'history' && <HistoryView key="history" />}
       </main>
     </>
   );
