@@ -25,6 +25,7 @@
 
 #include "common.h"
 #include "faults.h"
+#include "io/clock.h"
 #include "io/http_client.h"
 #include "io/timer.h"
 #include "peer.h"
@@ -32,6 +33,7 @@
 enum {
 	SIZE_MAX_ASKED = 2000,
 	TURNS_MAX = 5000,
+	NAMES_MS = 30000,
 	PATIENCE = 20, /* turns */
 	SOME_TURNS = 5,
 	BUSY_TURNS = 200, /* who is not done by then waits for something */
@@ -168,6 +170,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 {
 	struct scene scene = { .base = timer_new_base() };
 	struct fuzz fuzz;
+	uint64_t begun_ms;
 	uint8_t how;
 	bool early;
 
@@ -198,7 +201,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 	begin(&scene, &fuzz, how);
 	/* The owner may end in the middle of everything. */
 	early = size > 0 && bytes[size - 1] == 'E';
-	for (int i = 0; i < (early ? SOME_TURNS : TURNS_MAX) && http_client_count(scene.client) > 0;
+	/* Turns enough where all is quick; and time enough for many names on a busy machine. */
+	begun_ms = clock_now_ms();
+	for (int i = 0; http_client_count(scene.client) > 0 &&
+			(i < (early ? SOME_TURNS : TURNS_MAX) ||
+				(!early && clock_now_ms() < begun_ms + NAMES_MS));
 		i++) {
 		turn(&scene);
 		peer_serve(&scene.peer);
