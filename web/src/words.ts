@@ -21,6 +21,7 @@ const subscribers = new Set<() => void>();
 let language = choose();
 let phrases = phrasesOf(language);
 let plural = new Intl.PluralRules(language);
+let locale = localeOf(language);
 
 function choose(): string {
   let wanted: readonly string[] = navigator.languages ?? [navigator.language];
@@ -39,10 +40,16 @@ function choose(): string {
   return 'en';
 }
 
+/** Dates and numbers as this browser's owner writes them, where the language is the same: en-GB, es-AR. */
+function localeOf(wanted: string): string {
+  return (navigator.languages ?? []).find(tag => tag.slice(0, 2).toLowerCase() === wanted) ?? wanted;
+}
+
 export const currentLanguage = () => language;
 
 export function setLanguage(next: string) {
   language = next;
+  locale = localeOf(next);
   phrases = phrasesOf(next);
   plural = new Intl.PluralRules(next);
   document.documentElement.lang = next;
@@ -81,10 +88,10 @@ export function tOr(key: string, otherwise: string, fill: Fill = {}): string {
 }
 
 export const number = (value: number, digits = 0) =>
-  value.toLocaleString(language, { maximumFractionDigits: digits });
+  value.toLocaleString(locale, { maximumFractionDigits: digits });
 
 export const percent = (part: number) =>
-  part.toLocaleString(language, { style: 'percent', maximumFractionDigits: 0 });
+  part.toLocaleString(locale, { style: 'percent', maximumFractionDigits: 0 });
 
 export const list = (names: string[]) => {
   // Browsers of 2020 may lack it.
@@ -100,7 +107,7 @@ export function bytes(value: number): string {
 
 function unit(value: number, name: string, display: 'long' | 'short' | 'narrow', digits = 0): string {
   const options = { style: 'unit', unit: name, unitDisplay: display, maximumFractionDigits: digits };
-  return value.toLocaleString(language, options as Intl.NumberFormatOptions);
+  return value.toLocaleString(locale, options as Intl.NumberFormatOptions);
 }
 
 /** "2 hours 5 minutes", "1 minute 20 seconds", "8 seconds": the two units that matter. */
@@ -132,6 +139,6 @@ export function clock(seconds: number): string {
     : `${Math.floor(minutes / 60)}:${two(minutes % 60)}:${two(whole % 60)}`;
 }
 
-export const time = (date: Date) => date.toLocaleTimeString(language, { hour: '2-digit', minute: '2-digit' });
+export const time = (date: Date) => date.toLocaleTimeString(locale, { hour: '2-digit', minute: '2-digit' });
 
-export const dateTime = (date: Date) => date.toLocaleString(language, { dateStyle: 'medium', timeStyle: 'short' });
+export const dateTime = (date: Date) => date.toLocaleString(locale, { dateStyle: 'medium', timeStyle: 'short' });
