@@ -4,9 +4,9 @@ import assert from 'node:assert/strict';
 import { mkdirSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
-import { test } from 'node:test';
+import { after, before, test } from 'node:test';
 import { chromium } from 'playwright-core';
-import { PATIENCE_MS, PHRASE, processIn, ROOT } from './lab.mjs';
+import { Lab, PATIENCE_MS, PHRASE, processIn, ROOT } from './lab.mjs';
 import { patternOf } from './words.mjs';
 
 export const SIZES = { small: { width: 320, height: 640 }, tablet: { width: 768, height: 1024 }, wide: { width: 1280, height: 800 } };
@@ -256,6 +256,21 @@ export class Page {
     await this.page.emulateMedia({ colorScheme: 'light' });
     await this.page.setViewportSize(before);
   }
+}
+
+/** One lab, whose nodes know each other, and one browser for all scenarios of a file; `use` is given both. */
+export function stage(options, use) {
+  let lab, browser;
+  before(async () => {
+    lab = await Lab.start(options);
+    await lab.acquainted();
+    browser = await Browser.start(lab);
+    use({ lab, browser });
+  });
+  after(async () => {
+    await browser?.stop();
+    await lab?.stop();
+  });
 }
 
 /** A test with a browser, which `find` gives when it begins; leaves a picture if it fails. */

@@ -2,25 +2,15 @@
 /** What is told of upgrades afterwards, and what of it can be saved. */
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
-import { after, before } from 'node:test';
-import { Lab, until } from './lab.mjs';
-import { Browser, scenario, SIZES } from './phone.mjs';
+import { until } from './lab.mjs';
+import { scenario, SIZES, stage } from './phone.mjs';
 import { books } from './words.mjs';
 
 const AHEAD_S = 5 * 3600;
 
 let lab, browser;
 
-before(async () => {
-  lab = await Lab.start({ topology: 'node1 --- node2 --- node3' });
-  await lab.acquainted();
-  browser = await Browser.start(lab);
-});
-
-after(async () => {
-  await browser?.stop();
-  await lab?.stop();
-});
+stage({ topology: 'node1 --- node2 --- node3' }, made => ({ lab, browser } = made));
 
 const operate = (...words) => lab.nodes.node1.cli(...words, '--key', lab.file('operator.sec'));
 

@@ -1,25 +1,15 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 /** The page itself, whatever the mesh does: where it looks, how it is read, and what it says without an answer. */
 import assert from 'node:assert/strict';
-import { after, before } from 'node:test';
-import { BETA, grid, Lab } from './lab.mjs';
-import { Browser, scenario, SIZES } from './phone.mjs';
+import { BETA, grid } from './lab.mjs';
+import { scenario, SIZES, stage } from './phone.mjs';
 import { books, formsOf } from './words.mjs';
 
 const PLACES = ['mesh', 'upgrade', 'history'];
 
 let lab, browser;
 
-before(async () => {
-  lab = await Lab.start({ topology: grid(2, 2) });
-  await lab.acquainted();
-  browser = await Browser.start(lab);
-});
-
-after(async () => {
-  await browser?.stop();
-  await lab?.stop();
-});
+stage({ topology: grid(2, 2) }, made => ({ lab, browser } = made));
 
 scenario('shows every router of the mesh', () => browser, async () => {
   const page = await browser.open(lab.nodes.node1);

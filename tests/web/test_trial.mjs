@@ -1,22 +1,12 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 /** New firmware is on trial and one router is dead: it is kept without that one, by name. */
 import assert from 'node:assert/strict';
-import { after, before } from 'node:test';
-import { grid, Lab, until } from './lab.mjs';
-import { Browser, scenario, SIZES } from './phone.mjs';
+import { grid, until } from './lab.mjs';
+import { scenario, SIZES, stage } from './phone.mjs';
 
 let lab, browser;
 
-before(async () => {
-  lab = await Lab.start({ topology: grid(2, 2) });
-  await lab.acquainted();
-  browser = await Browser.start(lab);
-});
-
-after(async () => {
-  await browser?.stop();
-  await lab?.stop();
-});
+stage({ topology: grid(2, 2) }, made => ({ lab, browser } = made));
 
 scenario('a router dies in the middle of it, and the others keep the new firmware without it', () => browser, async () => {
   const { node1, node4 } = lab.nodes;

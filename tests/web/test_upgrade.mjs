@@ -1,22 +1,12 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 /** Upgrades of a mesh from their beginning to their end, by what a person touches in the page and nothing else. */
 import assert from 'node:assert/strict';
-import { after, before } from 'node:test';
-import { grid, Lab } from './lab.mjs';
-import { Browser, scenario } from './phone.mjs';
+import { grid } from './lab.mjs';
+import { scenario, stage } from './phone.mjs';
 
 let lab, browser;
 
-before(async () => {
-  lab = await Lab.start({ topology: grid(2, 2), phrase: true });
-  await lab.acquainted();
-  browser = await Browser.start(lab);
-});
-
-after(async () => {
-  await browser?.stop();
-  await lab?.stop();
-});
+stage({ topology: grid(2, 2), phrase: true }, made => ({ lab, browser } = made));
 
 const updated = number => lab.every(async node => {
   const { state, version } = await node.status();
